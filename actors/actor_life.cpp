@@ -1,0 +1,279 @@
+// Birth, stop, kill, end, and who is told. All of it runs on the actor's home worker.
+//
+// An actor ends in this order: its coroutine is gone (generation moves on: senders hear no_such_actor); what was in
+// its mailbox becomes dead letters; its children end, youngest first, one after the other; its monitors get DOWN; its
+// parent takes it out of the family and frees the slot.
+#include <exception>
+#include <utility>
+
+#include <troupe/actor.hpp>
+
+#include "control.hpp"
+#include "link.hpp"
+#include "node_core.hpp"
+#include "slots.hpp"
+
+namespace troupe {
+
+std::string_view to_string(exit_kind kind) noexcept {
+  switch (kind) {
+    case exit_kind::normal: return "normal";
+    case exit_kind::stopped: return "stopped";
+    case exit_kind::killed: return "killed";
+    case exit_kind::failed: return "failed";
+    case exit_kind::no_such_actor: return "no such actor";
+    case exit_kind::unreachable: return "unreachable";
+    case exit_kind::died: return "died";
+  }
+  return "unknown";
+}
+
+namespace detail {
+
+void actor_returned(actor_core& core) noexcept {
+  core.finished(core.stopping() ? exit_kind::stopped : exit_kind::normal, {});
+}
+
+void actor_threw(actor_core& core, std::exception_ptr failure) noexcept {
+  try {
+    std::rethrow_exception(std::move(failure));
+  } catch (const std::exception& e) {
+    core.finished(exit_kind::failed, e.what());
+  } catch (...) {
+    core.finished(exit_kind::failed, "an exception that is no std::exception");
+  }
+}
+
+family::deadline_timer::deadline_timer(family& f) noexcept
+    : timer([](timer& self) noexcept {
+        actor_core& late = *static_cast<deadline_timer&>(self).of.owner;
+        late.node().count_overdue();
+        late.command(late.generation(), new control(order::kill));
+      }),
+      of(f) {}
+
+envelope* make_notice(const address& whom) {
+  envelope* const e = make_envelope<down>([] { return down(); });
+  static_cast<down*>(e->message())->actor = ref_to<protocol<>>(whom);
+  return e;
+}
+
+void fill_notice(envelope* notice, exit_kind how, const std::string& text) {
+  static_cast<down*>(notice->message())->reason = {how, text};
+}
+
+family& actor_core::ties() {
+  if (!ties_) ties_ = std::make_unique<family>();
+  ties_->owner = this;
+  return *ties_;
+}
+
+void actor_core::born(control& birth) noexcept {
+  ties_ = std::move(birth.ties);
+  if (ties_) ties_->owner = this;
+  frame_ = birth.frame;
+  accepts_.store(birth.accepts, std::memory_order_release);
+  limit_.store(birth.mailbox, std::memory_order_relaxed);
+  closed_.store(false, std::memory_order_relaxed);
+  finished_ = false;
+  receiver_busy_ = false;
+  how_ = exit_kind::normal;
+  phase_ = phase::starting;
+  parent_ = birth.subject;
+  if (birth.to_adopt) {
+    auto* const adopt = new control(order::adopt);
+    adopt->subject = this;
+    parent_->push(*adopt);
+  }
+  home().schedule(*this);
+}
+
+void actor_core::link_child(actor_core& child) noexcept {
+  family& f = ties();
+  child.younger_ = nullptr;
+  child.elder_ = f.youngest;
+  if (f.youngest != nullptr) f.youngest->younger_ = &child;
+  f.youngest = &child;
+}
+
+void actor_core::obey() noexcept {
+  while (letter* const l = controls_.pop()) {
+    auto* const c = static_cast<control*>(l);
+    if (c->what == order::monitor) {
+      add_monitor(c);
+    } else {
+      obey(*c);
+      delete c;
+    }
+  }
+}
+
+void actor_core::obey(control& c) noexcept {
+  switch (c.what) {
+    case order::birth: return born(c);
+    case order::adopt:
+      link_child(*c.subject);
+      if (phase_ != phase::running && phase_ != phase::starting) end_next_child();
+      return;
+    case order::reap: return reap(*c.subject);
+    case order::stop: return begin_stop(c.deadline);
+    case order::kill:
+      if (phase_ == phase::starting || phase_ == phase::running) finished(exit_kind::killed, {});
+      return;
+    case order::demonitor: return remove_monitor(c);
+    case order::monitor: return;
+  }
+}
+
+void actor_core::begin_stop(instant deadline) noexcept {
+  if (phase_ != phase::starting && phase_ != phase::running) return;
+  family& f = ties();
+  if (!stopping()) {
+    closed_.store(true, std::memory_order_relaxed);
+    while (letter* const l = waiting_.pop()) discard(static_cast<envelope*>(l), errc::stopped);
+    has_waiting_.store(false, std::memory_order_relaxed);
+    if (receiver_ != nullptr && !receiver_busy_) end_receive(true);
+  }
+  if (f.stop_by == instant{} || deadline < f.stop_by) {
+    f.stop_by = deadline;
+    home().timers().arm(f.kill_timer, deadline);
+  }
+}
+
+void actor_core::end(exit_kind how) noexcept {
+  std::exchange(frame_, nullptr).destroy();
+  receiver_ = nullptr;
+  finished_ = false;
+  how_ = how;
+  phase_ = phase::ending;
+  closed_.store(true, std::memory_order_relaxed);
+  const errc why = how == exit_kind::stopped ? errc::stopped : errc::no_such_actor;
+  while (envelope* const e = pop()) drop(*node_, e, why, self());
+  while (letter* const l = waiting_.pop()) discard(static_cast<envelope*>(l), why);
+  has_waiting_.store(false, std::memory_order_relaxed);
+
+  generation_.store(generation() + 1, std::memory_order_relaxed);
+  drain();  // all of it is stale now, but for what concerns the family
+  if (ties_) {
+    home().timers().cancel(ties_->kill_timer);
+    unwatch_all();
+  }
+  obey();
+  if (phase_ == phase::ending) end_next_child();
+}
+
+void actor_core::end_next_child() noexcept {
+  actor_core* const child = ties_ ? ties_->youngest : nullptr;
+  if (child == nullptr) {
+    if (phase_ == phase::ending) retire();
+    return;
+  }
+  auto* const c = new control(how_ == exit_kind::killed ? order::kill : order::stop);
+  const instant by = ties_->stop_by;
+  c->deadline = by != instant{} ? by : home().now() + node_->options().stop_deadline;
+  child->command(child->generation(), c);
+}
+
+void actor_core::retire() noexcept {
+  phase_ = phase::free;
+  accepts_.store(nullptr, std::memory_order_relaxed);
+  const std::unique_ptr<family> ties = std::move(ties_);
+  control* monitors = ties ? std::exchange(ties->monitors, nullptr) : nullptr;
+  const std::string& text = ties ? ties->exit_text : std::string();
+  while (monitors != nullptr) {
+    const std::unique_ptr<control> c(monitors);
+    monitors = static_cast<control*>(c->next);
+    notify(*this, *c, how_, text);
+  }
+  if (this == &node_->root()) return node_->root_ended();
+  auto* const reaping = new control(order::reap);
+  reaping->subject = this;
+  parent_->push(*reaping);
+}
+
+void actor_core::reap(actor_core& child) noexcept {
+  family& f = ties();
+  (child.younger_ != nullptr ? child.younger_->elder_ : f.youngest) = child.elder_;
+  if (child.elder_ != nullptr) child.elder_->younger_ = child.younger_;
+  child.elder_ = child.younger_ = nullptr;
+  node_->all_slots().give_back(child);
+  if (phase_ == phase::ending) end_next_child();
+}
+
+// Monitors.
+
+void actor_core::add_monitor(control* c) noexcept {
+  if (phase_ == phase::free || phase_ == phase::ending) return refuse(*this, c);
+  family& f = ties();
+  c->next = f.monitors;
+  f.monitors = c;
+}
+
+void actor_core::remove_monitor(const control& c) noexcept {
+  if (!ties_) return;
+  for (letter** link = reinterpret_cast<letter**>(&ties_->monitors); *link != nullptr; link = &(*link)->next) {
+    auto* const m = static_cast<control*>(*link);
+    if (m->subject != c.subject || m->subject_generation != c.subject_generation || m->peer != c.peer ||
+        m->watch != c.watch) {
+      continue;
+    }
+    *link = m->next;
+    if (m->notice != nullptr) finish(m->notice);
+    delete m;
+    return;
+  }
+}
+
+void actor_core::watch(const address& whom, std::uint64_t remote_watch) {
+  ties().watching.push_back({whom, remote_watch});
+}
+
+void actor_core::unwatch_all() noexcept {
+  for (const family::watched& w : ties_->watching) {
+    if (w.remote_watch != 0) {
+      unwatch_peer(*node_, w.whom, w.remote_watch);
+      continue;
+    }
+    auto* const c = new control(order::demonitor);
+    c->subject = this;
+    c->subject_generation = generation() - 1;
+    w.whom.core()->command(w.whom.generation, c);
+  }
+  ties_->watching.clear();
+}
+
+void monitor(actor_core& watcher, const address& whom) {
+  TROUPE_ASSERT(whom, "monitor: the ref is nobody");
+  if (whom.is_remote()) return watch_peer(watcher, whom);
+  auto* const c = new control(order::monitor);
+  c->subject = &watcher;
+  c->subject_generation = watcher.generation();
+  c->notice = make_notice(whom);
+  watcher.watch(whom, 0);
+  whom.core()->command(whom.generation, c);
+}
+
+void notify(actor_core& dead, control& c, exit_kind how, const std::string& text) noexcept {
+  if (c.peer != nullptr) return notify_peer(dead.node(), *c.peer, c.watch, how, text);
+  fill_notice(c.notice, how, text);
+  dead.node().count(entry::accepted_local);
+  c.subject->deliver(c.subject_generation, std::exchange(c.notice, nullptr));
+}
+
+void refuse(actor_core& gone, control* c) noexcept {
+  const std::unique_ptr<control> own(c);
+  switch (c->what) {
+    case order::monitor: return notify(gone, *c, exit_kind::no_such_actor, {});
+    case order::birth: TROUPE_ASSERT(false, "a birth met another generation"); return;
+    default: return;
+  }
+}
+
+void stop_self(actor_core& core) noexcept {
+  auto* const c = new control(order::stop);
+  c->deadline = core.home().now() + core.node().options().stop_deadline;
+  core.command(core.generation(), c);
+}
+
+}  // namespace detail
+}  // namespace troupe

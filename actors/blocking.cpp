@@ -1,0 +1,140 @@
+// blocking_send and blocking_ask: a thread that is no worker waits for an actor that does the waiting for it. The
+// deadline is kept by the worker's timers; the thread itself waits untimed.
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+#include <troupe/ask.hpp>
+#include <troupe/self.hpp>
+
+#include "link.hpp"
+#include "node_core.hpp"
+#include "peers.hpp"
+
+namespace troupe::detail {
+namespace {
+
+/// Shared by the thread and its helper actor; whichever way the helper ends, the call is over.
+class blocking_call {
+ public:
+  blocking_call(const address& t, envelope* e) : to(t), message(e) {}
+
+  void finish_with(error e, receipt* r) {
+    const std::lock_guard lock(guard_);
+    if (done_) return;
+    outcome = e;
+    answer = r;
+    done_ = true;
+    over_.notify_all();
+  }
+  void wait() {
+    std::unique_lock lock(guard_);
+    over_.wait(lock, [&] { return done_; });
+  }
+
+  const address to;
+  envelope* message;
+  duration within{};
+  error outcome = errc::no_reply;
+  receipt* answer = nullptr;
+
+ private:
+  std::mutex guard_;
+  std::condition_variable over_;
+  bool done_ = false;
+};
+
+/// Held by the helper: if it is killed before it has an answer, the call ends all the same.
+struct end_of_call {
+  explicit end_of_call(std::shared_ptr<blocking_call> c) : call(std::move(c)) {}
+  end_of_call(const end_of_call&) = delete;
+  end_of_call& operator=(const end_of_call&) = delete;
+  ~end_of_call() { call->finish_with(outcome, nullptr); }
+  std::shared_ptr<blocking_call> call;
+  error outcome = errc::stopped;
+};
+
+class untyped_ask : ask_base {
+ public:
+  untyped_ask(const address& to, envelope* e, duration d) : ask_base(to, e) { within_ = d; }
+  using ask_base::await_ready;
+  using ask_base::await_suspend;
+  /// The receipt with the reply, the caller's from now on; or null and failure() says why.
+  receipt* await_resume() noexcept { return take_answer(); }
+  using ask_base::failure;
+};
+
+/// Ends its actor when it fires.
+struct time_limit : timer {
+  time_limit(actor_core& a, error& out) noexcept
+      : timer([](timer& self) noexcept {
+          auto& limit = static_cast<time_limit&>(self);
+          limit.outcome = errc::expired;
+          limit.of.command(limit.of.generation(), new control(order::kill));
+        }),
+        of(a),
+        outcome(out) {}
+  actor_core& of;
+  error& outcome;
+};
+
+actor run_blocking_ask(self<protocol<>> me, std::shared_ptr<blocking_call> call) {
+  end_of_call end(call);
+  untyped_ask asking(call->to, std::exchange(call->message, nullptr), call->within);
+  receipt* const r = co_await asking;
+  call->finish_with(r != nullptr ? error(errc::ok) : asking.failure(), r);
+  (void)me;
+}
+
+actor run_blocking_send(self<protocol<>> me, std::shared_ptr<blocking_call> call) {
+  end_of_call end(call);
+  time_limit limit(*me.core(), end.outcome);
+  me.core()->home().timers().arm(limit, me.core()->home().now() + call->within);
+  send_operation sending(call->to, std::exchange(call->message, nullptr));
+  const result<void> sent = co_await sending;
+  call->finish_with(sent ? error(errc::ok) : sent.error(), nullptr);
+}
+
+template <class Helper>
+void wait_for(Helper helper, const std::shared_ptr<blocking_call>& call) {
+  TROUPE_ASSERT(current_worker == nullptr, "blocking_send and blocking_ask are for threads that are not workers: co_await");
+  node_core& node = call->to.is_remote() ? call->to.peer()->node : call->to.core()->node();
+  const bool started = static_cast<bool>(spawn_actor(node, nullptr, spawn_options{}, helper, call));
+  if (!started) return call->finish_with(errc::stopped, nullptr);
+  call->wait();
+}
+
+void free_unsent(envelope* e) noexcept {
+  if (e == nullptr) return;
+  if (e->answer != nullptr) destroy(std::exchange(e->answer, nullptr));
+  finish(e);
+}
+
+}  // namespace
+
+error send_blocking(const address& to, envelope* e, duration within) {
+  const auto call = std::make_shared<blocking_call>(to, e);
+  call->within = within;
+  if (to) {
+    wait_for(&run_blocking_send, call);
+  } else {
+    call->finish_with(errc::no_such_actor, nullptr);
+  }
+  free_unsent(call->message);
+  return call->outcome;
+}
+
+receipt* ask_blocking(const address& to, envelope* e, duration within, error& failure) {
+  const auto call = std::make_shared<blocking_call>(to, e);
+  call->within = within;
+  if (to) {
+    wait_for(&run_blocking_ask, call);
+  } else {
+    call->finish_with(errc::no_such_actor, nullptr);
+  }
+  free_unsent(call->message);
+  failure = call->outcome;
+  return call->answer;
+}
+
+}  // namespace troupe::detail

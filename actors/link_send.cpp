@@ -1,0 +1,179 @@
+// Outbound: messages, requests, replies and notices to actors of peer nodes, on the sender's worker.
+#include <memory>
+#include <utility>
+
+#include <troupe/ask.hpp>
+#include <troupe/send.hpp>
+
+#include "link.hpp"
+#include "node_core.hpp"
+#include "peers.hpp"
+
+namespace troupe::detail {
+
+/// A message that waits for credit or room on a link. The waiting operation owns it, and the message too.
+struct link_wait : room_waiter {
+  explicit link_wait(operation& o)
+      : room_waiter([](room_waiter& self, send_outcome end) noexcept { static_cast<link_wait&>(self).done(end); }),
+        op(&o) {}
+  explicit link_wait(ask_base& a)
+      : room_waiter([](room_waiter& self, send_outcome end) noexcept { static_cast<link_wait&>(self).done(end); }),
+        asking(&a) {}
+
+  void done(send_outcome outcome) noexcept {
+    how = outcome;
+    if (asking != nullptr) return asking->on_link_room(outcome);
+    if (outcome == send_outcome::sent) peer->node.count(entry::accepted_local);
+    op->complete();
+  }
+
+  operation* op = nullptr;
+  ask_base* asking = nullptr;
+  send_outcome how = send_outcome::closed;
+  const envelope* message = nullptr;
+  peer_node* peer = nullptr;
+};
+
+namespace {
+
+outgoing as_outgoing(const address& to, const envelope& e, std::uint64_t correlation) noexcept {
+  auto& message = const_cast<envelope&>(e);
+  return {to.wire_target(), e.type->wire, message.message(), correlation, e.deadline, to.peer()};
+}
+
+out_stream* stream_to(const address& to) noexcept {
+  worker_state* const here = to.peer()->node.here();
+  return here != nullptr ? here->stream_to(*to.peer()) : nullptr;
+}
+
+send_outcome send_now(const address& to, const envelope& e, std::uint64_t correlation) noexcept {
+  out_stream* const stream = stream_to(to);
+  if (stream == nullptr || e.type->wire == nullptr) return send_outcome::closed;
+  const send_outcome how = stream->try_send(as_outgoing(to, e, correlation));
+  if (how == send_outcome::sent) to.peer()->node.count(entry::accepted_local);
+  return how;
+}
+
+}  // namespace
+
+send_outcome send_to_peer(const address& to, const envelope& e) noexcept { return send_now(to, e, 0); }
+
+error to_error(send_outcome how, const envelope& e) noexcept {
+  switch (how) {
+    case send_outcome::sent: return errc::ok;
+    case send_outcome::no_credit:
+    case send_outcome::blocked: return errc::full;
+    case send_outcome::too_large: return errc::too_large;
+    case send_outcome::closed: break;
+  }
+  return e.type->wire == nullptr ? errc::not_encodable : errc::unreachable;
+}
+
+link_wait* wait_for_peer(const address& to, const envelope& e, operation& who) {
+  auto* const w = new link_wait(who);
+  w->message = &e;
+  w->peer = to.peer();
+  w->what = as_outgoing(to, e, 0);
+  stream_to(to)->wait(*w);
+  return w;
+}
+
+error outcome_of(const link_wait& w) noexcept { return to_error(w.how, *w.message); }
+
+void destroy(link_wait* w) noexcept { delete w; }
+
+// Requests.
+
+void ask_base::submit_to_link() noexcept {
+  peer_node& peer = *to_.peer();
+  worker_state* const here = peer.node.here();
+  out_stream* const stream = stream_to(to_);
+  if (stream == nullptr || envelope_->type->wire == nullptr) {
+    return end_link_ask(to_error(send_outcome::closed, *envelope_));
+  }
+  correlation_ = here->next_number();
+  here->asks.emplace(correlation_, worker_state::pending_ask{this, &peer});
+  const send_outcome how = send_now(to_, *envelope_, correlation_);
+  if (how == send_outcome::sent) return;
+  if (how != send_outcome::no_credit && how != send_outcome::blocked) return end_link_ask(to_error(how, *envelope_));
+  link_wait_ = new link_wait(*this);
+  link_wait_->message = envelope_;
+  link_wait_->what = as_outgoing(to_, *envelope_, correlation_);
+  stream->wait(*link_wait_);
+}
+
+void ask_base::on_link_room(send_outcome how) noexcept {
+  const error e = to_error(how, *envelope_);
+  destroy(std::exchange(link_wait_, nullptr));
+  if (e.code != errc::ok) return end_link_ask(e);
+  to_.peer()->node.count(entry::accepted_local);
+}
+
+void ask_base::on_link_reply(errc status, reader& body) noexcept {
+  receipt* const r = std::exchange(envelope_->answer, nullptr);
+  r->outcome = status;
+  if (status == errc::ok && r->value != nullptr) {
+    r->value->construct(r->storage());
+    r->has_value = true;
+    r->value->wire->decode(body, r->storage(), true);
+    if (!body.ok()) r->outcome = errc::bad_message;
+  }
+  wait_.arrive(r);
+  forget_link_ask();
+  wait_.complete();
+}
+
+void ask_base::end_link_ask(error why) noexcept {
+  failure_ = why;
+  count_refused(to_);
+  forget_link_ask();
+  wait_.complete();
+}
+
+void ask_base::forget_link_ask() noexcept {
+  destroy(std::exchange(link_wait_, nullptr));
+  if (correlation_ == 0) return;
+  to_.peer()->node.here()->asks.erase(std::exchange(correlation_, 0));
+}
+
+void answer_peer(receipt* r) noexcept {
+  peer_node& peer = *r->peer;
+  worker_state* const here = peer.node.here();
+  out_stream* const stream = here != nullptr ? here->stream_to(peer) : nullptr;
+  if (stream == nullptr) {
+    peer.node.count(entry::replies_lost);
+  } else if (r->has_value) {
+    stream->reply(r->ticket, r->outcome.code, r->value->wire, r->storage(), &peer);
+  } else {
+    stream->reply(r->ticket, r->outcome.code, nullptr, nullptr, &peer);
+  }
+  destroy(r);
+}
+
+// try_send.
+
+errc reserve_peer(const address& to, const value_type& type) noexcept {
+  peer_node& peer = *to.peer();
+  if (type.wire == nullptr) return errc::not_encodable;
+  if (peer.node.here() == nullptr) return reserve_outside(peer);
+  out_stream* const stream = stream_to(to);
+  if (stream == nullptr) return errc::unreachable;
+  return stream->has_room(to.wire_target()) ? errc::ok : errc::full;
+}
+
+void unreserve_peer(const address& to) noexcept {
+  if (to.peer()->node.here() == nullptr) unreserve_outside(*to.peer());
+}
+
+error commit_peer(const address& to, envelope* e) noexcept {
+  if (to.peer()->node.here() == nullptr) {
+    commit_outside(to, e);
+    return errc::ok;
+  }
+  const error outcome = to_error(send_to_peer(to, *e), *e);
+  finish(e);
+  if (outcome.code != errc::ok) count_refused(to);
+  return outcome;
+}
+
+}  // namespace troupe::detail

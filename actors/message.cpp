@@ -1,0 +1,88 @@
+#include <troupe/detail/message.hpp>
+
+#include <troupe/detail/actor_core.hpp>
+
+#include "link.hpp"
+#include "node_core.hpp"
+
+namespace troupe::detail {
+namespace {
+
+constexpr std::size_t aligned(std::size_t bytes, std::size_t alignment) noexcept {
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+}  // namespace
+
+void* receipt::storage() noexcept {
+  return reinterpret_cast<std::byte*>(this) + aligned(sizeof(receipt), value->alignment);
+}
+
+receipt* make_receipt(const value_type* reply) {
+  std::size_t bytes = sizeof(receipt);
+  if (reply != nullptr) {
+    TROUPE_ASSERT(reply->alignment <= pool_cache::granule, "a reply's alignment may be 64 bytes at most");
+    bytes = aligned(bytes, reply->alignment) + reply->size;
+  }
+  auto* const r = ::new (pool_allocate(bytes)) receipt;
+  r->value = reply;
+  r->block = static_cast<std::uint32_t>(bytes);
+  return r;
+}
+
+void destroy(receipt* r) noexcept {
+  if (r->has_value) r->value->destroy(r->storage());
+  const std::size_t bytes = r->block;
+  r->~receipt();
+  pool_release(r, bytes);
+}
+
+envelope* allocate_envelope(const value_type& type) {
+  TROUPE_ASSERT(type.alignment <= pool_cache::granule, "a message's alignment may be 64 bytes at most");
+  const std::size_t offset = aligned(sizeof(envelope), type.alignment);
+  const std::size_t bytes = offset + type.size;
+  auto* const e = ::new (pool_allocate(bytes)) envelope;
+  e->type = &type;
+  e->offset = static_cast<std::uint16_t>(offset);
+  e->block = static_cast<std::uint32_t>(bytes);
+  return e;
+}
+
+void release_envelope(envelope* e) noexcept {
+  const std::size_t bytes = e->block;
+  e->~envelope();
+  pool_release(e, bytes);
+}
+
+void finish(envelope* e) noexcept {
+  e->type->destroy(e->message());
+  release_envelope(e);
+}
+
+void discard(envelope* e, error why) noexcept {
+  if (receipt* const r = std::exchange(e->answer, nullptr)) {
+    r->outcome = why;
+    send_home(r);
+  }
+  finish(e);
+}
+
+receipt* answer_begin(envelope* e) noexcept { return e->answer; }
+
+void answer_end(envelope* e, receipt* r) noexcept {
+  e->answer = nullptr;
+  finish(e);
+  send_home(r);
+}
+
+void answer_void(envelope* e) noexcept { discard(e, errc::ok); }
+void answer_failure(envelope* e, error why) noexcept { discard(e, why); }
+
+void send_home(receipt* r) noexcept {
+  if (r->peer != nullptr) return answer_peer(r);
+  actor_core& waiter = *r->to;
+  if (waiter.at_home() && waiter.generation() == r->generation) return waiter.complete(r);
+  waiter.push(*r);
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,203 @@
+#include "names.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "link.hpp"
+#include "node_core.hpp"
+#include "peers.hpp"
+#include "root.hpp"
+
+namespace troupe::detail {
+namespace {
+
+std::vector<std::string> schemas_of(const protocol_info& p) {
+  std::vector<std::string> all;
+  for (const value_type* const type : p.messages) {
+    if (type->wire != nullptr && type != &value_type_of<down>) all.emplace_back(type->wire->schema);
+  }
+  return all;
+}
+
+/// Does an actor that accepts `offered` take every message of `wanted`?
+bool serves(const std::vector<std::string>& offered, const protocol_info& wanted) {
+  return std::all_of(wanted.messages.begin(), wanted.messages.end(), [&](const value_type* type) {
+    if (type == &value_type_of<down>) return true;
+    if (type->wire == nullptr) return false;
+    return std::any_of(offered.begin(), offered.end(), [&](const std::string& schema) {
+      return !schema_mismatch(type->wire->schema, schema);
+    });
+  });
+}
+
+void answer(receipt* r, error outcome) noexcept {
+  r->outcome = outcome;
+  send_home(r);
+}
+
+}  // namespace
+
+names::~names() {
+  for (const waiting_lookup& w : lookups_) destroy(w.answer);
+  for (const waiting_join& w : joins_) destroy(w.answer);
+}
+
+// Publishing.
+
+void names::publish(const std::string& name, const address& who, const protocol_info& accepts, receipt* r) {
+  const bool well_formed = !name.empty() && name.size() <= 255 && name.find('@') == std::string::npos;
+  if (!well_formed) return answer(r, errc::not_found);
+  if (!who || who.is_remote() || who.core()->generation() != who.generation) return answer(r, errc::no_such_actor);
+  const auto known = own_.find(name);
+  if (known != own_.end() && known->second.what.actor) return answer(r, errc::name_taken);
+  if (own_.size() >= node_.options().most_names) return answer(r, errc::limit_reached);
+  own_[name] = {{name, ref_to<protocol<>>(who), schemas_of(accepts)}, ++version_};
+  monitor(node_.root(), who);
+  changed(name);
+  answer(r, errc::ok);
+}
+
+void names::withdraw(const address& ended) {
+  for (auto& [name, own] : own_) {
+    if (address_of(own.what.actor) != ended) continue;
+    own = {{name, {}, {}}, ++version_};
+    changed(name);
+  }
+}
+
+/// Tells the announcers, and the lookups that wait for this name.
+void names::changed(const std::string& name) {
+  for (auto& [peer, known] : peers_) (void)known.announcer.try_send<names_changed>();  // full: it will look anyway
+  lookups_.remove_if([&](const waiting_lookup& w) {
+    return w.name.substr(0, w.name.find('@')) == name && answer_lookup(w, true);
+  });
+}
+
+std::vector<name_change> names::changes_after(std::uint64_t version, std::size_t most, std::uint64_t& last) const {
+  std::vector<const own_name*> newer;
+  for (const auto& [name, own] : own_) {
+    if (own.version > version) newer.push_back(&own);
+  }
+  std::sort(newer.begin(), newer.end(), [](const auto* a, const auto* b) { return a->version < b->version; });
+  if (newer.size() > most) newer.resize(most);
+  last = newer.empty() ? version : newer.back()->version;
+  std::vector<name_change> changes;
+  for (const own_name* const own : newer) changes.push_back(own->what);
+  return changes;
+}
+
+// Finding.
+
+errc names::find(const std::string& wanted_name, const protocol_info& wanted, address& found) const {
+  const auto at = wanted_name.find('@');
+  const std::string name = wanted_name.substr(0, at);
+  const std::string where = at == std::string::npos ? std::string() : wanted_name.substr(at + 1);
+  const name_change* only = nullptr;
+  unsigned hits = 0;
+  const auto consider = [&](const std::string& node, const name_change& entry) {
+    if (!entry.actor || (!where.empty() && where != node)) return;
+    only = &entry;
+    ++hits;
+  };
+  if (const auto own = own_.find(name); own != own_.end()) consider(node_.identity().name, own->second.what);
+  for (const auto& [peer, known] : peers_) {
+    if (const auto entry = known.names.find(name); entry != known.names.end()) consider(peer->who.name, entry->second);
+  }
+  if (hits == 0) return errc::not_found;
+  if (hits > 1) return errc::ambiguous;
+  if (!serves(only->schemas, wanted)) return errc::wrong_protocol;
+  found = address_of(only->actor);
+  return errc::ok;
+}
+
+bool names::answer_lookup(const waiting_lookup& w, bool may_wait) {
+  address found;
+  const errc how = find(w.name, *w.wanted, found);
+  if (how == errc::not_found && may_wait) return false;
+  if (how == errc::ok) {
+    ::new (w.answer->storage()) address(found);
+    w.answer->has_value = true;
+  }
+  answer(w.answer, how);
+  return true;
+}
+
+void names::lookup(const std::string& name, const protocol_info& wanted, bool wait, receipt* r) {
+  const waiting_lookup w{name, &wanted, r};
+  if (answer_lookup(w, wait)) return;
+  lookups_.remove_if([](const waiting_lookup& old) {
+    if (old.answer->state.load(std::memory_order_acquire) != receipt_state::cancelled) return false;
+    destroy(old.answer);
+    return true;
+  });
+  if (lookups_.size() >= node_.options().most_names) return answer(r, errc::limit_reached);
+  lookups_.push_back(w);
+}
+
+// Peers.
+
+void names::peer_up(peer_node& peer) {
+  known_peer& known = peers_[&peer];
+  known = {};
+  known.announcer = spawn_announcer(node_, peer);
+}
+
+void names::peer_down(peer_node& peer) {
+  const auto gone = peers_.find(&peer);
+  if (gone == peers_.end()) return;
+  foreign_ -= gone->second.names.size();
+  node_.face().stop(gone->second.announcer);
+  peers_.erase(gone);
+  joins_.remove_if([&](const waiting_join& w) {
+    if (w.peer != &peer) return false;
+    fail_join(w.answer, "the link with " + peer.who.name + " broke while it was being set up; try again");
+    return true;
+  });
+}
+
+void names::peer_said(peer_node& peer, const name_change& change) {
+  const auto from = peers_.find(&peer);
+  if (from == peers_.end()) return;
+  auto& theirs = from->second.names;
+  const address& who = address_of(change.actor);
+  if (!who) {
+    foreign_ -= theirs.erase(change.name);
+  } else if (who.is_remote() && who.peer() == &peer && (theirs.contains(change.name) || foreign_ < node_.options().most_names)) {
+    foreign_ += theirs.insert_or_assign(change.name, change).second ? 1 : 0;
+    changed(change.name);
+  }
+}
+
+void names::peer_has_said_all(peer_node& peer) {
+  const auto from = peers_.find(&peer);
+  if (from == peers_.end()) return;
+  from->second.has_said_all = true;
+  joins_.remove_if([&](const waiting_join& w) {
+    if (w.peer != &peer) return false;
+    answer(w.answer, errc::ok);
+    return true;
+  });
+}
+
+// Joining: linked, and the peer's names are known.
+
+void names::fail_join(receipt* r, const std::string& why) {
+  ::new (r->storage()) std::string(why);
+  r->has_value = true;
+  answer(r, errc::ok);
+}
+
+void names::join(const std::string& url, receipt* r) {
+  auto to = endpoint::parse(url);
+  if (!to) return fail_join(r, to.error().text);
+  const instant until = node_.world().now() + node_.options().join_deadline;
+  node_.links().join(*to, until, [this, r](result<session*, setup_error> linked) {
+    if (!linked) return fail_join(r, linked.error().text);
+    peer_node* const peer = node_.all_peers().intern((*linked)->peer());
+    const auto known = peers_.find(peer);
+    if (known != peers_.end() && known->second.has_said_all) return answer(r, errc::ok);
+    joins_.push_back({peer, r});
+  });
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,86 @@
+// Names: which actor of which node is published under which name. Lives on worker 0, which alone touches it.
+//
+// Every node keeps the names of all nodes it is linked with: on link-up each side's announcer (announcer.cpp) sends
+// its names, and from then on every change; so a lookup is answered at home. A link's names go when the link goes.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <troupe/detail/address.hpp>
+#include <troupe/detail/message.hpp>
+#include <troupe/detail/protocol_info.hpp>
+#include <troupe/ref.hpp>
+
+namespace troupe::detail {
+
+/// A published name, as nodes tell each other. An empty `actor` withdraws it.
+struct name_change {
+  std::string name;
+  ref<> actor;
+  std::vector<std::string> schemas;  // of the messages that the actor accepts
+};
+
+/// To an announcer: the names have changed.
+struct names_changed {};
+
+class node_core;
+class peer_node;
+
+class names {
+ public:
+  explicit names(node_core& node) : node_(node) {}
+  ~names();
+
+  // Each takes care of the receipt.
+  void publish(const std::string& name, const address& who, const protocol_info& accepts, receipt* answer);
+  void lookup(const std::string& name, const protocol_info& wanted, bool wait, receipt* answer);
+  void join(const std::string& url, receipt* answer);
+
+  void withdraw(const address& ended);
+  void peer_up(peer_node& peer);
+  void peer_down(peer_node& peer);
+  void peer_said(peer_node& peer, const name_change& change);
+  void peer_has_said_all(peer_node& peer);
+
+  /// This node's own names that changed after `version`, at most `most` of them, and their last version.
+  std::vector<name_change> changes_after(std::uint64_t version, std::size_t most, std::uint64_t& last) const;
+
+ private:
+  struct own_name {
+    name_change what;
+    std::uint64_t version;
+  };
+  struct waiting_lookup {
+    std::string name;
+    const protocol_info* wanted;
+    receipt* answer;
+  };
+  struct waiting_join {
+    peer_node* peer;
+    receipt* answer;
+  };
+  struct known_peer {
+    std::map<std::string, name_change> names;
+    ref<names_changed> announcer;
+    bool has_said_all = false;
+  };
+
+  errc find(const std::string& name, const protocol_info& wanted, address& found) const;
+  void changed(const std::string& name);
+  bool answer_lookup(const waiting_lookup& w, bool may_wait);
+  void fail_join(receipt* answer, const std::string& why);
+
+  node_core& node_;
+  std::map<std::string, own_name> own_;
+  std::map<peer_node*, known_peer> peers_;
+  std::list<waiting_lookup> lookups_;
+  std::list<waiting_join> joins_;
+  std::uint64_t version_ = 0;
+  std::size_t foreign_ = 0;  // names of all peers together
+};
+
+}  // namespace troupe::detail

@@ -1,0 +1,77 @@
+#include <troupe/naming.hpp>
+
+#include <utility>
+
+#include "link.hpp"
+#include "names.hpp"
+#include "node_core.hpp"
+
+namespace troupe {
+
+namespace detail {
+
+node_call::node_call(node_core& node, const value_type* answer, begin start)
+    : node_(node), receipt_(make_receipt(answer)), start_(std::move(start)), timer_(*this) {}
+
+node_call::~node_call() {
+  if (receipt_ != nullptr) destroy(receipt_);
+}
+
+void node_call::await_suspend(std::coroutine_handle<> waiter) {
+  wait_.suspend(waiter);
+  receipt* const r = std::exchange(receipt_, nullptr);
+  wait_.expect(r);
+  worker& home = wait_.owner()->home();
+  if (limit_) home.timers().arm(timer_, home.now() + *limit_);
+  node_.workers().at(0).post([node = &node_, start = std::move(start_), r](worker&) { start(*node, r); });
+}
+
+void node_call::limit(duration d, errc why) noexcept {
+  limit_ = d;
+  limit_error_ = why;
+}
+
+void node_call::on_limit() noexcept {
+  if (wait_.arrived() != nullptr) return;
+  wait_.abandon();
+  expired_ = true;
+  wait_.complete();
+}
+
+void* node_call::value() const noexcept {
+  receipt* const r = wait_.arrived();
+  return r != nullptr && r->has_value ? r->storage() : nullptr;
+}
+
+error node_call::failure() const noexcept {
+  if (expired_) return limit_error_;
+  return wait_.arrived()->outcome;
+}
+
+node_call::begin begin_join(std::string url) {
+  return [url = std::move(url)](node_core& node, receipt* r) { node.all_names().join(url, r); };
+}
+
+node_call::begin begin_publish(std::string name, const address& who, const protocol_info& accepts) {
+  return [name = std::move(name), who, &accepts](node_core& node, receipt* r) {
+    node.all_names().publish(name, who, accepts, r);
+  };
+}
+
+node_call::begin begin_lookup(std::string name, const protocol_info& wanted, bool wait) {
+  return [name = std::move(name), &wanted, wait](node_core& node, receipt* r) {
+    node.all_names().lookup(name, wanted, wait, r);
+  };
+}
+
+}  // namespace detail
+
+join_operation::join_operation(detail::node_core& node, std::string url)
+    : node_call(node, &detail::value_type_of<std::string>, detail::begin_join(std::move(url))) {}
+
+result<void, setup_error> join_operation::await_resume() {
+  if (const auto* const why = static_cast<const std::string*>(value())) return setup_error(*why);
+  return {};
+}
+
+}  // namespace troupe

@@ -1,0 +1,115 @@
+#include <troupe/node.hpp>
+
+#include <utility>
+
+#include "link.hpp"
+#include "node_core.hpp"
+#include "peers.hpp"
+#include "slots.hpp"
+
+namespace troupe {
+
+using namespace detail;
+
+result<node, setup_error> node::start(node_options options) {
+  auto core = node_core::create(std::move(options));
+  if (!core) return std::move(core).error();
+  return node(core->release(), true);
+}
+
+node::node(node&& o) noexcept : core_(std::exchange(o.core_, nullptr)), owner_(std::exchange(o.owner_, false)) {}
+node& node::operator=(node&& o) noexcept {
+  std::swap(core_, o.core_);
+  std::swap(owner_, o.owner_);
+  return *this;
+}
+node::~node() {
+  if (owner_) delete core_;
+}
+
+const std::string& node::name() const noexcept { return core().identity().name; }
+const std::string& node::io_note() const noexcept { return core().workers().io_note(); }
+
+std::vector<std::string> node::endpoints() const {
+  std::vector<std::string> urls;
+  for (const endpoint& e : core().endpoints()) urls.push_back(e.url());
+  return urls;
+}
+
+namespace {
+
+void order_end(node_core& node, const ref<>& who, order what) {
+  const address& to = address_of(who);
+  if (!to || to.is_remote()) return;
+  auto* const c = new control(what);
+  c->deadline = node.world().now() + node.options().stop_deadline;
+  to.core()->command(to.generation, c);
+}
+
+}  // namespace
+
+void node::stop(const ref<>& who) { order_end(core(), who, order::stop); }
+void node::kill(const ref<>& who) { order_end(core(), who, order::kill); }
+
+std::vector<link_info> node::links() const { return core().all_peers().links(); }
+struct accounting node::accounting() const { return core().sum_books(); }
+std::vector<dead_letter> node::dead_letters() const { return core().dead_letters(); }
+std::uint64_t node::live_actors() const noexcept { return core().all_slots().live(); }
+
+bool node::stop() { return stop(core().options().stop_deadline); }
+bool node::stop(duration deadline) { return core().stop(deadline); }
+
+namespace detail {
+
+node_core& core_of(node& n) noexcept { return n.core(); }
+node& node_of(actor_core& core) noexcept { return core.node().face(); }
+
+// Spawning.
+
+actor_core* begin_spawn(node_core& node, actor_core* parent, const spawn_options& options) {
+  if (node.stopping()) return nullptr;
+  scheduler& all = node.workers();
+  worker_state* const here = node.here();
+  worker* home = nullptr;
+  if (options.worker) {
+    home = &all.at(*options.worker % all.size());
+  } else if (parent != nullptr) {
+    home = &parent->home();
+  } else {
+    home = here != nullptr ? &here->home : &node.next_worker();
+  }
+  return node.all_slots().take(*home);
+}
+
+void abandon_spawn(actor_core& core) noexcept { core.node().all_slots().give_back(core); }
+
+address finish_spawn(actor_core& core, actor_core* parent, const spawn_options& options, const protocol_info& accepts,
+                     std::coroutine_handle<> frame) noexcept {
+  const address born = core.self();
+  actor_core& root = core.node().root();
+  auto birth = std::make_unique<control>(order::birth);
+  birth->subject = parent != nullptr ? parent : &root;
+  birth->frame = frame;
+  birth->accepts = &accepts;
+  birth->mailbox = options.mailbox != 0 ? options.mailbox : 1;
+  if (!options.name.empty()) {
+    birth->ties = std::make_unique<family>();
+    birth->ties->name = options.name;
+  }
+  if (&core == &root) {
+    birth->subject = nullptr;
+  } else if (birth->subject->at_home()) {
+    birth->subject->link_child(core);
+  } else {
+    birth->to_adopt = true;
+  }
+  if (core.at_home()) {
+    core.born(*birth);
+  } else {
+    core.command(born.generation, birth.release());
+  }
+  return born;
+}
+
+}  // namespace detail
+}  // namespace troupe

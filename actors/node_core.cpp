@@ -1,0 +1,258 @@
+#include "node_core.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <troupe/log.hpp>
+
+#include "link.hpp"
+#include "names.hpp"
+#include "peers.hpp"
+#include "root.hpp"
+#include "slots.hpp"
+
+namespace troupe::detail {
+namespace {
+
+bool is_node_name(const std::string& name) {
+  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+}
+
+}  // namespace
+
+// worker_state
+
+worker_state::worker_state(node_core& n, worker& w) noexcept : node(n), home(w), flush_(*this) {}
+
+out_stream* worker_state::stream_to(const peer_node& peer) const noexcept {
+  return peer.index < streams.size() ? streams[peer.index] : nullptr;
+}
+
+void worker_state::return_credit(const credit_note& c) noexcept {
+  if (c.bytes == 0) return;
+  if (!credits_.empty() && credits_.back().from == c.from && credits_.back().link == c.link &&
+      credits_.back().stream == c.stream && credits_.back().destination == c.destination) {
+    credits_.back().bytes += c.bytes;
+    return;
+  }
+  credits_.push_back(c);
+  home.defer(flush_);
+}
+
+void worker_state::flush_credit() noexcept {
+  const auto give = [](const credit_note& c) {
+    if (c.from->link != nullptr && c.from->link_number == c.link) {
+      c.from->link->consumed({c.stream, c.destination, c.bytes});
+    }
+  };
+  for (const credit_note& c : std::exchange(credits_, {})) {
+    worker* const at = c.from->home.load(std::memory_order_acquire);
+    if (at == &home) {
+      give(c);
+    } else {
+      at->post([give, c](worker&) { give(c); });
+    }
+  }
+}
+
+// node_core
+
+result<std::unique_ptr<node_core>, setup_error> node_core::create(node_options options) {
+  if (options.world == nullptr) options.world = &os_env();
+  if (options.name.empty()) options.name = "node-" + std::to_string(options.world->process_id());
+  if (!is_node_name(options.name)) {
+    return setup_error{"node name '" + options.name + "': use 1 to 64 of the characters A-Z a-z 0-9 . _ -"};
+  }
+  auto workers = scheduler::create(*options.world, {options.workers, options.io});
+  if (!workers) return std::move(workers).error();
+  std::unique_ptr<node_core> core(new node_core(std::move(options), std::move(*workers)));
+  if (auto opened = core->open(); !opened) return std::move(opened).error();
+  return core;
+}
+
+node_core::node_core(node_options options, std::unique_ptr<scheduler> s)
+    : options_(std::move(options)),
+      identity_{options_.name, {options_.world->random(), options_.world->random()}},
+      face_(this, false),
+      scheduler_(std::move(s)) {
+  for (unsigned i = 0; i < scheduler_->size(); ++i) {
+    states_.push_back(std::make_unique<worker_state>(*this, scheduler_->at(i)));
+    scheduler_->at(i).owner = states_.back().get();
+  }
+  slots_ = std::make_unique<slots>(*this, scheduler_->size(), options_.most_actors);
+  peers_ = std::make_unique<peers>(*this);
+  names_ = std::make_unique<names>(*this);
+  link_options links;
+  links.self = identity_;
+  links.tcp_only = options_.lanes == lane_choice::tcp;
+  hub_ = hub::create(*scheduler_, *peers_, links);
+}
+
+result<void, setup_error> node_core::open() {
+  for (const std::string& url : options_.listen) {
+    auto at = endpoint::parse(url);
+    if (!at) return std::move(at).error();
+    auto bound = hub_->listen(*at);
+    if (!bound) return std::move(bound).error();
+    endpoints_.push_back(std::move(*bound));
+  }
+  root_ = slots_->take(scheduler_->at(0));
+  slots_->give_back(*root_);  // slot 0, which spawn_root takes again
+  spawn_root(*this);
+  scheduler_->start();
+  return {};
+}
+
+node_core::~node_core() { stop(options_.stop_deadline); }
+
+worker_state* node_core::here() noexcept {
+  if (current_worker == nullptr) return nullptr;
+  auto* const state = static_cast<worker_state*>(current_worker->owner);
+  return state != nullptr && &state->node == this ? state : nullptr;
+}
+
+worker& node_core::next_worker() noexcept {
+  return scheduler_->at(turn_.fetch_add(1, std::memory_order_relaxed) % scheduler_->size());
+}
+
+// Stopping.
+
+bool node_core::stop(duration deadline) {
+  TROUPE_ASSERT(here() == nullptr, "stop a node from a thread that is not one of its workers");
+  std::unique_lock lock(end_guard_);
+  if (!std::exchange(stopped_, true) && root_ != nullptr) {
+    stopping_.store(true, std::memory_order_release);
+    lock.unlock();
+    auto* const c = new control(order::stop);
+    c->deadline = world().now() + deadline;
+    root_->command(root_generation, c);
+    lock.lock();
+    ended_.wait(lock, [&] { return root_ended_; });
+    bool closed = false;
+    scheduler_->at(0).post([&](worker&) {
+      hub_->close([&] {
+        const std::lock_guard done(end_guard_);
+        closed = true;
+        ended_.notify_all();
+      });
+    });
+    ended_.wait(lock, [&] { return closed; });
+    lock.unlock();
+    scheduler_->stop();
+  }
+  return overdue_.load(std::memory_order_relaxed) == 0;
+}
+
+void node_core::root_ended() noexcept {
+  const std::lock_guard lock(end_guard_);
+  root_ended_ = true;
+  ended_.notify_all();
+}
+
+// Books.
+
+void node_core::count(entry e, std::uint64_t n) noexcept {
+  if (worker_state* const state = here()) {
+    state->count.add(e, n);
+  } else {
+    outside_.add_shared(e, n);
+  }
+}
+
+void node_core::count_undelivered(errc why, const value_type* type, const address& to) noexcept {
+  if (worker_state* const state = here()) {
+    state->count.add_undelivered(why);
+  } else {
+    outside_.add_undelivered_shared(why);
+  }
+  constexpr std::size_t samples = 64;
+  const std::lock_guard lock(dead_guard_);
+  dead_letter d{why, {}, to.slot, to.generation};
+  if (type != nullptr && type->wire != nullptr) d.message = type->wire->schema.substr(0, type->wire->schema.find('{'));
+  if (dead_.size() < samples) {
+    dead_.push_back(std::move(d));
+  } else {
+    dead_[dead_next_++ % samples] = std::move(d);
+  }
+}
+
+std::vector<dead_letter> node_core::dead_letters() {
+  const std::lock_guard lock(dead_guard_);
+  return dead_;
+}
+
+accounting node_core::sum_books() {
+  TROUPE_ASSERT(here() == nullptr, "read the books from a thread that is not one of this node's workers");
+  accounting sum;
+  std::mutex guard;
+  std::condition_variable walked;
+  unsigned left = scheduler_->size();
+  const auto walk = [&](unsigned index) {
+    std::uint64_t pending = 0;
+    for (std::uint32_t slot = 0; slot < slots_->count(); ++slot) {
+      const actor_core& core = *slots_->find(slot);
+      if (&core.home() == &scheduler_->at(index)) pending += core.walk();
+    }
+    for (const out_stream* const stream : states_[index]->streams) {
+      if (stream != nullptr) pending += stream->unacked();
+    }
+    const std::lock_guard lock(guard);
+    sum.pending += pending;
+    --left;
+    walked.notify_all();
+  };
+  bool stopped = false;
+  {
+    const std::lock_guard lock(end_guard_);
+    stopped = stopped_;
+  }
+  for (unsigned i = 0; i < scheduler_->size(); ++i) {
+    if (stopped) {
+      walk(i);
+    } else {
+      scheduler_->at(i).post([&walk, i](worker&) { walk(i); });
+    }
+  }
+  std::unique_lock lock(guard);
+  walked.wait(lock, [&] { return left == 0; });
+  sum.pending += peers_->walk_outside();
+  for (const auto& state : states_) state->count.sum_into(sum);
+  outside_.sum_into(sum);
+  return sum;
+}
+
+// Kinds.
+
+result<void> node_core::offer(offered_kind k) {
+  const std::lock_guard lock(kinds_guard_);
+  if (kinds_.contains(k.name)) return errc::name_taken;
+  if (kinds_.size() >= options_.most_names) return errc::limit_reached;
+  std::string name = k.name;
+  kinds_.emplace(std::move(name), std::move(k));
+  return {};
+}
+
+const offered_kind* node_core::offered(const std::string& name) {
+  const std::lock_guard lock(kinds_guard_);
+  const auto found = kinds_.find(name);
+  return found != kinds_.end() ? &found->second : nullptr;  // never erased
+}
+
+result<void> offer(node_core& node, offered_kind k) { return node.offer(std::move(k)); }
+
+void drop(node_core& node, envelope* e, errc why, const address& to) noexcept {
+  node.count_undelivered(why, e->type, to);
+  if (e->credit.from != nullptr) {
+    if (worker_state* const here = node.here()) here->return_credit(e->credit);
+  }
+  discard(e, why);
+}
+
+void count_refused(const address& to) noexcept {
+  if (!to) return;
+  (to.is_remote() ? to.peer()->node : to.core()->node()).count(entry::refused);
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,150 @@
+// The inside of a node: what every part of actors/ shares.
+//
+// | member                          | who touches it                                          |
+// | worker_state                    | its worker; books() also read by whoever sums           |
+// | slots                           | own worker's free list; a mutex for everybody else      |
+// | peers                           | a mutex; peer_node objects stay where they are          |
+// | names                           | worker 0                                                |
+// | kinds, dead letters             | a mutex each                                            |
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <troupe/node.hpp>
+
+#include "books.hpp"
+#include "control.hpp"
+#include "hub.hpp"
+#include "scheduler.hpp"
+
+namespace troupe::detail {
+
+class names;
+class peers;
+class slots;
+
+/// What one worker of a node has for itself; worker::owner points here.
+class worker_state {
+ public:
+  worker_state(node_core& n, worker& w) noexcept;
+
+  node_core& node;
+  worker& home;
+  books count;
+
+  // Links (link.cpp): this worker's sending streams by peer_node::index, and what waits for peers.
+  struct pending_ask {
+    ask_base* who;
+    peer_node* peer;
+  };
+  struct pending_watch {
+    actor_core* watcher;
+    std::uint32_t generation;
+    peer_node* peer;
+    envelope* notice;
+  };
+  out_stream* stream_to(const peer_node& peer) const noexcept;
+  std::uint64_t next_number() noexcept { return std::uint64_t{home.index()} << 56 | ++last_number_; }
+
+  std::vector<out_stream*> streams;
+  std::unordered_map<std::uint64_t, pending_ask> asks;        // by correlation
+  std::unordered_map<std::uint64_t, pending_watch> watches;   // by watch number
+
+  /// Gives back the credit that a taken or dropped message held; sent to the link at the end of the turn.
+  void return_credit(const credit_note& c) noexcept;
+
+ private:
+  void flush_credit() noexcept;
+  struct credit_flush : deferred {
+    explicit credit_flush(worker_state& s) noexcept
+        : deferred([](deferred& self) noexcept { static_cast<credit_flush&>(self).of.flush_credit(); }), of(s) {}
+    worker_state& of;
+  };
+  std::uint64_t last_number_ = 0;
+  std::vector<credit_note> credits_;
+  credit_flush flush_;
+};
+
+class node_core {
+ public:
+  static result<std::unique_ptr<node_core>, setup_error> create(node_options options);
+  node_core(const node_core&) = delete;
+  node_core& operator=(const node_core&) = delete;
+  ~node_core();
+
+  bool stop(duration deadline);
+
+  const node_options& options() const noexcept { return options_; }
+  env& world() const noexcept { return *options_.world; }
+  troupe::node& face() noexcept { return face_; }
+  const node_identity& identity() const noexcept { return identity_; }
+  scheduler& workers() noexcept { return *scheduler_; }
+  worker_state& state(unsigned worker) noexcept { return *states_[worker]; }
+  /// The state of the worker that runs on this thread, if it is one of this node's.
+  worker_state* here() noexcept;
+  hub& links() noexcept { return *hub_; }
+  slots& all_slots() noexcept { return *slots_; }
+  peers& all_peers() noexcept { return *peers_; }
+  names& all_names() noexcept { return *names_; }
+  actor_core& root() noexcept { return *root_; }
+  const std::vector<endpoint>& endpoints() const noexcept { return endpoints_; }
+  bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }
+  worker& next_worker() noexcept;
+
+  // Books.
+  void count(entry e, std::uint64_t n = 1) noexcept;
+  /// Counts a dead letter and keeps it as a sample.
+  void count_undelivered(errc why, const value_type* type, const address& to) noexcept;
+  accounting sum_books();
+  std::vector<dead_letter> dead_letters();
+
+  // Kinds.
+  result<void> offer(offered_kind k);
+  const offered_kind* offered(const std::string& name);
+
+  void root_ended() noexcept;
+  void count_overdue() noexcept { overdue_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  node_core(node_options options, std::unique_ptr<scheduler> s);
+  result<void, setup_error> open();
+  void start_root();
+
+  node_options options_;
+  node_identity identity_;
+  troupe::node face_;
+  std::unique_ptr<scheduler> scheduler_;
+  std::vector<std::unique_ptr<worker_state>> states_;
+  std::unique_ptr<slots> slots_;
+  std::unique_ptr<peers> peers_;
+  std::unique_ptr<names> names_;
+  std::unique_ptr<hub> hub_;
+  std::vector<endpoint> endpoints_;
+  actor_core* root_ = nullptr;
+  books outside_;  // of threads that are no workers of this node
+  std::atomic<unsigned> turn_{0};
+  std::atomic<std::uint32_t> overdue_{0};  // actors killed at their stop's deadline
+  std::atomic<bool> stopping_{false};  // release: set before the root is stopped; acquire: in spawn
+
+  std::mutex kinds_guard_;
+  std::unordered_map<std::string, offered_kind> kinds_;
+
+  std::mutex dead_guard_;
+  std::vector<dead_letter> dead_;
+  std::size_t dead_next_ = 0;
+
+  // stop() waits here.
+  std::mutex end_guard_;
+  std::condition_variable ended_;
+  bool root_ended_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace troupe::detail

@@ -1,0 +1,87 @@
+// Messages that threads outside the workers send to actors of peer nodes: through a bounded queue to the link's home
+// worker, and from there like any other, each waiting for its destination's credit without holding up the rest.
+#include <memory>
+#include <utility>
+
+#include "link.hpp"
+#include "node_core.hpp"
+#include "peers.hpp"
+
+namespace troupe::detail {
+namespace {
+
+/// One message on its way; frees itself when it is sent or lost.
+struct outside_send : room_waiter {
+  outside_send(peer_node& p, const peer_node::outside_message& m)
+      : room_waiter([](room_waiter& self, send_outcome how) noexcept { static_cast<outside_send&>(self).done(how); }),
+        peer(p),
+        what_for(m) {
+    what = {m.to.wire_target(), m.message->type->wire, m.message->message(), 0, {}, &p};
+  }
+
+  void done(send_outcome how) noexcept {
+    const std::unique_ptr<outside_send> own(this);
+    unreserve_outside(peer);
+    if (how == send_outcome::sent) return finish(what_for.message);
+    const errc why = how == send_outcome::too_large ? errc::too_large : errc::unreachable;
+    drop(peer.node, what_for.message, why, what_for.to);
+  }
+
+  peer_node& peer;
+  const peer_node::outside_message what_for;
+};
+
+void forward(peer_node& peer) {
+  for (;;) {
+    std::unique_lock lock(peer.outside_guard);
+    if (peer.outside.empty()) return;
+    const peer_node::outside_message m = peer.outside.front();
+    peer.outside.pop_front();
+    lock.unlock();
+    auto* const s = new outside_send(peer, m);
+    out_stream* const stream = peer.node.here()->stream_to(peer);
+    if (stream == nullptr) {
+      s->done(send_outcome::closed);
+    } else {
+      stream->wait(*s);
+    }
+  }
+}
+
+}  // namespace
+
+errc reserve_outside(peer_node& peer) noexcept {
+  if (!peer.up.load(std::memory_order_acquire)) return errc::unreachable;
+  const std::lock_guard lock(peer.outside_guard);
+  if (peer.outside_reserved >= peer_node::most_outside) return errc::full;
+  ++peer.outside_reserved;
+  return errc::ok;
+}
+
+void unreserve_outside(peer_node& peer) noexcept {
+  const std::lock_guard lock(peer.outside_guard);
+  --peer.outside_reserved;
+}
+
+void commit_outside(const address& to, envelope* e) noexcept {
+  peer_node& peer = *to.peer();
+  peer.node.count(entry::accepted_local);
+  {
+    const std::lock_guard lock(peer.outside_guard);
+    peer.outside.push_back({to, e});
+  }
+  worker* const home = peer.home.load(std::memory_order_acquire);
+  home->post([&peer](worker&) { forward(peer); });
+}
+
+std::uint64_t peers::walk_outside() {
+  const std::lock_guard lock(guard_);
+  std::uint64_t found = 0;
+  for (const auto& [id, peer] : table_) {
+    const std::lock_guard queue_lock(peer->outside_guard);
+    found += peer->outside_reserved;
+  }
+  return found;
+}
+
+}  // namespace troupe::detail

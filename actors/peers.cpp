@@ -1,0 +1,252 @@
+#include "peers.hpp"
+
+#include <utility>
+
+#include <troupe/ask.hpp>
+#include <troupe/log.hpp>
+
+#include "link.hpp"
+#include "names.hpp"
+#include "node_core.hpp"
+#include "slots.hpp"
+#include "wire_notes.hpp"
+
+namespace troupe::detail {
+namespace {
+
+std::pair<std::uint32_t, std::uint32_t> split(std::uint64_t target) noexcept {
+  return {static_cast<std::uint32_t>(target >> 32), static_cast<std::uint32_t>(target)};
+}
+
+credit_note credit_of(peer_node& from, const held_credit& c) noexcept {
+  return {&from, from.link_number, c.stream, c.destination, c.bytes};
+}
+
+/// A route to nobody: `cookie` says why.
+void deliver_nowhere(std::uint64_t cookie, std::uint64_t target, session& from, inbound_message& m) {
+  auto& peer = *static_cast<peer_node*>(from.cookie);
+  const auto why = static_cast<errc>(cookie);
+  const auto [slot, generation] = split(target);
+  peer.node.count(entry::accepted_inbound);
+  peer.node.count_undelivered(why, nullptr, address::of(static_cast<actor_core*>(nullptr), slot, generation));
+  peer.node.here()->return_credit(credit_of(peer, m.credit));
+  if (m.correlation == 0) return;
+  receipt* const r = make_receipt(nullptr);
+  r->peer = &peer;
+  r->ticket = m.correlation;
+  r->outcome = why;
+  answer_peer(r);
+}
+
+/// A route to an actor: `cookie` is the message's value_type.
+void deliver_to_actor(std::uint64_t cookie, std::uint64_t target, session& from, inbound_message& m) {
+  const auto& type = *reinterpret_cast<const value_type*>(static_cast<std::uintptr_t>(cookie));
+  auto& peer = *static_cast<peer_node*>(from.cookie);
+  const auto [slot, generation] = split(target);
+  envelope* const e = allocate_envelope(type);
+  type.construct(e->message());
+  type.wire->decode(m.body, e->message(), m.longer_schema);
+  if (!m.body.ok()) return finish(e);
+  e->deadline = m.deadline;
+  e->credit = credit_of(peer, m.credit);
+  if (m.correlation != 0) {
+    e->is_request = true;
+    e->answer = make_receipt(type.reply);
+    e->answer->peer = &peer;
+    e->answer->ticket = m.correlation;
+  }
+  peer.node.count(entry::accepted_inbound);
+  actor_core* const target_core = peer.node.all_slots().find(slot);
+  target_core->deliver(generation, e);
+}
+
+}  // namespace
+
+peers::peers(node_core& node) : node_(node), self_(node, node.identity(), static_cast<unsigned>(most)) {}
+
+// The table.
+
+peer_node* peers::intern(const node_identity& id) {
+  const std::lock_guard lock(guard_);
+  const auto found = table_.find(id.id);
+  if (found != table_.end()) {
+    // A node known only from a ref gets its name when it is linked; nothing else refers to the entry before.
+    if (found->second->who.name.empty() && !id.name.empty()) found->second->who = id;
+    return found->second.get();
+  }
+  if (table_.size() >= most) return nullptr;
+  const auto number = static_cast<unsigned>(table_.size());
+  return table_.emplace(id.id, std::make_unique<peer_node>(node_, id, number)).first->second.get();
+}
+
+peer_node* peers::named(const std::string& name) {
+  const std::lock_guard lock(guard_);
+  for (const auto& [id, peer] : table_) {
+    if (peer->who.name == name && peer->up.load(std::memory_order_relaxed)) return peer.get();
+  }
+  return nullptr;
+}
+
+std::vector<link_info> peers::links() {
+  const std::lock_guard lock(guard_);
+  std::vector<link_info> all;
+  for (const auto& [id, peer] : table_) {
+    if (peer->who.name.empty()) continue;
+    link_info info{peer->who.name, "none", "the link has ended", 0, 0};
+    if (const session* const s = peer->link) {
+      info = {peer->who.name, std::string(to_string(s->lane())), s->lane_reason(), s->frames_out(), s->frames_in()};
+    }
+    all.push_back(std::move(info));
+  }
+  return all;
+}
+
+// The host.
+
+result<void> peers::admit(const node_identity& peer) {
+  if (peer.name == node_.identity().name) return errc::name_taken;
+  const std::lock_guard lock(guard_);
+  for (const auto& [id, known] : table_) {
+    if (known->who.name == peer.name && known->link != nullptr && id != peer.id) return errc::name_taken;
+  }
+  if (table_.size() >= most && !table_.contains(peer.id)) return errc::limit_reached;
+  return {};
+}
+
+void peers::stream_up(worker& on, session& s, out_stream& stream) {
+  peer_node* const peer = intern(s.peer());
+  auto& streams = node_.state(on.index()).streams;
+  if (streams.size() <= peer->index) streams.resize(peer->index + 1, nullptr);
+  streams[peer->index] = &stream;
+}
+
+void peers::link_up(session& s) {
+  peer_node* const peer = intern(s.peer());
+  s.cookie = peer;
+  {
+    const std::lock_guard lock(guard_);
+    peer->link = &s;
+    ++peer->link_number;
+  }
+  peer->home.store(&s.home(), std::memory_order_release);  // to commit_outside
+  peer->up.store(true, std::memory_order_release);
+  log(log_level::info, node_.identity().name + ": linked with " + s.peer().name + " over " +
+                           std::string(to_string(s.lane())) + " (" + s.lane_reason() + ")");
+  node_.workers().at(0).post([this, peer](worker&) { node_.all_names().peer_up(*peer); });
+}
+
+route_binding peers::bind(session&, std::uint64_t target, std::string_view schema) {
+  const auto nowhere = [&](errc why) {
+    return route_binding{&deliver_nowhere, static_cast<std::uint64_t>(why), target};
+  };
+  const auto [slot, generation] = split(target);
+  const actor_core* const core = node_.all_slots().find(slot);
+  if (core == nullptr) return nowhere(errc::no_such_actor);
+  const protocol_info* const accepts = core->accepts();  // before the generation: see actor_core::accepts
+  if (accepts == nullptr || core->generation() != generation) return nowhere(errc::no_such_actor);
+  for (const value_type* const type : accepts->messages) {
+    if (type->wire == nullptr || type == &value_type_of<down>) continue;
+    if (type->wire->schema != schema && schema_mismatch(schema, type->wire->schema)) continue;
+    return {&deliver_to_actor, static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(type)), target};
+  }
+  log(log_level::warning, node_.identity().name + ": no message of the target matches the peer's schema " +
+                              std::string(schema.substr(0, 200)));
+  return nowhere(errc::wrong_protocol);
+}
+
+void peers::reply(session&, std::uint64_t correlation, errc status, reader& body) {
+  const auto worker_index = static_cast<unsigned>(correlation >> 56);
+  if (worker_index >= node_.workers().size()) return body.fail();
+  worker_state& asker = node_.state(worker_index);
+  if (&asker == node_.here()) {
+    const auto found = asker.asks.find(correlation);
+    if (found == asker.asks.end()) return node_.count(entry::replies_lost);
+    return found->second.who->on_link_reply(status, body);
+  }
+  std::string copy(body.remaining(), '\0');
+  body.read(copy.data(), copy.size());
+  asker.home.post([&asker, correlation, status, copy = std::move(copy), context = body.context()](worker&) {
+    reader again(std::as_bytes(std::span(copy)), context);
+    const auto found = asker.asks.find(correlation);
+    if (found == asker.asks.end()) return asker.node.count(entry::replies_lost);
+    found->second.who->on_link_reply(status, again);
+  });
+}
+
+void peers::control(session& s, const control_note& note) {
+  auto& peer = *static_cast<peer_node*>(s.cookie);
+  switch (note.kind) {
+    case note_monitor: return begin_watch(peer, note);
+    case note_demonitor: {
+      const auto [slot, generation] = split(note.subject);
+      actor_core* const core = node_.all_slots().find(slot);
+      if (core == nullptr) return;
+      auto* const c = new detail::control(order::demonitor);
+      c->peer = &peer;
+      c->watch = note.object;
+      return core->command(generation, c);
+    }
+    case note_down: {
+      const auto worker_index = static_cast<unsigned>(note.object >> 56);
+      if (worker_index >= node_.workers().size()) return;
+      const auto how = static_cast<exit_kind>(std::min(note.code, static_cast<std::uint8_t>(exit_kind::died)));
+      worker_state& watcher = node_.state(worker_index);
+      if (&watcher == node_.here()) return deliver_notice(watcher, note.object, how, std::string(note.text));
+      watcher.home.post([&watcher, number = note.object, how, text = std::string(note.text)](worker&) {
+        deliver_notice(watcher, number, how, text);
+      });
+      return;
+    }
+    default: return;  // a later version's note: not for us
+  }
+}
+
+void peers::begin_watch(peer_node& from, const control_note& note) {
+  const auto [slot, generation] = split(note.subject);
+  const std::uint32_t before = from.watched_here.fetch_add(1, std::memory_order_relaxed);
+  actor_core* const core = node_.all_slots().find(slot);
+  if (core == nullptr) return notify_peer(node_, from, note.object, exit_kind::no_such_actor, {});
+  if (before >= most_watched) {
+    return notify_peer(node_, from, note.object, exit_kind::unreachable, "the peer watches too many actors here");
+  }
+  auto* const c = new detail::control(order::monitor);
+  c->peer = &from;
+  c->watch = note.object;
+  core->command(generation, c);
+}
+
+void peers::stream_acked(worker& on, std::uint64_t messages) {
+  node_.state(on.index()).count.add(entry::handed_over, messages);
+}
+
+void peers::stream_down(worker& on, session& s, std::uint64_t unacked) {
+  worker_state& state = node_.state(on.index());
+  const peer_node* const peer = intern(s.peer());
+  state.count.add(entry::unknown, unacked);
+  state.streams[peer->index] = nullptr;
+  std::vector<ask_base*> lost;
+  for (const auto& [number, ask] : state.asks) {
+    if (ask.peer == peer) lost.push_back(ask.who);
+  }
+  for (ask_base* const ask : lost) ask->end_link_ask(errc::link_down);
+}
+
+void peers::link_down(session& s, link_end why, std::string_view text) {
+  auto* const peer = static_cast<peer_node*>(s.cookie);
+  if (peer == nullptr) return;
+  peer->up.store(false, std::memory_order_release);
+  {
+    const std::lock_guard lock(guard_);
+    peer->link = nullptr;
+  }
+  log(log_level::info, node_.identity().name + ": link with " + peer->who.name + " has ended: " + std::string(text));
+  const exit_kind how = why == link_end::died || why == link_end::left ? exit_kind::died : exit_kind::unreachable;
+  for (unsigned i = 0; i < node_.workers().size(); ++i) {
+    node_.workers().at(i).post([this, peer, how, i, reason = std::string(text)](worker&) {
+      lose_watches(node_.state(i), *peer, how, reason);
+      if (i == 0) node_.all_names().peer_down(*peer);
+    });
+  }
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,106 @@
+// The other nodes that this one has heard of, and the host side of their links.
+//
+// A peer_node stands for one incarnation of a node for as long as this node lives, so that refs to its actors stay
+// valid as values across link loss. The table is bounded; refs to nodes beyond it decode as nobody.
+//
+// | peer_node member           | who touches it                                               |
+// | who, index                 | anyone; they never change                                    |
+// | link, link_number          | written by the session's home worker under the table's mutex |
+// | home, up                   | written by the session's home worker; read by anyone (hint)  |
+// | outside                    | under its mutex                                              |
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <troupe/node.hpp>
+
+#include "hub.hpp"
+#include "node_core.hpp"
+
+namespace troupe::detail {
+
+class peer_node {
+ public:
+  peer_node(node_core& n, node_identity id, unsigned number) : node(n), who(std::move(id)), index(number) {}
+
+  node_core& node;
+  node_identity who;  // the name is empty until the first link
+  const unsigned index;
+
+  session* link = nullptr;
+  std::uint32_t link_number = 0;
+  std::atomic<worker*> home{nullptr};
+  std::atomic<bool> up{false};
+  std::atomic<std::uint32_t> watched_here{0};  // this node's actors that it monitors
+
+  // Messages of threads that are no workers, on their way to the link (outside.cpp).
+  struct outside_message {
+    address to;
+    envelope* message;
+  };
+  static constexpr std::size_t most_outside = 1024;
+  std::mutex outside_guard;
+  std::deque<outside_message> outside;
+  std::size_t outside_reserved = 0;
+};
+
+class peers : public session_host {
+ public:
+  static constexpr std::size_t most = 4096;
+  static constexpr std::uint32_t most_watched = 65536;  // monitors that one peer may hold here
+
+  explicit peers(node_core& node);
+  /// This node itself, as the context of codecs when it talks to itself (spawn_on the own name).
+  peer_node& self() noexcept { return self_; }
+  std::uint64_t walk_outside();
+
+  /// The peer with that incarnation, made if it is new; null when the table is full.
+  peer_node* intern(const node_identity& id);
+  peer_node* intern(const incarnation& id) { return intern(node_identity{{}, id}); }
+  /// The linked peer with that name, or null.
+  peer_node* named(const std::string& name);
+  std::vector<link_info> links();
+
+  result<void> admit(const node_identity& peer) override;
+  void stream_up(worker& on, session& s, out_stream& stream) override;
+  void link_up(session& s) override;
+  route_binding bind(session& s, std::uint64_t target, std::string_view schema) override;
+  void reply(session& s, std::uint64_t correlation, errc status, reader& body) override;
+  void control(session& s, const control_note& note) override;
+  void stream_acked(worker& on, std::uint64_t messages) override;
+  void stream_down(worker& on, session& s, std::uint64_t unacked) override;
+  void link_down(session& s, link_end why, std::string_view text) override;
+
+ private:
+  void begin_watch(peer_node& from, const control_note& note);
+
+  node_core& node_;
+  peer_node self_;
+  std::mutex guard_;
+  std::map<incarnation, std::unique_ptr<peer_node>> table_;
+};
+
+// Sending to peers, on the sender's worker.
+send_outcome send_to_peer(const address& to, const envelope& e) noexcept;
+link_wait* wait_for_peer(const address& to, const envelope& e, operation& who);
+error outcome_of(const link_wait& w) noexcept;
+void destroy(link_wait* w) noexcept;
+error to_error(send_outcome how, const envelope& e) noexcept;
+
+// try_send, on any thread.
+errc reserve_peer(const address& to, const value_type& type) noexcept;
+void unreserve_peer(const address& to) noexcept;
+error commit_peer(const address& to, envelope* e) noexcept;
+errc reserve_outside(peer_node& peer) noexcept;
+void unreserve_outside(peer_node& peer) noexcept;
+void commit_outside(const address& to, envelope* e) noexcept;
+
+void count_refused(const address& to) noexcept;
+
+}  // namespace troupe::detail

@@ -1,0 +1,109 @@
+#include "root.hpp"
+
+#include <utility>
+
+#include <troupe/self.hpp>
+
+#include "node_core.hpp"
+#include "peers.hpp"
+
+namespace troupe::detail {
+namespace {
+
+constexpr std::size_t names_per_message = 32;
+
+spawn_answer spawn_here(node_core& node, const spawn_request& what) {
+  const offered_kind* const k = node.offered(what.kind);
+  if (k == nullptr) return {errc::not_offered, {}};
+  if (k->schema != what.schema) return {errc::wrong_protocol, {}};
+  const address& asker = address_of(what.from);
+  reader arguments(std::as_bytes(std::span(what.arguments)),
+                   asker.is_remote() ? asker.peer() : &node.all_peers().self());
+  errc why = errc::ok;
+  const address born = k->spawn(node, arguments, why);
+  if (!born) return {why, {}};
+  return {errc::ok, ref_to<protocol<>>(born)};
+}
+
+actor run_root(self<root_protocol> me) {
+  node_core& node = core_of(me.node());
+  co_await me.serve(
+      [&](const names_said& said) {
+        const address& from = address_of(said.from);
+        if (!from.is_remote()) return;
+        for (const name_change& change : said.changes) node.all_names().peer_said(*from.peer(), change);
+        if (said.all) node.all_names().peer_has_said_all(*from.peer());
+      },
+      [&](const spawn_request& what) { return spawn_here(node, what); },
+      [&](const down& ended) { node.all_names().withdraw(address_of(ended.actor)); });
+}
+
+/// Tells one peer the names of this node: all of them first, then every change.
+actor run_announcer(self<names_changed> me, ref<root_protocol> to) {
+  node_core& node = core_of(me.node());
+  const ref<> from = ref_to<protocol<>>(node.root().self());
+  std::uint64_t version = 0;
+  bool more = true;
+  while (more) {
+    const std::uint64_t before = version;
+    std::vector<name_change> changes = node.all_names().changes_after(before, names_per_message, version);
+    const bool all = changes.size() < names_per_message;
+    const result<void> told = co_await to.send<names_said>(from, give(changes), all);
+    if (!told) co_return;
+    if (all) more = static_cast<bool>(co_await me.receive([](names_changed) {}));
+  }
+}
+
+}  // namespace
+
+ref<root_protocol> root_of(peer_node& peer) noexcept {
+  return ref_to<root_protocol>(address::of(&peer, root_slot, root_generation));
+}
+
+ref<names_changed> spawn_announcer(node_core& node, peer_node& peer) {
+  spawn_options options;
+  options.name = "announcer to " + peer.who.name;
+  options.mailbox = 1;
+  options.worker = 0;
+  return spawn_actor(node, nullptr, options, &run_announcer, root_of(peer));
+}
+
+void spawn_root(node_core& node) {
+  spawn_options options;
+  options.name = "root";
+  options.worker = 0;
+  const auto root = spawn_actor(node, nullptr, options, &run_root);
+  TROUPE_ASSERT(address_of(root).slot == root_slot && address_of(root).generation == root_generation,
+                "the root is the first actor of its node");
+}
+
+task<result<address>> spawn_remote(node_core& node, std::string where, std::string kind, std::string schema,
+                                   result<std::string> arguments) {
+  if (!arguments) co_return arguments.error();
+  spawn_request request{ref_to<protocol<>>(node.root().self()), std::move(kind), std::move(schema),
+                        std::move(*arguments)};
+  if (where == node.identity().name) {
+    const spawn_answer here = spawn_here(node, request);
+    if (here.outcome != errc::ok) co_return here.outcome;
+    co_return address_of(here.actor);
+  }
+  peer_node* const peer = node.all_peers().named(where);
+  if (peer == nullptr) co_return errc::not_found;
+  const result<spawn_answer> answer = co_await root_of(*peer).ask<spawn_request>(give(request));
+  if (!answer) co_return answer.error();
+  if (answer->outcome != errc::ok) co_return answer->outcome;
+  co_return address_of(answer->actor);
+}
+
+result<std::string> encode_arguments(node_core& node, const std::string& where,
+                                     const std::function<void(writer&)>& write) {
+  std::string bytes(max_encoded_message, '\0');
+  peer_node* const peer = node.all_peers().named(where);
+  writer out(std::as_writable_bytes(std::span(bytes)), peer != nullptr ? peer : &node.all_peers().self());
+  write(out);
+  if (!out.ok()) return errc::too_large;
+  bytes.resize(out.size());
+  return bytes;
+}
+
+}  // namespace troupe::detail

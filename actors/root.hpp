@@ -1,0 +1,46 @@
+// The root actor of a node: slot 0, generation 1, the parent of everything that node.spawn starts, and the one that
+// peers' requests go to. Its announcers, one a link, tell the peers this node's names.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <troupe/down.hpp>
+#include <troupe/protocol.hpp>
+#include <troupe/ref.hpp>
+
+#include "names.hpp"
+
+namespace troupe::detail {
+
+/// `from` is the sender's root: it tells the receiver which peer is speaking.
+struct names_said {
+  ref<> from;
+  std::vector<name_change> changes;
+  bool all = false;  // nothing more for now
+};
+
+struct spawn_answer {
+  errc outcome = errc::ok;
+  ref<> actor;
+};
+struct spawn_request {
+  using reply = spawn_answer;
+  ref<> from;
+  std::string kind;
+  std::string schema;
+  std::string arguments;
+};
+
+using root_protocol = protocol<names_said, spawn_request, down>;
+
+inline constexpr std::uint32_t root_slot = 0;
+inline constexpr std::uint32_t root_generation = 1;
+
+ref<root_protocol> root_of(peer_node& peer) noexcept;
+ref<names_changed> spawn_announcer(node_core& node, peer_node& peer);
+void spawn_root(node_core& node);
+
+void monitor(actor_core& watcher, const address& whom);
+
+}  // namespace troupe::detail

@@ -1,0 +1,78 @@
+#include "slots.hpp"
+
+#include <new>
+
+namespace troupe::detail {
+
+slots::slots(node_core& node, unsigned workers, std::uint32_t most_actors)
+    : node_(node),
+      most_actors_(most_actors),
+      shelves_(workers),
+      chunks_(std::make_unique<std::atomic<actor_core*>[]>(most_chunks)) {}
+
+slots::~slots() {
+  const std::uint32_t made = count();
+  for (std::uint32_t number = 0; number < made; ++number) find(number)->~actor_core();
+  for (std::uint32_t c = 0; c * chunk_size < made; ++c) {
+    ::operator delete(chunks_[c].load(std::memory_order_relaxed), static_cast<std::align_val_t>(alignof(actor_core)));
+  }
+}
+
+actor_core* slots::take(worker& home) {
+  if (live_.fetch_add(1, std::memory_order_relaxed) >= most_actors_) {
+    live_.fetch_sub(1, std::memory_order_relaxed);
+    return nullptr;
+  }
+  shelf& s = shelves_[home.index()];
+  if (&home == current_worker) {
+    if (s.own.empty()) {
+      const std::lock_guard lock(guard_);
+      s.own.swap(s.spare);
+      if (s.own.empty() && !grow(home, s.own)) return nullptr;
+    }
+    actor_core* const slot = s.own.back();
+    s.own.pop_back();
+    return slot;
+  }
+  const std::lock_guard lock(guard_);
+  if (s.spare.empty() && !grow(home, s.spare)) return nullptr;
+  actor_core* const slot = s.spare.back();
+  s.spare.pop_back();
+  return slot;
+}
+
+void slots::give_back(actor_core& slot) noexcept {
+  live_.fetch_sub(1, std::memory_order_relaxed);
+  if (slot.generation() == 0) return;  // the generation has wrapped: the slot retires
+  shelf& s = shelves_[slot.home().index()];
+  if (slot.at_home()) {
+    s.own.push_back(&slot);
+  } else {
+    const std::lock_guard lock(guard_);
+    s.spare.push_back(&slot);
+  }
+}
+
+actor_core* slots::find(std::uint32_t number) const noexcept {
+  if (number >= count()) return nullptr;
+  return chunks_[number / chunk_size].load(std::memory_order_relaxed) + number % chunk_size;
+}
+
+// Under guard_.
+bool slots::grow(worker& home, std::vector<actor_core*>& into) {
+  const std::uint32_t first = count_.load(std::memory_order_relaxed);
+  if (first / chunk_size >= most_chunks) {
+    live_.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  auto* const chunk = static_cast<actor_core*>(
+      ::operator new(sizeof(actor_core) * chunk_size, static_cast<std::align_val_t>(alignof(actor_core))));
+  into.reserve(into.size() + chunk_size);
+  for (std::uint32_t i = 0; i < chunk_size; ++i) ::new (chunk + i) actor_core(node_, home, first + i);
+  for (std::uint32_t i = chunk_size; i-- > 0;) into.push_back(chunk + i);
+  chunks_[first / chunk_size].store(chunk, std::memory_order_relaxed);
+  count_.store(first + chunk_size, std::memory_order_release);  // publishes the chunk to find()
+  return true;
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,57 @@
+// The actor slots of a node: allocated in chunks, found by number, never freed while the node lives, so that a stale
+// address always points at a slot. A slot stays with one home worker.
+//
+// | operation        | who                                   | synchronisation                              |
+// | take, give_back  | the slot's home worker                | none: its own free list                      |
+// | take, give_back  | any other thread                      | the mutex                                    |
+// | find             | any thread                            | acquire load of the chunk pointer (with take)|
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <troupe/detail/actor_core.hpp>
+
+namespace troupe::detail {
+
+class slots {
+ public:
+  static constexpr std::uint32_t chunk_size = 256;
+  static constexpr std::uint32_t most_chunks = 65536;
+
+  slots(node_core& node, unsigned workers, std::uint32_t most_actors);
+  slots(const slots&) = delete;
+  slots& operator=(const slots&) = delete;
+  ~slots();
+
+  /// A free slot with that home, or null at the limit.
+  actor_core* take(worker& home);
+  /// The actor has ended and its parent has taken it out of the family.
+  void give_back(actor_core& slot) noexcept;
+  /// Null when there is no such slot.
+  actor_core* find(std::uint32_t number) const noexcept;
+
+  std::uint64_t live() const noexcept { return live_.load(std::memory_order_relaxed); }
+  /// Slots that exist, free or not; for walking.
+  std::uint32_t count() const noexcept { return count_.load(std::memory_order_acquire); }
+
+ private:
+  struct shelf {
+    std::vector<actor_core*> own;    // home worker only
+    std::vector<actor_core*> spare;  // under guard_
+  };
+  bool grow(worker& home, std::vector<actor_core*>& into);
+
+  node_core& node_;
+  std::uint32_t most_actors_;
+  std::mutex guard_;
+  std::vector<shelf> shelves_;
+  std::unique_ptr<std::atomic<actor_core*>[]> chunks_;  // each: raw storage of chunk_size slots
+  std::atomic<std::uint32_t> count_{0};
+  std::atomic<std::uint64_t> live_{0};
+};
+
+}  // namespace troupe::detail

@@ -1,0 +1,106 @@
+// troupe::actor: the return type of an actor's coroutine function.
+//
+//   troupe::actor run_account(troupe::self<account> self, std::int64_t cents) { ... }
+//
+// The function's first parameter is troupe::self<protocol>; the others are its start arguments, taken by value. It
+// is spawned, never called directly. Its locals are the actor's state; the actor lives until it returns, throws (the
+// exception's text becomes the exit reason), or is killed.
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include <troupe/detail/actor_core.hpp>
+#include <troupe/task.hpp>
+
+namespace troupe {
+
+template <class P>
+class self;
+
+class actor {
+ public:
+  std::coroutine_handle<> frame;
+};
+
+namespace detail {
+
+template <class T>
+inline constexpr bool is_view = std::is_pointer_v<T> || std::is_reference_v<T> || std::is_member_pointer_v<T>;
+template <class C, class Tr>
+inline constexpr bool is_view<std::basic_string_view<C, Tr>> = true;
+template <class T, std::size_t N>
+inline constexpr bool is_view<std::span<T, N>> = true;
+template <class T>
+inline constexpr bool is_view<std::reference_wrapper<T>> = true;
+
+template <class T>
+struct actor_parameter_is_a_pointer_reference_or_view;
+
+template <class T>
+constexpr void check_actor_parameter() {
+  if constexpr (is_view<T>) compile_error<actor_parameter_is_a_pointer_reference_or_view<T>>();
+}
+
+/// Ends the actor: tells its core how the coroutine ended.
+void actor_returned(actor_core& core) noexcept;
+void actor_threw(actor_core& core, std::exception_ptr failure) noexcept;
+
+template <class P, class... Args>
+struct actor_promise : pooled_frame {
+  template <class... Any>
+  explicit actor_promise(const self<P>& me, Any&...) noexcept : core(me.core()) {}
+  template <class Lambda, class... Any>
+    requires(std::is_empty_v<std::remove_cvref_t<Lambda>>)
+  actor_promise(const Lambda&, const self<P>& me, Any&...) noexcept : core(me.core()) {}
+
+  actor get_return_object() noexcept {
+    (check_actor_parameter<Args>(), ...);
+    return actor{std::coroutine_handle<actor_promise>::from_promise(*this)};
+  }
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+  std::suspend_always final_suspend() noexcept {
+    if (failure) {
+      actor_threw(*core, std::move(failure));
+    } else {
+      actor_returned(*core);
+    }
+    return {};
+  }
+  void return_void() const noexcept {}
+  void unhandled_exception() noexcept { failure = std::current_exception(); }
+
+  actor_core* core;
+  std::exception_ptr failure;
+};
+
+template <class Lambda>
+struct an_actor_must_be_a_function_or_captureless_lambda;
+
+template <class Lambda, class P, class... Args>
+struct lambda_actor_promise : actor_promise<P, Args...> {
+  using actor_promise<P, Args...>::actor_promise;
+  actor get_return_object() noexcept {
+    if constexpr (!std::is_empty_v<std::remove_cvref_t<Lambda>>) {
+      compile_error<an_actor_must_be_a_function_or_captureless_lambda<Lambda>>();
+    }
+    (check_actor_parameter<Args>(), ...);
+    return actor{std::coroutine_handle<lambda_actor_promise>::from_promise(*this)};
+  }
+};
+
+}  // namespace detail
+}  // namespace troupe
+
+template <class P, class... Args>
+struct std::coroutine_traits<troupe::actor, troupe::self<P>, Args...> {
+  using promise_type = troupe::detail::actor_promise<P, Args...>;
+};
+template <class Lambda, class P, class... Args>
+struct std::coroutine_traits<troupe::actor, Lambda, troupe::self<P>, Args...> {
+  using promise_type = troupe::detail::lambda_actor_promise<Lambda, P, Args...>;
+};

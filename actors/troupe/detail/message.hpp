@@ -1,0 +1,167 @@
+// What travels between actors of one process: letters.
+//
+//   letter     the intrusive node that a mailbox's queue and inlet are made of
+//   envelope   a message on its way, with its type erased; a request also carries a receipt and a deadline
+//   receipt    what comes back to a waiting sender (there was room) or asker (the reply); it is allocated when the
+//              wait begins, so that answering can never fail for lack of memory
+//   control    stop, kill, monitor and the like (actor_core.hpp): never counted against a mailbox's limit
+//
+// A letter has one owner at a time: the sender, then the inlet or queue it is in, then the actor's home worker.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include <troupe/detail/pool.hpp>
+#include <troupe/detail/wire_type.hpp>
+#include <troupe/env.hpp>
+#include <troupe/protocol.hpp>
+#include <troupe/result.hpp>
+
+namespace troupe::detail {
+
+class actor_core;
+class peer_node;
+class session;
+
+/// Identity and operations of a value type: a message or a reply. One object a type, compared by address.
+struct value_type {
+  std::uint32_t size;
+  std::uint32_t alignment;
+  void (*destroy)(void* value) noexcept;
+  void (*construct)(void* storage);  // default; null where the type has no default constructor
+  const wire_type* wire;             // null: local-only
+  const value_type* reply;           // of a request whose reply is not void
+};
+
+template <class T>
+constexpr const wire_type* wire_of() {
+  if constexpr (encodable<T>) {
+    if constexpr (request<T>) {
+      if constexpr (std::is_void_v<reply_of<T>> || encodable<reply_of<T>>) return &wire_type_of<T>;
+      return nullptr;
+    } else {
+      return &wire_type_of<T>;
+    }
+  } else {
+    return nullptr;
+  }
+}
+
+template <class T>
+constexpr auto default_constructor() -> void (*)(void*) {
+  if constexpr (std::is_default_constructible_v<T>) {
+    return [](void* storage) { ::new (storage) T(); };
+  } else {
+    return nullptr;
+  }
+}
+
+template <class T>
+constexpr const value_type* reply_type_of();
+
+template <class T>
+inline constexpr value_type value_type_of = {sizeof(T),
+                                             alignof(T),
+                                             [](void* v) noexcept { static_cast<T*>(v)->~T(); },
+                                             default_constructor<T>(),
+                                             wire_of<T>(),
+                                             reply_type_of<T>()};
+
+template <class T>
+constexpr const value_type* reply_type_of() {
+  if constexpr (request<T>) {
+    if constexpr (!std::is_void_v<reply_of<T>>) return &value_type_of<reply_of<T>>;
+  }
+  return nullptr;
+}
+
+enum class letter_kind : std::uint8_t { message, waiting, receipt, control };
+
+struct letter {
+  explicit letter(letter_kind k) noexcept : kind(k) {}
+  letter* next = nullptr;
+  std::uint32_t generation = 0;  // the addressee's, checked by its home worker: a stale letter never reaches a new actor
+  letter_kind kind;
+};
+
+/// Where a wait for a receipt stands. The target's home moves open → settled when it admits the waiting message;
+/// the sender moves open → cancelled when it gives the wait up. Exactly one of the two wins (acq_rel exchange on
+/// both sides), so a message that was given up is never delivered and an admitted one is never called unsent.
+enum class receipt_state : std::uint8_t { open, settled, cancelled };
+
+struct receipt : letter {
+  receipt() noexcept : letter(letter_kind::receipt) {}
+
+  actor_core* to = nullptr;      // local waiter; null when a peer node asks
+  peer_node* peer = nullptr;     // the asking node
+  std::uint64_t ticket = 0;      // the waiter's operation, or the peer's correlation
+  const value_type* value = nullptr;  // of the reply; null: none
+  error outcome = errc::ok;
+  std::uint32_t block = 0;       // bytes allocated
+  bool has_value = false;
+  std::atomic<receipt_state> state{receipt_state::open};
+
+  void* storage() noexcept;
+};
+
+receipt* make_receipt(const value_type* reply);
+void destroy(receipt* r) noexcept;
+
+/// The credit that a message from another node holds until it is taken.
+struct credit_note {
+  peer_node* from = nullptr;
+  std::uint32_t link = 0;  // which of the sessions with that peer, counted from 1
+  std::uint32_t stream = 0;
+  std::uint32_t destination = 0;
+  std::uint32_t bytes = 0;
+};
+
+/// How a message counts against its mailbox's limit.
+enum class charge : std::uint8_t {
+  none,   // not at all: a link's credit bounds it, or it is a DOWN with its own reserve
+  local,  // in actor_core::depth_
+  inlet,  // in actor_core::inlet_messages_, since it was reserved
+};
+
+/// A message in its block: envelope, then the message at `offset`.
+struct envelope : letter {
+  envelope() noexcept : letter(letter_kind::message) {}
+
+  const value_type* type = nullptr;
+  receipt* answer = nullptr;   // request: where the reply goes; waiting send: where "there was room" goes
+  instant deadline{};          // zero: none. Past it, the message is not started
+  credit_note credit{};        // `from` is null for messages of this process
+  std::uint32_t block = 0;     // bytes allocated
+  std::uint16_t offset = 0;
+  bool is_request = false;
+  charge charged = charge::none;
+
+  void* message() noexcept { return reinterpret_cast<std::byte*>(this) + offset; }
+};
+
+/// An envelope with uninitialised room for a `type`. Throws std::bad_alloc.
+envelope* allocate_envelope(const value_type& type);
+/// Frees the block of an envelope whose message was never constructed or is destroyed already.
+void release_envelope(envelope* e) noexcept;
+/// Destroys message and envelope; an unanswered request is answered with `why`.
+void discard(envelope* e, error why) noexcept;
+
+template <class M, class Build>
+envelope* make_envelope(Build&& build) {
+  envelope* const e = allocate_envelope(value_type_of<M>);
+  try {
+    ::new (e->message()) M(std::forward<Build>(build)());
+  } catch (...) {
+    release_envelope(e);
+    throw;
+  }
+  return e;
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,147 @@
+// troupe::node: a set of workers, the actors on them, and the links to other nodes.
+//
+// Embedded in an existing program:
+//
+//   auto node = troupe::node::start({.name = "front", .workers = 2});
+//   if (!node) { std::cerr << node.error().text << '\n'; return 2; }
+//   auto acc = node->spawn(run_account, 0);
+//   auto cents = acc.blocking_ask<balance>(1s);
+//   // the destructor stops the node: its actors end in reverse order of birth
+//
+// troupe::run (run.hpp) does this for a whole program. Thread-safety: every function may be called from any thread
+// unless it says otherwise; co_await only in actors. Refs must not be used after their node is gone.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <troupe/accounting.hpp>
+#include <troupe/kind.hpp>
+#include <troupe/naming.hpp>
+#include <troupe/ref.hpp>
+#include <troupe/spawn.hpp>
+
+namespace troupe {
+
+namespace detail {
+class node_core;
+node_core& core_of(node& n) noexcept;
+}  // namespace detail
+
+/// Which lanes a node may use to its peers: shared memory where the peer is on this host, or only TCP.
+enum class lane_choice : std::uint8_t { automatic, tcp };
+
+struct node_options {
+  std::string name = {};                   // 1–64 of [A-Za-z0-9._-]; empty: "node-" and its process id
+  std::vector<std::string> listen = {};    // tcp://HOST:PORT, unix://PATH
+  unsigned workers = 0;                    // 0: one per processor
+  io_backend io = io_backend::automatic;
+  lane_choice lanes = lane_choice::automatic;
+  duration ask_deadline = std::chrono::seconds(5);    // of an ask without within()
+  duration join_deadline = std::chrono::seconds(10);  // how long join keeps dialling
+  duration stop_deadline = std::chrono::seconds(5);   // for the ordered stop of all actors
+  std::uint32_t most_actors = 16u << 20;
+  std::uint32_t most_names = 65536;                   // published names, of all nodes together
+  env* world = nullptr;                               // null: os_env()
+};
+
+/// One peer, as the node sees it now.
+struct link_info {
+  std::string node;
+  std::string lane;         // "shm", "local_socket", "tcp", or "none" when the link has ended
+  std::string why;          // why this lane
+  std::uint64_t frames_out = 0;
+  std::uint64_t frames_in = 0;
+};
+
+class node {
+ public:
+  /// Starts the workers and listens. The error is one line that names the value, the place and the fix.
+  static result<node, setup_error> start(node_options options);
+
+  node(node&&) noexcept;
+  node& operator=(node&&) noexcept;
+  ~node();  // as stop()
+
+  const std::string& name() const noexcept;
+  /// Which I/O backend the workers use, and why: one line.
+  const std::string& io_note() const noexcept;
+  /// The endpoints that are bound, with their real ports.
+  std::vector<std::string> endpoints() const;
+
+  /// Starts an actor as a child of the node, on the calling worker, or on the next one in turn. A default ref if the
+  /// node has stopped or is at its limit of actors.
+  template <class F, class... Args>
+  auto spawn(F function, Args&&... args) {
+    return spawn(spawn_options{}, function, std::forward<Args>(args)...);
+  }
+  template <class F, class... Args>
+  auto spawn(const spawn_options& options, F function, Args&&... args) {
+    return detail::spawn_actor(core(), nullptr, options, function, std::forward<Args>(args)...);
+  }
+
+  /// Asks an actor of this node to stop, or ends it at its next suspension. Any ref; a dead actor is no error.
+  void stop(const ref<>& who);
+  void kill(const ref<>& who);
+
+  // Other nodes.
+
+  /// Links with the node that listens at `url`; co_await it: result<void, setup_error>.
+  join_operation join(std::string url) { return join_operation(core(), std::move(url)); }
+
+  /// Makes an actor of this node known by name, to this node and every node it is linked with, until it ends.
+  /// co_await it: result<void> (name_taken, limit_reached, wrong_protocol).
+  template <class P>
+  publish_operation publish(std::string name, const ref<P>& who) {
+    detail::check_protocol_travels(static_cast<typename ref<P>::accepts*>(nullptr));
+    return publish_operation(core(), std::move(name), detail::address_of(who),
+                             detail::protocol_info_of<typename ref<P>::accepts>);
+  }
+  /// Finds "name" or "name@node". co_await it: result<ref<P>>: not_found, ambiguous (then name a node),
+  /// wrong_protocol. With .within(d) it waits for the name to appear.
+  template <class P>
+  auto lookup(std::string name) {
+    using accepted = detail::as_protocol_t<P>;
+    return lookup_operation<accepted>(core(), std::move(name), detail::protocol_info_of<accepted>);
+  }
+
+  /// Lets linked nodes spawn this kind here. name_taken if the name is offered already.
+  template <auto F>
+  result<void> offer(const kind<F>& k) {
+    return detail::offer_kind(core(), k);
+  }
+  /// Spawns an offered kind on the node with that name. co_await it: result<ref<...>>: not_found (no such node),
+  /// not_offered, wrong_protocol (the kinds differ), expired, unreachable, link_down.
+  template <auto F, class... Args>
+  auto spawn_on(std::string_view where, const kind<F>& k, Args&&... args) {
+    detail::check_arguments<Args...>();
+    return detail::spawn_kind(core(), where, k, std::forward<Args>(args)...);
+  }
+
+  // Seeing.
+  std::vector<link_info> links() const;
+  /// Sums the books. Off the workers only; waits for every worker to have walked its queues.
+  struct accounting accounting() const;
+  std::vector<dead_letter> dead_letters() const;  // the last 64
+  std::uint64_t live_actors() const noexcept;
+
+  /// Ordered stop: no new actors, every actor stopped in reverse order of birth, killed at the deadline, links closed
+  /// with a goodbye, threads joined. Off the workers only; idempotent. False if some actor had to be killed.
+  bool stop();
+  bool stop(duration deadline);
+
+ private:
+  friend detail::node_core& detail::core_of(node& n) noexcept;
+  friend class detail::node_core;
+  node(detail::node_core* core, bool owner) noexcept : core_(core), owner_(owner) {}
+  detail::node_core& core() const noexcept { return *core_; }
+
+  detail::node_core* core_;
+  bool owner_;  // else the face that actors get from self.node()
+};
+
+}  // namespace troupe

@@ -1,0 +1,215 @@
+// troupe::ref<P>: a typed handle to an actor, wherever it lives.
+//
+// A ref is 16 bytes, trivially copyable, and owns nothing: it stays valid as a value when its actor ends (sends then
+// answer no_such_actor), and it may travel inside messages. ref<account> converts to ref<deposit> and to ref<> and
+// keeps its identity: equality and hash ignore the protocol. Sending what the protocol lacks does not compile. A
+// default-constructed ref is nobody. A ref must not outlive the node it came from.
+//
+// send and ask are for actors; try_send may be called from any thread; blocking_send and blocking_ask are for
+// threads that are not workers (asserted).
+#pragma once
+
+#include <functional>
+#include <utility>
+
+#include <troupe/ask.hpp>
+#include <troupe/detail/address.hpp>
+#include <troupe/detail/protocol_info.hpp>
+#include <troupe/give.hpp>
+#include <troupe/protocol.hpp>
+#include <troupe/send.hpp>
+
+namespace troupe {
+
+template <class P = protocol<>>
+class ref;
+
+namespace detail {
+
+/// Room for one message that is yet to be built (delivery.cpp).
+error reserve(const address& to, const value_type& type) noexcept;
+void unreserve(const address& to) noexcept;
+error commit(const address& to, envelope* e) noexcept;
+error send_blocking(const address& to, envelope* e, duration within);
+receipt* ask_blocking(const address& to, envelope* e, duration within, error& failure);
+
+template <class P>
+ref<P> ref_to(const address& to) noexcept;
+template <class P>
+const address& address_of(const ref<P>& r) noexcept;
+
+template <class P, class M>
+constexpr void check_sendable() {
+  if constexpr (!accepts<P, M>) compile_error<message_is_not_in_the_protocol_of_this_ref<M>>();
+}
+
+template <class M, class... Args>
+envelope* envelope_from(Args&&... args) {
+  return make_envelope<M>([&]() -> M { return build_message<M>(std::forward<Args>(args)...); });
+}
+
+template <class M, class... Args>
+envelope* request_from(Args&&... args) {
+  envelope* const e = envelope_from<M>(std::forward<Args>(args)...);
+  e->is_request = true;
+  e->answer = make_receipt(reply_type_of<M>());
+  return e;
+}
+
+}  // namespace detail
+
+template <class P>
+class ref {
+ public:
+  using accepts = detail::as_protocol_t<P>;
+
+  ref() noexcept = default;
+
+  /// Forgets what the narrower protocol does not know.
+  template <class Q>
+    requires(!std::same_as<Q, P> && detail::is_subset<accepts, detail::as_protocol_t<Q>>)
+  ref(const ref<Q>& wider) noexcept : to_(detail::address_of(wider)) {}  // NOLINT: a conversion by design
+
+  explicit operator bool() const noexcept { return static_cast<bool>(to_); }
+
+  /// co_await it: result<void>. Waits while the target has no room.
+  template <class M, class... Args>
+  send_operation send(Args&&... args) const {
+    check<M, Args...>();
+    if constexpr (request<M>) detail::compile_error<detail::use_ask_because_this_is_a_request<M>>();
+    return send_operation(to_, detail::envelope_from<M>(std::forward<Args>(args)...));
+  }
+
+  /// Never waits: ok, full, no_such_actor, stopped, unreachable or too_large. Any thread. When there is no room the
+  /// message is not built and the arguments are as they were.
+  template <class M, class... Args>
+  result<void> try_send(Args&&... args) const {
+    check<M, Args...>();
+    if constexpr (request<M>) detail::compile_error<detail::use_ask_because_this_is_a_request<M>>();
+    if (const error refused = detail::reserve(to_, detail::value_type_of<M>); refused.code != errc::ok) return refused;
+    detail::envelope* e = nullptr;
+    try {
+      e = detail::envelope_from<M>(std::forward<Args>(args)...);
+    } catch (...) {
+      detail::unreserve(to_);
+      throw;
+    }
+    if (const error lost = detail::commit(to_, e); lost.code != errc::ok) return lost;
+    return {};
+  }
+
+  /// co_await it, or co_await ask(...).within(d): result<reply_of<M>>.
+  template <class M, class... Args>
+  auto ask(Args&&... args) const {
+    check<M, Args...>();
+    if constexpr (!request<M>) {
+      detail::compile_error<detail::use_send_because_this_is_no_request<M>>();
+    } else {
+      return ask_operation<reply_of<M>>(to_, detail::request_from<M>(std::forward<Args>(args)...));
+    }
+  }
+
+  /// As send, for threads that are not workers; `expired` when there is no room within `d`.
+  template <class M, class... Args>
+  result<void> blocking_send(duration d, Args&&... args) const {
+    check<M, Args...>();
+    if constexpr (request<M>) detail::compile_error<detail::use_ask_because_this_is_a_request<M>>();
+    const error e = detail::send_blocking(to_, detail::envelope_from<M>(std::forward<Args>(args)...), d);
+    if (e.code != errc::ok) return e;
+    return {};
+  }
+
+  /// As ask, for threads that are not workers.
+  template <class M, class... Args>
+  auto blocking_ask(duration d, Args&&... args) const {
+    check<M, Args...>();
+    if constexpr (!request<M>) {
+      detail::compile_error<detail::use_send_because_this_is_no_request<M>>();
+    } else {
+      error failure = errc::ok;
+      detail::receipt* const r =
+          detail::ask_blocking(to_, detail::request_from<M>(std::forward<Args>(args)...), d, failure);
+      return take_reply<reply_of<M>>(r, failure);
+    }
+  }
+
+  friend bool operator==(const ref&, const ref&) = default;
+
+ private:
+  template <class Q>
+  friend ref<Q> detail::ref_to(const detail::address& to) noexcept;
+  template <class Q>
+  friend const detail::address& detail::address_of(const ref<Q>& r) noexcept;
+
+  template <class M, class... Args>
+  static constexpr void check() {
+    detail::check_sendable<accepts, M>();
+    detail::check_arguments<Args...>();
+  }
+
+  template <class R>
+  static result<R> take_reply(detail::receipt* r, error failure) {
+    if (r == nullptr) return failure;
+    const std::unique_ptr<detail::receipt, void (*)(detail::receipt*)> own(
+        r, [](detail::receipt* done) { detail::destroy(done); });
+    if (r->outcome.code != errc::ok) return r->outcome;
+    if constexpr (std::is_void_v<R>) {
+      return {};
+    } else {
+      return std::move(*static_cast<R*>(r->storage()));
+    }
+  }
+
+  detail::address to_;
+};
+
+/// Refs with different protocols are equal when they mean the same actor.
+template <class P, class Q>
+  requires(!std::same_as<P, Q>)
+bool operator==(const ref<P>& a, const ref<Q>& b) noexcept {
+  return detail::address_of(a) == detail::address_of(b);
+}
+
+template <class P>
+ref<P> detail::ref_to(const address& to) noexcept {
+  ref<P> r;
+  r.to_ = to;
+  return r;
+}
+template <class P>
+const detail::address& detail::address_of(const ref<P>& r) noexcept {
+  return r.to_;
+}
+
+}  // namespace troupe
+
+namespace troupe {
+
+namespace detail {
+void encode_address(writer& out, const address& a);
+void decode_address(reader& in, address& a);
+}  // namespace detail
+
+/// A ref travels as the identity of its actor, whatever the lane. A ref whose protocol has a message that cannot be
+/// encoded does not travel: that does not compile.
+template <class P>
+struct codec<ref<P>> {
+  static void encode(writer& out, const ref<P>& r) {
+    detail::check_protocol_travels(static_cast<typename ref<P>::accepts*>(nullptr));
+    detail::encode_address(out, detail::address_of(r));
+  }
+  static void decode(reader& in, ref<P>& r) {
+    detail::address a;
+    detail::decode_address(in, a);
+    r = detail::ref_to<P>(a);
+  }
+  static constexpr void schema(schema_writer& out) { out.text("ref"); }
+  static constexpr std::size_t min_size = 1;
+};
+
+}  // namespace troupe
+
+template <class P>
+struct std::hash<troupe::ref<P>> {
+  std::size_t operator()(const troupe::ref<P>& r) const noexcept { return troupe::detail::address_of(r).hash(); }
+};

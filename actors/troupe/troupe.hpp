@@ -1,0 +1,9 @@
+// Everything of troupe that a program needs.
+#pragma once
+
+#include <troupe/accounting.hpp>
+#include <troupe/log.hpp>
+#include <troupe/node.hpp>
+#include <troupe/run.hpp>
+#include <troupe/self.hpp>
+#include <troupe/task.hpp>

@@ -1,0 +1,50 @@
+// The env of the real kernel. One object per process; its functions are defined by concept: os_env.cpp
+// (clock, chance, identity, choice of the I/O driver), sockets.cpp, descriptors.cpp (peers, descriptor
+// passing, events) and shared_segment.cpp. Thread-safe: the only state is the list of socket files, behind a
+// mutex.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include <troupe/env.hpp>
+#include "io_driver.hpp"
+
+namespace troupe::detail {
+
+class kernel_env final : public env {
+ public:
+  instant now() noexcept override;
+  std::uint64_t random() noexcept override;
+  std::uint32_t user_id() noexcept override;
+  std::int32_t process_id() noexcept override;
+  unsigned processors() noexcept override;
+
+  result<std::unique_ptr<io_driver>, setup_error> open_io(io_backend wanted, std::string& note) override;
+
+  result<descriptor, setup_error> listen(const endpoint& at, int backlog) override;
+  result<descriptor, setup_error> open_socket(const endpoint& to) override;
+  endpoint local_endpoint(int fd) override;
+  void close(int fd) noexcept override;
+
+  result<peer_process> peer_of(int local_socket) override;
+  result<void> send_descriptors(int local_socket, std::span<const std::byte> bytes,
+                                std::span<const int> descriptors) override;
+  result<received_descriptors> receive_descriptors(int local_socket, std::span<std::byte> into,
+                                                   std::size_t at_most) override;
+
+  result<std::pair<descriptor, mapping>> create_segment(std::size_t size) override;
+  result<mapping> map_segment(int fd, std::size_t size) override;
+  void unmap(std::byte* data, std::size_t size) noexcept override;
+
+  result<descriptor> open_event() override;
+  void signal_event(int fd) noexcept override;
+  void drain_event(int fd) noexcept override;
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<int, std::string> socket_files_;  // listener -> the file to remove when it closes
+};
+
+}  // namespace troupe::detail

@@ -1,0 +1,78 @@
+// Clock, chance, identity, and the choice of the I/O driver.
+#include <sched.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include <troupe/assert.hpp>
+#include "os/asio_driver.hpp"
+#include "os/kernel_env.hpp"
+#include "os/uring_driver.hpp"
+
+namespace troupe {
+
+std::string_view to_string(io_backend backend) noexcept {
+  switch (backend) {
+    case io_backend::automatic:
+      return "auto";
+    case io_backend::uring:
+      return "uring";
+    case io_backend::asio:
+      return "asio";
+  }
+  return "unknown";
+}
+
+env& os_env() noexcept {
+  // Never destroyed: descriptors in objects of static storage may close through it after main.
+  static detail::kernel_env* const the_env = new detail::kernel_env;
+  return *the_env;
+}
+
+}  // namespace troupe
+
+namespace troupe::detail {
+
+instant kernel_env::now() noexcept {
+  timespec t{};
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return instant(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
+}
+
+std::uint64_t kernel_env::random() noexcept {
+  std::uint64_t value = 0;
+  const auto got = ::getrandom(&value, sizeof value, 0);  // up to 256 bytes come whole
+  TROUPE_ASSERT(got == static_cast<ssize_t>(sizeof value), "the kernel must allow getrandom");
+  return value;
+}
+
+std::uint32_t kernel_env::user_id() noexcept { return ::geteuid(); }
+std::int32_t kernel_env::process_id() noexcept { return ::getpid(); }
+
+unsigned kernel_env::processors() noexcept {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+    return static_cast<unsigned>(std::max(1, CPU_COUNT(&allowed)));
+  return static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));  // more than 1024 processors
+}
+
+result<std::unique_ptr<io_driver>, setup_error> kernel_env::open_io(io_backend wanted, std::string& note) {
+  if (wanted == io_backend::asio) {
+    note = "asio: asked for";
+    return make_asio_driver();
+  }
+  auto ring = make_uring_driver();
+  if (ring) {
+    note = "io_uring";
+    return ring;
+  }
+  const std::string refusal = "io_uring refused (" + ring.error().text + ")";
+  if (wanted == io_backend::uring) return setup_error{refusal + "; or use --io asio or --io auto"};
+  note = "asio: " + refusal;
+  return make_asio_driver();
+}
+
+}  // namespace troupe::detail

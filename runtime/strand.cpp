@@ -1,0 +1,21 @@
+#include <troupe/detail/strand.hpp>
+
+namespace troupe::detail {
+
+operation* strand::find(std::uint64_t ticket) const noexcept {
+  for (operation* op = waiting_.head; op != nullptr; op = op->next_) {
+    if (op->ticket_ == ticket) return op;
+  }
+  return nullptr;
+}
+
+void strand::resume_ready(unsigned budget) {
+  for (; budget != 0 && ready_.head != nullptr; --budget) {
+    operation& op = *ready_.head;
+    const auto waiter = op.waiter_;
+    op.unlink();
+    home_->resume(waiter);
+  }
+}
+
+}  // namespace troupe::detail

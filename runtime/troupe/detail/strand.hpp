@@ -1,0 +1,107 @@
+// A strand: a serial context whose coroutines run one at a time on one home worker, and the operations they
+// wait in. An actor is a strand (actors/); the runtime's own awaitables know no more than this.
+//
+// An `operation` is the suspended half of an awaitable. It lives in the frame of the coroutine that awaits, is
+// linked to its strand while it waits, and unlinks itself when it is destroyed, so a frame can be destroyed
+// at any suspension. Whoever completes it from afar must not keep its address: it keeps the strand and the
+// operation's `ticket`, and the home worker looks the ticket up.
+//
+// Everything here is touched by the strand's home worker alone.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <utility>
+
+#include <troupe/assert.hpp>
+#include <troupe/detail/worker.hpp>
+
+namespace troupe::detail {
+
+class operation {
+ public:
+  operation() noexcept = default;
+  operation(const operation&) = delete;
+  operation& operator=(const operation&) = delete;
+  ~operation() {
+    if (owner_ != nullptr) unlink();
+  }
+
+  /// Suspends `waiter` in the strand that runs now; it continues after complete().
+  void suspend(std::coroutine_handle<> waiter);
+  /// The wait is over: the waiter is resumed in the strand's next run. Call at most once.
+  void complete();
+
+  strand* owner() const noexcept { return owner_; }
+  std::uint64_t ticket() const noexcept { return ticket_; }
+
+ private:
+  friend class strand;
+  struct list {
+    operation* head = nullptr;
+    operation* tail = nullptr;
+  };
+  void link(list& into) noexcept;
+  void unlink() noexcept;
+
+  strand* owner_ = nullptr;
+  list* in_ = nullptr;
+  operation* prev_ = nullptr;
+  operation* next_ = nullptr;
+  std::coroutine_handle<> waiter_ = nullptr;
+  std::uint64_t ticket_ = 0;
+};
+
+class strand : public runnable {
+ public:
+  strand(function f, worker& home) noexcept : runnable(f), home_(&home) {}
+
+  worker& home() const noexcept { return *home_; }
+  bool at_home() const noexcept { return home_ == current_worker; }
+
+  /// The waiting operation with that ticket, or null if it is complete or gone.
+  operation* find(std::uint64_t ticket) const noexcept;
+  bool has_ready() const noexcept { return ready_.head != nullptr; }
+  /// Resumes the waiters of completed operations, oldest first, at most `budget` of them.
+  void resume_ready(unsigned budget);
+
+ private:
+  friend class operation;
+  worker* home_;
+  operation::list waiting_;
+  operation::list ready_;
+  std::uint64_t next_ticket_ = 1;
+};
+
+inline void operation::link(list& into) noexcept {
+  in_ = &into;
+  next_ = nullptr;
+  prev_ = into.tail;
+  (prev_ != nullptr ? prev_->next_ : into.head) = this;
+  into.tail = this;
+}
+
+inline void operation::unlink() noexcept {
+  (prev_ != nullptr ? prev_->next_ : in_->head) = next_;
+  (next_ != nullptr ? next_->prev_ : in_->tail) = prev_;
+  owner_ = nullptr;
+}
+
+inline void operation::suspend(std::coroutine_handle<> waiter) {
+  TROUPE_ASSERT(current_worker != nullptr && current_worker->running != nullptr,
+                "co_await a troupe operation only inside an actor or a task that an actor awaits");
+  owner_ = current_worker->running;
+  waiter_ = waiter;
+  ticket_ = owner_->next_ticket_++;
+  link(owner_->waiting_);
+}
+
+inline void operation::complete() {
+  strand* const s = owner_;
+  unlink();
+  owner_ = s;
+  link(s->ready_);
+  s->home().schedule(*s);
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,136 @@
+// A worker: one thread, one I/O driver, one run queue, one set of timers and memory pools.
+//
+// Protocol. Everything below the line "own thread" is touched by the worker's thread alone, so the hot paths
+// need no atomics. Other threads hand work over with post(): an element in the worker's inbox (a
+// concurrentqueue: many producers, one batch consumer), then a wake-up if, and only if, the worker sleeps.
+//
+// Sleeping is a Dekker handshake between `asleep_` and the inbox. The worker stores asleep_ = true, fences,
+// and looks at the inbox once more; a poster enqueues, fences, and looks at asleep_. Both fences are seq_cst,
+// so at least one of the two sees the other: no wake-up is lost.
+//
+// | operation                                | who        | synchronisation                               |
+// | post                                     | any thread | inbox release; fence; asleep_ load/exchange   |
+// | turn, schedule, defer, now, io, timers   | own thread | none                                          |
+// | the look before sleeping                 | own thread | asleep_ store; fence; inbox acquire           |
+// | request_stop                             | any thread | stopping_ release store, then as post         |
+//
+// A turn: drain the inbox; fire timers; run at most `run_budget` runnables; run the deferred flushes when the
+// run queue is empty (or 20 µs after the first was asked for); give the I/O driver its turn, asleep if there
+// is nothing to run.
+#pragma once
+
+#include <atomic>
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include <troupe/detail/pool.hpp>
+#include <troupe/detail/timer_wheel.hpp>
+#include <troupe/env.hpp>
+
+namespace troupe::detail {
+
+class worker;
+class io_driver;
+class strand;
+
+/// Something that a worker runs. Intrusive: `next` and `queued` belong to the home worker's thread.
+struct runnable {
+  using function = void (*)(runnable& self, worker& on) noexcept;
+  explicit runnable(function f) noexcept : run(f) {}
+  runnable(const runnable&) = delete;
+  runnable& operator=(const runnable&) = delete;
+
+  function run;
+  runnable* next = nullptr;
+  bool queued = false;  // in the run queue now
+};
+
+/// A flush that many callers may ask for during a turn and that runs once, at the end of the turn's work.
+struct deferred {
+  using function = void (*)(deferred& self) noexcept;
+  explicit deferred(function f) noexcept : run(f) {}
+  deferred(const deferred&) = delete;
+  deferred& operator=(const deferred&) = delete;
+
+  function run;
+  deferred* next = nullptr;
+  bool queued = false;
+};
+
+class worker {
+ public:
+  static constexpr unsigned run_budget = 64;                       // runnables a turn
+  static constexpr duration flush_after = std::chrono::microseconds(20);
+
+  worker(env& world, unsigned index, std::unique_ptr<io_driver> io);
+  worker(const worker&) = delete;
+  worker& operator=(const worker&) = delete;
+  ~worker();
+
+  // Any thread.
+  unsigned index() const noexcept { return index_; }
+  env& world() const noexcept { return world_; }
+  void post(runnable& r) noexcept;
+  /// Runs `f` on this worker's thread, in a later turn. Calls from one thread run in the order they were made.
+  void post(std::function<void(worker&)> f);
+  void request_stop() noexcept;
+
+  // Own thread.
+  void schedule(runnable& r) noexcept;
+  void defer(deferred& d) noexcept;
+  void cancel(deferred& d) noexcept;
+  instant now() const noexcept { return now_; }  // as of this turn's start
+  io_driver& io() noexcept { return *io_; }
+  timer_wheel& timers() noexcept { return timers_; }
+  pool_cache& pool() noexcept { return pool_; }
+
+  /// One turn. `may_sleep` lets it park until something happens; without it the turn never blocks.
+  void turn(bool may_sleep);
+  /// Turns until request_stop(), then drains what was posted before it.
+  void run();
+
+  /// Resumes `first`, then whatever coroutine it asks to continue with, and so on: tasks start and return
+  /// through here, so a chain of a million of them uses no more stack than one. (Symmetric transfer would:
+  /// GCC does not turn it into jumps at -O0, nor under sanitizers.)
+  void resume(std::coroutine_handle<> first) {
+    for (auto next = first; next; next = std::exchange(continue_with_, nullptr)) next.resume();
+  }
+  /// Called by a coroutine that is about to suspend, inside resume(): the one to continue with.
+  void continue_with(std::coroutine_handle<> next) noexcept { continue_with_ = next; }
+
+  strand* running = nullptr;  // whose coroutine runs now; own thread
+  void* owner = nullptr;      // the per-worker state of the layer above; set before the first turn
+
+ private:
+  struct inbox;
+
+  void drain_inbox();
+  void run_queue(unsigned budget);
+  void flush(bool now);
+  bool inbox_looks_empty();
+
+  env& world_;
+  unsigned index_;
+  std::unique_ptr<io_driver> io_;
+  std::unique_ptr<inbox> inbox_;
+  std::atomic<bool> asleep_{false};
+  std::atomic<bool> stopping_{false};
+
+  runnable* head_ = nullptr;
+  runnable* tail_ = nullptr;
+  deferred* flushes_ = nullptr;
+  deferred* flushes_tail_ = nullptr;
+  instant flush_due_{};
+  instant now_{};
+  timer_wheel timers_;
+  pool_cache pool_;
+  std::coroutine_handle<> continue_with_ = nullptr;
+};
+
+/// The worker that runs on this thread now, or null: the only thread_local of the library.
+extern constinit thread_local worker* current_worker;
+
+}  // namespace troupe::detail

@@ -1,0 +1,174 @@
+// The seam to everything that the kernel, the clock and chance decide.
+//
+// Nothing outside runtime/os/ calls a clock, a random source or the kernel: it asks the `env` it was given.
+// Shipped programs use os_env(); a simulation supplies its own. An env is called at most once per worker
+// turn or per I/O operation, so a virtual call costs nothing that shows.
+//
+// Thread-safety: every function may be called from any thread.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <troupe/result.hpp>
+
+namespace troupe {
+
+/// The runtime's only clock: monotonic, in nanoseconds, read through env::now(). It has no now() of its own.
+struct monotonic_clock {
+  using duration = std::chrono::nanoseconds;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::time_point<monotonic_clock>;
+  static constexpr bool is_steady = true;
+};
+using duration = monotonic_clock::duration;
+using instant = monotonic_clock::time_point;
+
+/// Which I/O driver a worker uses. `automatic` tries io_uring and falls back to the Asio reactor.
+enum class io_backend : std::uint8_t { automatic, uring, asio };
+std::string_view to_string(io_backend backend) noexcept;
+
+/// Where a socket listens or connects: `tcp://HOST:PORT`, `unix:///path` or `unix://@abstract-name`.
+struct endpoint {
+  enum class kind : std::uint8_t { tcp, local };
+  kind family = kind::tcp;
+  std::string host;         // tcp: name, IPv4 or IPv6 literal (without brackets)
+  std::uint16_t port = 0;   // tcp: 0 asks the kernel for a free one when listening
+  std::string path;         // local: file path, or '@' and an abstract name
+
+  /// The error names the text and the part of it that is wrong.
+  static result<endpoint, setup_error> parse(std::string_view url);
+  std::string url() const;
+  bool is_loopback() const noexcept;  // 127.0.0.0/8, ::1, localhost, or local
+  bool operator==(const endpoint&) const = default;
+};
+
+class env;
+
+/// Owns one kernel descriptor (or a simulation's stand-in) and closes it through its env. Move-only.
+class descriptor {
+ public:
+  descriptor() noexcept = default;
+  descriptor(env& owner, int fd) noexcept : env_(&owner), fd_(fd) {}
+  descriptor(descriptor&& o) noexcept : env_(o.env_), fd_(std::exchange(o.fd_, -1)) {}
+  descriptor& operator=(descriptor&& o) noexcept {
+    if (this != &o) {
+      reset();
+      env_ = o.env_;
+      fd_ = std::exchange(o.fd_, -1);
+    }
+    return *this;
+  }
+  ~descriptor() { reset(); }
+
+  int get() const noexcept { return fd_; }
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+  void reset() noexcept;
+
+ private:
+  env* env_ = nullptr;
+  int fd_ = -1;
+};
+
+namespace detail {
+class io_driver;
+}
+
+/// A mapped memory segment; unmapped on destruction. Move-only.
+class mapping {
+ public:
+  mapping() noexcept = default;
+  mapping(env& owner, std::byte* data, std::size_t size) noexcept : env_(&owner), data_(data), size_(size) {}
+  mapping(mapping&& o) noexcept : env_(o.env_), data_(std::exchange(o.data_, nullptr)), size_(o.size_) {}
+  mapping& operator=(mapping&& o) noexcept {
+    std::swap(env_, o.env_);
+    std::swap(data_, o.data_);
+    std::swap(size_, o.size_);
+    return *this;
+  }
+  ~mapping();
+
+  std::byte* data() const noexcept { return data_; }
+  std::size_t size() const noexcept { return size_; }
+  explicit operator bool() const noexcept { return data_ != nullptr; }
+
+ private:
+  env* env_ = nullptr;
+  std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// The process at the other end of a local socket, as the kernel vouches for it.
+struct peer_process {
+  std::uint32_t uid = 0;
+  std::int32_t pid = 0;
+  descriptor pidfd;  // becomes readable when the process ends; empty where the kernel has none
+};
+
+/// One message received with descriptors attached.
+struct received_descriptors {
+  std::size_t bytes = 0;
+  std::vector<descriptor> descriptors;  // at most as many as asked for; extras were closed
+};
+
+class env {
+ public:
+  virtual ~env() = default;
+
+  virtual instant now() noexcept = 0;
+  virtual std::uint64_t random() noexcept = 0;
+  virtual std::uint32_t user_id() noexcept = 0;
+  virtual std::int32_t process_id() noexcept = 0;
+  virtual unsigned processors() noexcept = 0;
+
+  /// An I/O driver for one worker. `note` says in one line which backend it is and why.
+  virtual result<std::unique_ptr<detail::io_driver>, setup_error> open_io(io_backend wanted,
+                                                                           std::string& note) = 0;
+
+  // Sockets. All are non-blocking and close-on-exec; I/O on them goes through a worker's io_driver.
+  virtual result<descriptor, setup_error> listen(const endpoint& at, int backlog) = 0;
+  virtual result<descriptor, setup_error> open_socket(const endpoint& to) = 0;
+  virtual endpoint local_endpoint(int fd) = 0;  // what a listener is bound to
+  virtual void close(int fd) noexcept = 0;
+
+  // Same host.
+  virtual result<peer_process> peer_of(int local_socket) = 0;
+  virtual result<void> send_descriptors(int local_socket, std::span<const std::byte> bytes,
+                                        std::span<const int> descriptors) = 0;
+  /// errc::full when nothing has arrived yet, errc::closed at end of stream.
+  virtual result<received_descriptors> receive_descriptors(int local_socket, std::span<std::byte> into,
+                                                           std::size_t at_most) = 0;
+
+  /// A new anonymous zero-filled segment of `size` bytes (a multiple of 4096), mapped read-write here, then
+  /// sealed against shrinking, growing and any later writable mapping.
+  virtual result<std::pair<descriptor, mapping>> create_segment(std::size_t size) = 0;
+  /// Maps a peer's segment read-only after checking its seals and that it has exactly `size` bytes.
+  virtual result<mapping> map_segment(int fd, std::size_t size) = 0;
+  virtual void unmap(std::byte* data, std::size_t size) noexcept = 0;
+
+  // Events: a counter that wakes whoever waits for it to become readable.
+  virtual result<descriptor> open_event() = 0;
+  virtual void signal_event(int fd) noexcept = 0;
+  virtual void drain_event(int fd) noexcept = 0;
+};
+
+/// The real kernel, clock and random source of this process.
+env& os_env() noexcept;
+
+inline void descriptor::reset() noexcept {
+  if (fd_ >= 0) env_->close(std::exchange(fd_, -1));
+}
+inline mapping::~mapping() {
+  if (data_ != nullptr) env_->unmap(data_, size_);
+}
+
+}  // namespace troupe

@@ -1,0 +1,141 @@
+#include <troupe/detail/worker.hpp>
+
+#include <concurrentqueue/concurrentqueue.h>
+
+#include <troupe/assert.hpp>
+
+#include "io_driver.hpp"
+
+namespace troupe::detail {
+
+constinit thread_local worker* current_worker = nullptr;
+
+struct worker::inbox {
+  moodycamel::ConcurrentQueue<runnable*> queue;
+};
+
+namespace {
+
+/// A posted function: runs once and frees itself.
+struct posted_function : runnable {
+  explicit posted_function(std::function<void(worker&)> f)
+      : runnable([](runnable& self, worker& on) noexcept {
+          const std::unique_ptr<posted_function> own(static_cast<posted_function*>(&self));
+          own->body(on);
+        }),
+        body(std::move(f)) {}
+  std::function<void(worker&)> body;
+};
+
+}  // namespace
+
+worker::worker(env& world, unsigned index, std::unique_ptr<io_driver> io)
+    : world_(world), index_(index), io_(std::move(io)), inbox_(std::make_unique<inbox>()), now_(world.now()) {}
+
+worker::~worker() {
+  TROUPE_ASSERT(head_ == nullptr && inbox_looks_empty(), "destroy a worker only after its run() has returned");
+}
+
+void worker::post(runnable& r) noexcept {
+  inbox_->queue.enqueue(&r);
+  // Pairs with the fence before the last look at the inbox in turn(): either that look sees the element, or
+  // the load below sees asleep_.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (asleep_.load(std::memory_order_relaxed) && asleep_.exchange(false, std::memory_order_relaxed)) io_->wake();
+}
+
+void worker::post(std::function<void(worker&)> f) { post(*new posted_function(std::move(f))); }
+
+void worker::request_stop() noexcept {
+  stopping_.store(true, std::memory_order_release);  // pairs with the acquire load in run()
+  io_->wake();
+}
+
+void worker::schedule(runnable& r) noexcept {
+  if (r.queued) return;
+  r.queued = true;
+  r.next = nullptr;
+  (tail_ != nullptr ? tail_->next : head_) = &r;
+  tail_ = &r;
+}
+
+void worker::defer(deferred& d) noexcept {
+  if (d.queued) return;
+  d.queued = true;
+  d.next = nullptr;
+  if (flushes_ == nullptr) flush_due_ = now_ + flush_after;
+  (flushes_tail_ != nullptr ? flushes_tail_->next : flushes_) = &d;
+  flushes_tail_ = &d;
+}
+
+void worker::cancel(deferred& d) noexcept {
+  if (!d.queued) return;
+  deferred* before = nullptr;
+  for (deferred* at = flushes_; at != &d; at = at->next) before = at;
+  (before != nullptr ? before->next : flushes_) = d.next;
+  if (flushes_tail_ == &d) flushes_tail_ = before;
+  d.queued = false;
+}
+
+void worker::drain_inbox() {
+  runnable* batch[run_budget];
+  const std::size_t count = inbox_->queue.try_dequeue_bulk(batch, run_budget);
+  for (std::size_t i = 0; i < count; ++i) schedule(*batch[i]);
+}
+
+bool worker::inbox_looks_empty() {
+  drain_inbox();
+  return head_ == nullptr;
+}
+
+void worker::run_queue(unsigned budget) {
+  for (; budget != 0 && head_ != nullptr; --budget) {
+    runnable& r = *head_;
+    head_ = r.next;
+    if (head_ == nullptr) tail_ = nullptr;
+    r.queued = false;
+    r.run(r, *this);
+  }
+}
+
+void worker::flush(bool now) {
+  if (flushes_ == nullptr || !(now || now_ >= flush_due_)) return;
+  deferred* d = std::exchange(flushes_, nullptr);
+  flushes_tail_ = nullptr;
+  while (d != nullptr) {
+    deferred* const following = d->next;
+    d->queued = false;
+    d->run(*d);
+    d = following;
+  }
+}
+
+void worker::turn(bool may_sleep) {
+  worker* const outer = std::exchange(current_worker, this);
+  now_ = world_.now();
+  drain_inbox();
+  timers_.advance(now_);
+  run_queue(run_budget);
+  flush(head_ == nullptr);
+
+  std::optional<instant> until;
+  if (may_sleep && head_ == nullptr && flushes_ == nullptr) {
+    asleep_.store(true, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in post()
+    if (inbox_looks_empty() && !stopping_.load(std::memory_order_acquire)) {
+      until = timers_.next_due().value_or(instant::max());
+    }
+  }
+  io_->turn(until);
+  asleep_.store(false, std::memory_order_relaxed);
+  current_worker = outer;
+}
+
+void worker::run() {
+  while (!stopping_.load(std::memory_order_acquire)) turn(true);
+  do {
+    turn(false);
+  } while (head_ != nullptr || flushes_ != nullptr || !inbox_looks_empty());
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,41 @@
+// The hub of a node's links: it listens, dials, shakes hands and makes sessions.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "scheduler.hpp"
+#include "session.hpp"
+
+namespace troupe::detail {
+
+struct link_options {
+  node_identity self;
+  bool tcp_only = false;                      // never shared memory or local sockets
+  std::uint32_t window = 128 * 1024;          // bytes of credit per (sending worker, destination)
+  std::uint32_t max_destinations = 1024;      // windows in use at once, per stream
+  std::uint32_t max_routes = 4096;            // per stream; idle ones are evicted
+  std::uint32_t ring_bytes = 512 * 1024;      // per sending worker and direction; a power of two
+  std::uint32_t send_buffer = 1024 * 1024;    // bytes queued on a socket link before senders wait
+  std::uint32_t max_links = 1024;
+  duration handshake_deadline = std::chrono::seconds(5);
+};
+
+class hub {
+ public:
+  using joined = std::function<void(result<session*, setup_error>)>;
+
+  static std::unique_ptr<hub> create(scheduler& workers, session_host& host, const link_options& options);
+  virtual ~hub() = default;
+
+  /// Starts to listen; the endpoint in the answer has the port that was bound. Before scheduler::start().
+  virtual result<endpoint, setup_error> listen(const endpoint& at) = 0;
+  /// Dials until it is linked or `until` has passed; `done` runs on worker 0. Only on worker 0.
+  virtual void join(const endpoint& to, instant until, joined done) = 0;
+  /// Stops listening and dialling, closes every session, then calls `done` on worker 0. Only on worker 0.
+  virtual void close(std::function<void()> done) = 0;
+};
+
+}  // namespace troupe::detail
