@@ -1,0 +1,139 @@
+#include <troupe/run.hpp>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include <troupe/log.hpp>
+#include <troupe/self.hpp>
+
+#include "signals.hpp"
+
+namespace troupe {
+namespace {
+
+constexpr int bad_usage = 2;
+
+/// Shared by the thread of main() and the main actor.
+struct program {
+  std::function<task<int>(node&)> entry;
+  std::vector<std::string> join;
+  descriptor over;  // signalled when the main actor has ended
+  std::string failure;
+  int code = 1;
+};
+
+/// Signals the end even when the main actor is killed.
+struct end_of_program {
+  explicit end_of_program(std::shared_ptr<program> p) : of(std::move(p)) {}
+  end_of_program(const end_of_program&) = delete;
+  end_of_program& operator=(const end_of_program&) = delete;
+  ~end_of_program() { os_env().signal_event(of->over.get()); }
+  std::shared_ptr<program> of;
+};
+
+actor run_main(self<protocol<>> me, std::shared_ptr<program> p) {
+  end_of_program end(p);
+  for (const std::string& url : p->join) {
+    const result<void, setup_error> joined = co_await me.node().join(url);
+    if (joined) continue;
+    p->code = bad_usage;
+    p->failure = joined.error().text;
+    co_return;
+  }
+  try {
+    p->code = co_await p->entry(me.node());
+  } catch (const std::exception& e) {
+    p->failure = std::string("the main task failed: ") + e.what();
+  }
+}
+
+struct command_line {
+  node_options node;
+  std::vector<std::string> join;
+  arguments rest;
+};
+
+/// The exit code if the program ends here (help, or a bad flag), else -1.
+int parse(int argc, char** argv, bool takes_arguments, command_line& out) {
+  CLI::App app;
+  app.allow_extras(takes_arguments);
+  app.add_option("--node", out.node.name, "name of this node")->type_name("NAME");
+  app.add_option("--listen", out.node.listen, "listen there: tcp://HOST:PORT or unix://PATH; repeats")->type_name("URL");
+  app.add_option("--join", out.join, "link with the node that listens there; repeats")->type_name("URL");
+  app.add_option("--workers", out.node.workers, "worker threads; one per processor by default")
+      ->check(CLI::Range(1, 255))
+      ->type_name("N");
+  std::string io = "auto";
+  app.add_option("--io", io, "I/O driver: auto, uring or asio")
+      ->check(CLI::IsMember({"auto", "uring", "asio"}).description(""))
+      ->type_name("DRIVER");
+  std::string lanes = "auto";
+  app.add_option("--lanes", lanes, "lanes to other nodes: auto, or tcp only")
+      ->check(CLI::IsMember({"auto", "tcp"}).description(""))
+      ->type_name("LANES");
+  app.set_config("--config", "", "read these flags from a TOML file")->type_name("FILE");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(app.help().c_str(), stdout);
+    return 0;
+  } catch (const CLI::ParseError& e) {
+    std::fprintf(stderr, "%s: %s (--help lists the flags)\n", argv[0], e.what());
+    return bad_usage;
+  }
+  if (io != "auto") out.node.io = io == "uring" ? io_backend::uring : io_backend::asio;
+  if (lanes == "tcp") out.node.lanes = lane_choice::tcp;
+  out.rest = app.remaining();
+  return -1;
+}
+
+int run_program(int argc, char** argv, bool takes_arguments, std::function<task<int>(node&, arguments)> entry) {
+  command_line line;
+  if (const int code = parse(argc, argv, takes_arguments, line); code >= 0) return code;
+
+  detail::signal_watch signals({SIGTERM, SIGINT});
+  auto started = node::start(line.node);
+  if (!started) {
+    std::fprintf(stderr, "%s: %s\n", argv[0], started.error().text.c_str());
+    return bad_usage;
+  }
+  node own = std::move(*started);
+  log(log_level::info, own.name() + ": I/O by " + own.io_note());
+
+  const auto p = std::make_shared<program>();
+  p->join = line.join;
+  p->entry = [&](node& n) { return entry(n, line.rest); };
+  auto over = os_env().open_event();
+  if (!over) {
+    std::fprintf(stderr, "%s: cannot make an event: %s\n", argv[0], over.error().text().c_str());
+    return bad_usage;
+  }
+  p->over = std::move(*over);
+  spawn_options options;
+  options.name = "main";
+  own.spawn(options, &run_main, p);
+
+  const int signal = signals.wait(p->over.get());
+  const bool in_time = own.stop();
+  if (!p->failure.empty()) std::fprintf(stderr, "%s: %s\n", argv[0], p->failure.c_str());
+  if (!in_time) log(log_level::warning, own.name() + ": some actor had to be killed at the deadline of the stop");
+  if (signal != 0) return in_time ? 128 + signal : 1;
+  return p->code;
+}
+
+}  // namespace
+
+int run(int argc, char** argv, task<int> (*entry)(node&)) {
+  return run_program(argc, argv, false, [entry](node& n, const arguments&) { return entry(n); });
+}
+
+int run(int argc, char** argv, task<int> (*entry)(node&, arguments)) {
+  return run_program(argc, argv, true, entry);
+}
+
+}  // namespace troupe

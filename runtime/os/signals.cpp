@@ -1,0 +1,47 @@
+#include "signals.hpp"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <troupe/assert.hpp>
+
+namespace troupe::detail {
+
+struct signal_watch::state {
+  sigset_t before;
+  int fd;
+};
+
+signal_watch::signal_watch(std::initializer_list<int> signals) : state_(new state) {
+  sigset_t watched;
+  sigemptyset(&watched);
+  for (const int s : signals) sigaddset(&watched, s);
+  pthread_sigmask(SIG_BLOCK, &watched, &state_->before);
+  state_->fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+  TROUPE_ASSERT(state_->fd >= 0, "signalfd failed: is the process out of descriptors?");
+}
+
+signal_watch::~signal_watch() {
+  ::close(state_->fd);
+  pthread_sigmask(SIG_SETMASK, &state_->before, nullptr);
+  delete state_;
+}
+
+int signal_watch::wait(int fd) {
+  for (;;) {
+    pollfd both[] = {{state_->fd, POLLIN, 0}, {fd, POLLIN, 0}};
+    if (::poll(both, 2, -1) < 0 && errno != EINTR) return 0;
+    signalfd_siginfo info;
+    if (::read(state_->fd, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+      return static_cast<int>(info.ssi_signo);
+    }
+    if ((both[1].revents & POLLIN) != 0) return 0;
+  }
+}
+
+}  // namespace troupe::detail
