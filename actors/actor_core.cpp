@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "control.hpp"
-#include "link.hpp"
+#include "delivery.hpp"
 #include "node_core.hpp"
 
 namespace troupe::detail {
@@ -36,15 +36,19 @@ bool actor_core::has_room() const noexcept {
 errc actor_core::reserve(std::uint32_t meant) noexcept {
   if (generation() != meant) return errc::no_such_actor;
   if (stopping()) return errc::stopped;
-  if (at_home()) {
-    if (inlet_.load(std::memory_order_relaxed) != nullptr) drain();
-    return waiting_.head == nullptr && has_room() ? errc::ok : errc::full;
-  }
-  if (has_waiting_.load(std::memory_order_relaxed)) return errc::full;
+  if (at_home() && inlet_.load(std::memory_order_relaxed) != nullptr) drain();
+  if (waiters_.load(std::memory_order_relaxed) != 0) return errc::full;
+  if (at_home()) return has_room() ? errc::ok : errc::full;
   const std::uint32_t before = inlet_messages_.fetch_add(1, std::memory_order_relaxed);
   if (before + depth_.load(std::memory_order_relaxed) < limit_.load(std::memory_order_relaxed)) return errc::ok;
   unreserve();
   return errc::full;
+}
+
+void actor_core::prepare(std::uint32_t mailbox, const protocol_info& accepts) noexcept {
+  accepts_.store(&accepts, std::memory_order_release);
+  limit_.store(mailbox, std::memory_order_relaxed);
+  closed_.store(false, std::memory_order_relaxed);
 }
 
 void actor_core::unreserve() noexcept {
@@ -62,6 +66,7 @@ void actor_core::commit(std::uint32_t meant, envelope* e) noexcept {
 void actor_core::park(std::uint32_t meant, envelope* e) noexcept {
   e->generation = meant;
   e->kind = letter_kind::waiting;
+  waiters_.fetch_add(1, std::memory_order_relaxed);
   if (at_home()) {
     sort_in(e);
   } else {
@@ -132,12 +137,11 @@ void actor_core::sort_in(letter* l) noexcept {
     case letter_kind::waiting: {
       auto* const e = static_cast<envelope*>(l);
       if (stopping()) {
-        discard(e, errc::stopped);
+        turn_away(e, errc::stopped);
       } else if (waiting_.head == nullptr && has_room()) {
         admit(e);
       } else {
         waiting_.push(e);
-        has_waiting_.store(true, std::memory_order_relaxed);
       }
       break;
     }
@@ -158,7 +162,7 @@ void actor_core::dispose(letter* l) noexcept {
       drop(*node_, e, errc::no_such_actor, address::of(this, slot_, l->generation));
       break;
     }
-    case letter_kind::waiting: discard(static_cast<envelope*>(l), errc::no_such_actor); break;
+    case letter_kind::waiting: turn_away(static_cast<envelope*>(l), errc::no_such_actor); break;
     case letter_kind::receipt:
       if (static_cast<receipt*>(l)->has_value) node_->count(entry::replies_lost);
       destroy(static_cast<receipt*>(l));
@@ -188,8 +192,14 @@ void actor_core::append(envelope* e, charge how) noexcept {
   if (receiver_ != nullptr && !receiver_busy_) home().schedule(*this);
 }
 
+void actor_core::turn_away(envelope* waiting, errc why) noexcept {
+  waiters_.fetch_sub(1, std::memory_order_relaxed);
+  discard(waiting, why);
+}
+
 /// Moves a waiting message into the queue, or frees it if its sender has given it up.
 void actor_core::admit(envelope* e) noexcept {
+  waiters_.fetch_sub(1, std::memory_order_relaxed);
   auto expected = receipt_state::open;
   // Against awaiting_receipt::abandon; acq_rel: the winner sees what the loser did before.
   if (!e->answer->state.compare_exchange_strong(expected, receipt_state::settled, std::memory_order_acq_rel)) {
@@ -207,7 +217,6 @@ void actor_core::admit_waiting() noexcept {
   const std::uint32_t limit = limit_.load(std::memory_order_relaxed);
   if (depth_.load(std::memory_order_relaxed) > limit / 2) return;
   while (waiting_.head != nullptr && has_room()) admit(static_cast<envelope*>(waiting_.pop()));
-  has_waiting_.store(waiting_.head != nullptr, std::memory_order_relaxed);
 }
 
 envelope* actor_core::pop() noexcept {

@@ -9,7 +9,7 @@
 #include <troupe/actor.hpp>
 
 #include "control.hpp"
-#include "link.hpp"
+#include "delivery.hpp"
 #include "node_core.hpp"
 #include "slots.hpp"
 
@@ -72,9 +72,6 @@ void actor_core::born(control& birth) noexcept {
   ties_ = std::move(birth.ties);
   if (ties_) ties_->owner = this;
   frame_ = birth.frame;
-  accepts_.store(birth.accepts, std::memory_order_release);
-  limit_.store(birth.mailbox, std::memory_order_relaxed);
-  closed_.store(false, std::memory_order_relaxed);
   finished_ = false;
   receiver_busy_ = false;
   how_ = exit_kind::normal;
@@ -118,27 +115,30 @@ void actor_core::obey(control& c) noexcept {
     case order::reap: return reap(*c.subject);
     case order::stop: return begin_stop(c.deadline);
     case order::kill:
-      if (phase_ == phase::starting || phase_ == phase::running) finished(exit_kind::killed, {});
-      return;
+      if (phase_ == phase::starting || phase_ == phase::running) return finished(exit_kind::killed, {});
+      return begin_stop(home().now());  // its coroutine is gone: its children are next
     case order::demonitor: return remove_monitor(c);
     case order::monitor: return;
   }
 }
 
 void actor_core::begin_stop(instant deadline) noexcept {
-  if (phase_ != phase::starting && phase_ != phase::running) return;
+  if (phase_ == phase::free) return;
   family& f = ties();
-  if (!stopping()) {
-    closed_.store(true, std::memory_order_relaxed);
-    while (letter* const l = waiting_.pop()) discard(static_cast<envelope*>(l), errc::stopped);
-    has_waiting_.store(false, std::memory_order_relaxed);
-    if (receiver_ != nullptr && !receiver_busy_) end_receive(true);
+  const bool sooner = f.stop_by == instant{} || deadline < f.stop_by;
+  if (sooner) f.stop_by = deadline;
+  if (phase_ == phase::ending) {
+    if (sooner) end_next_child();
+    return;
   }
-  if (f.stop_by == instant{} || deadline < f.stop_by) {
-    f.stop_by = deadline;
-    home().timers().arm(f.kill_timer, deadline);
-  }
+  close();
+  while (letter* const l = waiting_.pop()) turn_away(static_cast<envelope*>(l), errc::stopped);
+  if (f.ends_when_stopped) return finished(exit_kind::stopped, {});
+  if (receiver_ != nullptr && !receiver_busy_) end_receive(true);
+  if (sooner) home().timers().arm(f.kill_timer, deadline);
 }
+
+void actor_core::end_when_stopped() noexcept { ties().ends_when_stopped = true; }
 
 void actor_core::end(exit_kind how) noexcept {
   std::exchange(frame_, nullptr).destroy();
@@ -146,11 +146,10 @@ void actor_core::end(exit_kind how) noexcept {
   finished_ = false;
   how_ = how;
   phase_ = phase::ending;
-  closed_.store(true, std::memory_order_relaxed);
+  close();
   const errc why = how == exit_kind::stopped ? errc::stopped : errc::no_such_actor;
   while (envelope* const e = pop()) drop(*node_, e, why, self());
-  while (letter* const l = waiting_.pop()) discard(static_cast<envelope*>(l), why);
-  has_waiting_.store(false, std::memory_order_relaxed);
+  while (letter* const l = waiting_.pop()) turn_away(static_cast<envelope*>(l), why);
 
   generation_.store(generation() + 1, std::memory_order_relaxed);
   drain();  // all of it is stale now, but for what concerns the family
@@ -178,11 +177,11 @@ void actor_core::retire() noexcept {
   phase_ = phase::free;
   accepts_.store(nullptr, std::memory_order_relaxed);
   const std::unique_ptr<family> ties = std::move(ties_);
-  control* monitors = ties ? std::exchange(ties->monitors, nullptr) : nullptr;
+  letter* monitors = ties ? std::exchange(ties->monitors, nullptr) : nullptr;
   const std::string& text = ties ? ties->exit_text : std::string();
   while (monitors != nullptr) {
-    const std::unique_ptr<control> c(monitors);
-    monitors = static_cast<control*>(c->next);
+    const std::unique_ptr<control> c(static_cast<control*>(monitors));
+    monitors = c->next;
     notify(*this, *c, how_, text);
   }
   if (this == &node_->root()) return node_->root_ended();
@@ -211,7 +210,7 @@ void actor_core::add_monitor(control* c) noexcept {
 
 void actor_core::remove_monitor(const control& c) noexcept {
   if (!ties_) return;
-  for (letter** link = reinterpret_cast<letter**>(&ties_->monitors); *link != nullptr; link = &(*link)->next) {
+  for (letter** link = &ties_->monitors; *link != nullptr; link = &(*link)->next) {
     auto* const m = static_cast<control*>(*link);
     if (m->subject != c.subject || m->subject_generation != c.subject_generation || m->peer != c.peer ||
         m->watch != c.watch) {
@@ -225,7 +224,15 @@ void actor_core::remove_monitor(const control& c) noexcept {
 }
 
 void actor_core::watch(const address& whom, std::uint64_t remote_watch) {
-  ties().watching.push_back({whom, remote_watch});
+  family& f = ties();
+  if (f.watching.size() >= f.tidy_at) {
+    std::erase_if(f.watching, [&](const family::watched& w) {
+      return w.remote_watch != 0 ? !node_->here()->watches.contains(w.remote_watch)
+                                 : w.whom.core()->generation() != w.whom.generation;
+    });
+    f.tidy_at = 2 * f.watching.size() + family::few;
+  }
+  f.watching.push_back({whom, remote_watch});
 }
 
 void actor_core::unwatch_all() noexcept {
@@ -272,6 +279,7 @@ void refuse(actor_core& gone, control* c) noexcept {
 void stop_self(actor_core& core) noexcept {
   auto* const c = new control(order::stop);
   c->deadline = core.home().now() + core.node().options().stop_deadline;
+  core.close();  // at once; the order, which comes after this run, does the rest
   core.command(core.generation(), c);
 }
 

@@ -7,7 +7,7 @@
 #include <troupe/ask.hpp>
 #include <troupe/self.hpp>
 
-#include "link.hpp"
+#include "delivery.hpp"
 #include "node_core.hpp"
 #include "peers.hpp"
 
@@ -64,33 +64,39 @@ class untyped_ask : ask_base {
   using ask_base::failure;
 };
 
-/// Ends its actor when it fires.
+/// Ends its actor when it fires, unless the message was accepted just before.
 struct time_limit : timer {
-  time_limit(actor_core& a, error& out) noexcept
+  time_limit(actor_core& a, send_operation& s, error& out) noexcept
       : timer([](timer& self) noexcept {
           auto& limit = static_cast<time_limit&>(self);
+          if (!limit.sending.give_up()) return;
           limit.outcome = errc::expired;
           limit.of.command(limit.of.generation(), new control(order::kill));
         }),
         of(a),
+        sending(s),
         outcome(out) {}
   actor_core& of;
+  send_operation& sending;
   error& outcome;
 };
 
 actor run_blocking_ask(self<protocol<>> me, std::shared_ptr<blocking_call> call) {
   end_of_call end(call);
+  me.core()->end_when_stopped();
+  if (me.stopping()) co_return;
   untyped_ask asking(call->to, std::exchange(call->message, nullptr), call->within);
   receipt* const r = co_await asking;
   call->finish_with(r != nullptr ? error(errc::ok) : asking.failure(), r);
-  (void)me;
 }
 
 actor run_blocking_send(self<protocol<>> me, std::shared_ptr<blocking_call> call) {
   end_of_call end(call);
-  time_limit limit(*me.core(), end.outcome);
-  me.core()->home().timers().arm(limit, me.core()->home().now() + call->within);
+  me.core()->end_when_stopped();
+  if (me.stopping()) co_return;
   send_operation sending(call->to, std::exchange(call->message, nullptr));
+  time_limit limit(*me.core(), sending, end.outcome);
+  me.core()->home().timers().arm(limit, me.core()->home().now() + call->within);
   const result<void> sent = co_await sending;
   call->finish_with(sent ? error(errc::ok) : sent.error(), nullptr);
 }
@@ -102,12 +108,6 @@ void wait_for(Helper helper, const std::shared_ptr<blocking_call>& call) {
   const bool started = static_cast<bool>(spawn_actor(node, nullptr, spawn_options{}, helper, call));
   if (!started) return call->finish_with(errc::stopped, nullptr);
   call->wait();
-}
-
-void free_unsent(envelope* e) noexcept {
-  if (e == nullptr) return;
-  if (e->answer != nullptr) destroy(std::exchange(e->answer, nullptr));
-  finish(e);
 }
 
 }  // namespace

@@ -30,14 +30,12 @@ struct control : letter {
   order what;
   actor_core* subject = nullptr;
   std::uint32_t subject_generation = 0;
-  std::uint32_t mailbox = 0;            // birth: the limit; `subject` is the parent
-  bool to_adopt = false;                // birth: the spawner could not link it to its parent
+  bool to_adopt = false;                // birth: the spawner could not link it to its parent, `subject`
   instant deadline{};                   // stop
   envelope* notice = nullptr;           // monitor: the DOWN for a local watcher, made when the monitor was
   peer_node* peer = nullptr;            // monitor: the watcher's node
   std::uint64_t watch = 0;              // monitor: the watcher's number for it
   std::coroutine_handle<> frame;        // birth
-  const protocol_info* accepts = nullptr;
   std::unique_ptr<family> ties;         // birth: with the name
 };
 
@@ -51,15 +49,19 @@ struct family {
     std::uint64_t remote_watch;  // 0: local
   };
 
+  static constexpr std::size_t few = 16;
+
   family() noexcept : kill_timer(*this) {}
 
   std::string name;
   actor_core* owner = nullptr;
   actor_core* youngest = nullptr;
-  control* monitors = nullptr;       // chained by letter::next
+  letter* monitors = nullptr;        // controls, chained by letter::next
   std::vector<watched> watching;
+  std::size_t tidy_at = few;         // when `watching` is that long, those that have ended leave it
   instant stop_by{};                 // zero: no stop under way
   deadline_timer kill_timer;
+  bool ends_when_stopped = false;
   std::string exit_text;
 };
 

@@ -6,7 +6,7 @@
 #include <troupe/ref.hpp>
 #include <troupe/send.hpp>
 
-#include "link.hpp"
+#include "delivery.hpp"
 #include "node_core.hpp"
 #include "peers.hpp"
 
@@ -117,6 +117,10 @@ result<void> send_operation::await_resume() noexcept {
   return outcome_;
 }
 
+bool send_operation::give_up() noexcept {
+  return link_wait_ != nullptr ? still_waits(*link_wait_) : wait_.abandon();
+}
+
 }  // namespace troupe
 
 namespace troupe::detail {
@@ -127,11 +131,8 @@ ask_base::ask_base(const address& to, envelope* e) noexcept : to_(to), envelope_
 
 ask_base::~ask_base() {
   TROUPE_ASSERT(awaited_, "an ask was made and not awaited: write co_await ref.ask<M>(...)");
-  if (envelope_ != nullptr) {
-    destroy(std::exchange(envelope_->answer, nullptr));
-    finish(envelope_);
-  }
   forget_link_ask();
+  free_unsent(envelope_);
 }
 
 bool ask_base::fail(error why) noexcept {

@@ -5,7 +5,7 @@
 #include <troupe/ask.hpp>
 #include <troupe/send.hpp>
 
-#include "link.hpp"
+#include "delivery.hpp"
 #include "node_core.hpp"
 #include "peers.hpp"
 
@@ -21,6 +21,7 @@ struct link_wait : room_waiter {
         asking(&a) {}
 
   void done(send_outcome outcome) noexcept {
+    over = true;
     how = outcome;
     if (asking != nullptr) return asking->on_link_room(outcome);
     if (outcome == send_outcome::sent) peer->node.count(entry::accepted_local);
@@ -29,6 +30,7 @@ struct link_wait : room_waiter {
 
   operation* op = nullptr;
   ask_base* asking = nullptr;
+  bool over = false;
   send_outcome how = send_outcome::closed;
   const envelope* message = nullptr;
   peer_node* peer = nullptr;
@@ -79,6 +81,8 @@ link_wait* wait_for_peer(const address& to, const envelope& e, operation& who) {
 }
 
 error outcome_of(const link_wait& w) noexcept { return to_error(w.how, *w.message); }
+
+bool still_waits(const link_wait& w) noexcept { return !w.over; }
 
 void destroy(link_wait* w) noexcept { delete w; }
 

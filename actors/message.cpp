@@ -2,7 +2,7 @@
 
 #include <troupe/detail/actor_core.hpp>
 
-#include "link.hpp"
+#include "delivery.hpp"
 #include "node_core.hpp"
 
 namespace troupe::detail {
@@ -57,6 +57,12 @@ void release_envelope(envelope* e) noexcept {
 void finish(envelope* e) noexcept {
   e->type->destroy(e->message());
   release_envelope(e);
+}
+
+void free_unsent(envelope* e) noexcept {
+  if (e == nullptr) return;
+  if (receipt* const r = std::exchange(e->answer, nullptr)) destroy(r);
+  finish(e);
 }
 
 void discard(envelope* e, error why) noexcept {

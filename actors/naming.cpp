@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "link.hpp"
+#include "delivery.hpp"
 #include "names.hpp"
 #include "node_core.hpp"
 

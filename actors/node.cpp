@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "link.hpp"
+#include "delivery.hpp"
 #include "node_core.hpp"
 #include "peers.hpp"
 #include "slots.hpp"
@@ -40,7 +40,8 @@ namespace {
 
 void order_end(node_core& node, const ref<>& who, order what) {
   const address& to = address_of(who);
-  if (!to || to.is_remote()) return;
+  // Also for the time after the node's own stop, when nobody would obey.
+  if (!to || to.is_remote() || to.core()->generation() != to.generation) return;
   auto* const c = new control(what);
   c->deadline = node.world().now() + node.options().stop_deadline;
   to.core()->command(to.generation, c);
@@ -67,7 +68,6 @@ node& node_of(actor_core& core) noexcept { return core.node().face(); }
 // Spawning.
 
 actor_core* begin_spawn(node_core& node, actor_core* parent, const spawn_options& options) {
-  if (node.stopping()) return nullptr;
   scheduler& all = node.workers();
   worker_state* const here = node.here();
   worker* home = nullptr;
@@ -78,20 +78,22 @@ actor_core* begin_spawn(node_core& node, actor_core* parent, const spawn_options
   } else {
     home = here != nullptr ? &here->home : &node.next_worker();
   }
-  return node.all_slots().take(*home);
+  actor_core* const taken = node.all_slots().take(*home);
+  if (taken == nullptr || !node.stopping()) return taken;
+  abandon_spawn(*taken);
+  return nullptr;
 }
 
 void abandon_spawn(actor_core& core) noexcept { core.node().all_slots().give_back(core); }
 
 address finish_spawn(actor_core& core, actor_core* parent, const spawn_options& options, const protocol_info& accepts,
                      std::coroutine_handle<> frame) noexcept {
+  core.prepare(options.mailbox != 0 ? options.mailbox : 1, accepts);
   const address born = core.self();
   actor_core& root = core.node().root();
   auto birth = std::make_unique<control>(order::birth);
   birth->subject = parent != nullptr ? parent : &root;
   birth->frame = frame;
-  birth->accepts = &accepts;
-  birth->mailbox = options.mailbox != 0 ? options.mailbox : 1;
   if (!options.name.empty()) {
     birth->ties = std::make_unique<family>();
     birth->ties->name = options.name;

@@ -5,7 +5,7 @@
 
 #include <troupe/log.hpp>
 
-#include "link.hpp"
+#include "delivery.hpp"
 #include "names.hpp"
 #include "peers.hpp"
 #include "root.hpp"
@@ -121,15 +121,28 @@ worker& node_core::next_worker() noexcept {
 
 bool node_core::stop(duration deadline) {
   TROUPE_ASSERT(here() == nullptr, "stop a node from a thread that is not one of its workers");
+  if (root_ == nullptr) return true;  // open() has failed: nothing runs
   std::unique_lock lock(end_guard_);
-  if (!std::exchange(stopped_, true) && root_ != nullptr) {
-    stopping_.store(true, std::memory_order_release);
+  if (!std::exchange(stop_begun_, true)) {
     lock.unlock();
-    auto* const c = new control(order::stop);
-    c->deadline = world().now() + deadline;
-    root_->command(root_generation, c);
+    stop_all(deadline);
     lock.lock();
+  }
+  ended_.wait(lock, [&] { return stopped_; });
+  return overdue_.load(std::memory_order_relaxed) == 0;
+}
+
+void node_core::stop_all(duration deadline) {
+  stopping_.store(true, std::memory_order_seq_cst);
+  auto* const c = new control(order::stop);
+  c->deadline = world().now() + deadline;
+  root_->command(root_generation, c);
+  {
+    std::unique_lock lock(end_guard_);
     ended_.wait(lock, [&] { return root_ended_; });
+  }
+  slots_->wait_until_live(1);  // the root's; what was being spawned meanwhile is adopted and ended as well
+  {
     bool closed = false;
     scheduler_->at(0).post([&](worker&) {
       hub_->close([&] {
@@ -138,11 +151,14 @@ bool node_core::stop(duration deadline) {
         ended_.notify_all();
       });
     });
+    std::unique_lock lock(end_guard_);
     ended_.wait(lock, [&] { return closed; });
-    lock.unlock();
-    scheduler_->stop();
   }
-  return overdue_.load(std::memory_order_relaxed) == 0;
+  const std::lock_guard no_sums(books_guard_);
+  scheduler_->stop();
+  const std::lock_guard lock(end_guard_);
+  stopped_ = true;
+  ended_.notify_all();
 }
 
 void node_core::root_ended() noexcept {
@@ -185,6 +201,7 @@ std::vector<dead_letter> node_core::dead_letters() {
 
 accounting node_core::sum_books() {
   TROUPE_ASSERT(here() == nullptr, "read the books from a thread that is not one of this node's workers");
+  const std::lock_guard no_stop(books_guard_);
   accounting sum;
   std::mutex guard;
   std::condition_variable walked;
@@ -203,13 +220,8 @@ accounting node_core::sum_books() {
     --left;
     walked.notify_all();
   };
-  bool stopped = false;
-  {
-    const std::lock_guard lock(end_guard_);
-    stopped = stopped_;
-  }
   for (unsigned i = 0; i < scheduler_->size(); ++i) {
-    if (stopped) {
+    if (stopped_) {
       walk(i);
     } else {
       scheduler_->at(i).post([&walk, i](worker&) { walk(i); });

@@ -95,7 +95,7 @@ class node_core {
   names& all_names() noexcept { return *names_; }
   actor_core& root() noexcept { return *root_; }
   const std::vector<endpoint>& endpoints() const noexcept { return endpoints_; }
-  bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }
+  bool stopping() const noexcept { return stopping_.load(std::memory_order_seq_cst); }
   worker& next_worker() noexcept;
 
   // Books.
@@ -115,7 +115,7 @@ class node_core {
  private:
   node_core(node_options options, std::unique_ptr<scheduler> s);
   result<void, setup_error> open();
-  void start_root();
+  void stop_all(duration deadline);
 
   node_options options_;
   node_identity identity_;
@@ -131,7 +131,7 @@ class node_core {
   books outside_;  // of threads that are no workers of this node
   std::atomic<unsigned> turn_{0};
   std::atomic<std::uint32_t> overdue_{0};  // actors killed at their stop's deadline
-  std::atomic<bool> stopping_{false};  // release: set before the root is stopped; acquire: in spawn
+  std::atomic<bool> stopping_{false};      // set before the root is stopped; seq_cst with slots::take
 
   std::mutex kinds_guard_;
   std::unordered_map<std::string, offered_kind> kinds_;
@@ -144,7 +144,9 @@ class node_core {
   std::mutex end_guard_;
   std::condition_variable ended_;
   bool root_ended_ = false;
-  bool stopped_ = false;
+  bool stop_begun_ = false;
+  bool stopped_ = false;  // the threads are joined; written under both mutexes
+  std::mutex books_guard_;  // held while the books are summed and while the threads are joined
 };
 
 }  // namespace troupe::detail

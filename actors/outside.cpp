@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "link.hpp"
+#include "delivery.hpp"
 #include "node_core.hpp"
 #include "peers.hpp"
 

@@ -5,7 +5,7 @@
 #include <troupe/ask.hpp>
 #include <troupe/log.hpp>
 
-#include "link.hpp"
+#include "delivery.hpp"
 #include "names.hpp"
 #include "node_core.hpp"
 #include "slots.hpp"

@@ -90,6 +90,7 @@ class peers : public session_host {
 send_outcome send_to_peer(const address& to, const envelope& e) noexcept;
 link_wait* wait_for_peer(const address& to, const envelope& e, operation& who);
 error outcome_of(const link_wait& w) noexcept;
+bool still_waits(const link_wait& w) noexcept;
 void destroy(link_wait* w) noexcept;
 error to_error(send_outcome how, const envelope& e) noexcept;
 

@@ -1,6 +1,6 @@
 #include <troupe/receive.hpp>
 
-#include "link.hpp"
+#include "delivery.hpp"
 
 namespace troupe::detail {
 

@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "node_core.hpp"
+
 namespace troupe::detail {
 
 slots::slots(node_core& node, unsigned workers, std::uint32_t most_actors)
@@ -19,8 +21,9 @@ slots::~slots() {
 }
 
 actor_core* slots::take(worker& home) {
-  if (live_.fetch_add(1, std::memory_order_relaxed) >= most_actors_) {
-    live_.fetch_sub(1, std::memory_order_relaxed);
+  // seq_cst, as node_core::stopping_: either this spawn sees the stop, or the stop sees this slot and waits for it.
+  if (live_.fetch_add(1, std::memory_order_seq_cst) >= most_actors_) {
+    leave();
     return nullptr;
   }
   shelf& s = shelves_[home.index()];
@@ -42,15 +45,25 @@ actor_core* slots::take(worker& home) {
 }
 
 void slots::give_back(actor_core& slot) noexcept {
-  live_.fetch_sub(1, std::memory_order_relaxed);
-  if (slot.generation() == 0) return;  // the generation has wrapped: the slot retires
-  shelf& s = shelves_[slot.home().index()];
-  if (slot.at_home()) {
-    s.own.push_back(&slot);
-  } else {
-    const std::lock_guard lock(guard_);
-    s.spare.push_back(&slot);
+  if (slot.generation() != 0) {  // else it has wrapped: the slot retires
+    shelf& s = shelves_[slot.home().index()];
+    if (slot.at_home()) {
+      s.own.push_back(&slot);
+    } else {
+      const std::lock_guard lock(guard_);
+      s.spare.push_back(&slot);
+    }
   }
+  leave();
+}
+
+void slots::leave() noexcept {
+  live_.fetch_sub(1, std::memory_order_release);
+  if (node_.stopping()) live_.notify_all();
+}
+
+void slots::wait_until_live(std::uint64_t left) const noexcept {
+  for (std::uint64_t now = live_.load(); now > left; now = live_.load()) live_.wait(now);
 }
 
 actor_core* slots::find(std::uint32_t number) const noexcept {
@@ -62,7 +75,7 @@ actor_core* slots::find(std::uint32_t number) const noexcept {
 bool slots::grow(worker& home, std::vector<actor_core*>& into) {
   const std::uint32_t first = count_.load(std::memory_order_relaxed);
   if (first / chunk_size >= most_chunks) {
-    live_.fetch_sub(1, std::memory_order_relaxed);
+    leave();
     return false;
   }
   auto* const chunk = static_cast<actor_core*>(

@@ -34,6 +34,8 @@ class slots {
   /// Null when there is no such slot.
   actor_core* find(std::uint32_t number) const noexcept;
 
+  /// Waits until no more than `left` slots are taken. For node_core::stop: a spawn that began before it is over then.
+  void wait_until_live(std::uint64_t left) const noexcept;
   std::uint64_t live() const noexcept { return live_.load(std::memory_order_relaxed); }
   /// Slots that exist, free or not; for walking.
   std::uint32_t count() const noexcept { return count_.load(std::memory_order_acquire); }
@@ -43,6 +45,7 @@ class slots {
     std::vector<actor_core*> own;    // home worker only
     std::vector<actor_core*> spare;  // under guard_
   };
+  void leave() noexcept;
   bool grow(worker& home, std::vector<actor_core*>& into);
 
   node_core& node_;

@@ -135,7 +135,7 @@ void worker::run() {
   while (!stopping_.load(std::memory_order_acquire)) turn(true);
   do {
     turn(false);
-  } while (head_ != nullptr || flushes_ != nullptr || !inbox_looks_empty());
+  } while (head_ != nullptr || flushes_ != nullptr || closing != 0 || !inbox_looks_empty());
 }
 
 }  // namespace troupe::detail

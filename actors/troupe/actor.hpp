@@ -10,11 +10,10 @@
 #include <coroutine>
 #include <exception>
 #include <memory>
-#include <span>
-#include <string_view>
 #include <type_traits>
 
 #include <troupe/detail/actor_core.hpp>
+#include <troupe/detail/views.hpp>
 #include <troupe/task.hpp>
 
 namespace troupe {
@@ -30,20 +29,11 @@ class actor {
 namespace detail {
 
 template <class T>
-inline constexpr bool is_view = std::is_pointer_v<T> || std::is_reference_v<T> || std::is_member_pointer_v<T>;
-template <class C, class Tr>
-inline constexpr bool is_view<std::basic_string_view<C, Tr>> = true;
-template <class T, std::size_t N>
-inline constexpr bool is_view<std::span<T, N>> = true;
-template <class T>
-inline constexpr bool is_view<std::reference_wrapper<T>> = true;
-
-template <class T>
 struct actor_parameter_is_a_pointer_reference_or_view;
 
 template <class T>
 constexpr void check_actor_parameter() {
-  if constexpr (is_view<T>) compile_error<actor_parameter_is_a_pointer_reference_or_view<T>>();
+  if constexpr (holds_view<T>()) compile_error<actor_parameter_is_a_pointer_reference_or_view<T>>();
 }
 
 /// Ends the actor: tells its core how the coroutine ended.

@@ -18,6 +18,19 @@ namespace troupe {
 
 namespace detail {
 
+/// Awaits an operation that stays where it is. (GCC 12 copies an awaited glvalue, so within() cannot return *this.)
+template <class Operation>
+class [[nodiscard("co_await it")]] awaited_in_place {
+ public:
+  explicit awaited_in_place(Operation& o) noexcept : operation_(&o) {}
+  bool await_ready() const noexcept { return operation_->await_ready(); }
+  auto await_suspend(std::coroutine_handle<> waiter) const { return operation_->await_suspend(waiter); }
+  auto await_resume() const { return operation_->await_resume(); }
+
+ private:
+  Operation* operation_;
+};
+
 enum class send_outcome : std::uint8_t;
 
 class ask_base {
@@ -76,9 +89,9 @@ class [[nodiscard("co_await it: an ask that is not awaited asks nothing")]] ask_
   using ask_base::await_suspend;
 
   /// The deadline, from the moment of the co_await.
-  ask_operation&& within(duration d) && noexcept {
+  auto within(duration d) noexcept {
     within_ = d;
-    return std::move(*this);
+    return detail::awaited_in_place(*this);
   }
 
   result<R> await_resume() {

@@ -95,9 +95,9 @@ class [[nodiscard("co_await it")]] lookup_operation {
   lookup_operation& operator=(const lookup_operation&) = delete;
 
   /// Waits until the name appears, at most `d`: not_found after that.
-  lookup_operation&& within(duration d) && noexcept {
+  auto within(duration d) noexcept {
     within_ = d;
-    return std::move(*this);
+    return detail::awaited_in_place(*this);
   }
 
   bool await_ready() const noexcept { return false; }
@@ -161,7 +161,7 @@ address spawn_offered(node_core& node, reader& in, errc& why, std::index_sequenc
     why = errc::bad_message;
     return {};
   }
-  const auto born = spawn_actor(node, nullptr, spawn_options{}, F, std::move(std::get<I>(arguments))...);
+  const auto born = spawn_actor(node, nullptr, spawn_options{}, F, give(std::get<I>(arguments))...);
   if (!born) why = errc::limit_reached;
   return address_of(born);
 }
@@ -191,6 +191,7 @@ template <auto F, class... Args>
 auto spawn_kind(node_core& node, std::string_view where, const kind<F>& k, Args&&... args) {
   using arguments = typename kind<F>::arguments;
   using P = typename kind<F>::protocol_type;
+  check_protocol_travels(static_cast<P*>(nullptr));
   static_assert(sizeof...(Args) == std::tuple_size_v<arguments>, "spawn_on takes exactly the kind's arguments");
   const arguments values{unwrap(std::forward<Args>(args))...};
   result<std::string> encoded = encode_arguments(node, std::string(where), [&](writer& out) {

@@ -57,6 +57,8 @@ template <class Message>
 struct message_holds_a_pointer_reference_or_view;
 template <class Message>
 struct message_cannot_be_encoded_so_it_is_local_only;
+template <class Message>
+struct message_in_an_anonymous_namespace_cannot_travel;
 
 /// A single message type stands for the protocol of just that message.
 template <class P>

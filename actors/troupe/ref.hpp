@@ -15,6 +15,7 @@
 #include <troupe/ask.hpp>
 #include <troupe/detail/address.hpp>
 #include <troupe/detail/protocol_info.hpp>
+#include <troupe/detail/views.hpp>
 #include <troupe/give.hpp>
 #include <troupe/protocol.hpp>
 #include <troupe/send.hpp>
@@ -43,8 +44,17 @@ constexpr void check_sendable() {
   if constexpr (!accepts<P, M>) compile_error<message_is_not_in_the_protocol_of_this_ref<M>>();
 }
 
+template <class M>
+constexpr void check_message() {
+  if constexpr (holds_view<M>()) compile_error<message_holds_a_pointer_reference_or_view<M>>();
+  if constexpr (request<M>) {
+    if constexpr (holds_view<reply_of<M>>()) compile_error<message_holds_a_pointer_reference_or_view<M>>();
+  }
+}
+
 template <class M, class... Args>
 envelope* envelope_from(Args&&... args) {
+  check_message<M>();
   return make_envelope<M>([&]() -> M { return build_message<M>(std::forward<Args>(args)...); });
 }
 
@@ -186,18 +196,40 @@ const detail::address& detail::address_of(const ref<P>& r) noexcept {
 namespace troupe {
 
 namespace detail {
+/// Each message of a protocol, with its reply.
+template <class M>
+struct parts_of_message {
+  using type = codec_parts<M>;
+};
+template <>
+struct parts_of_message<down> {
+  using type = codec_parts<>;
+};
+template <request M>
+struct parts_of_message<M> {
+  using type = std::conditional_t<std::is_void_v<reply_of<M>>, codec_parts<M>, codec_parts<M, reply_of<M>>>;
+};
+template <class... A, class... B>
+codec_parts<A..., B...> joined(codec_parts<A...>, codec_parts<B...>);
+template <class P>
+struct parts_of_protocol {
+  using type = codec_parts<>;
+};
+template <class M, class... Ms>
+struct parts_of_protocol<protocol<M, Ms...>> {
+  using type = decltype(joined(typename parts_of_message<M>::type(), typename parts_of_protocol<protocol<Ms...>>::type()));
+};
+
 void encode_address(writer& out, const address& a);
 void decode_address(reader& in, address& a);
 }  // namespace detail
 
 /// A ref travels as the identity of its actor, whatever the lane. A ref whose protocol has a message that cannot be
-/// encoded does not travel: that does not compile.
+/// encoded does not travel, nor does a message that holds one: both are local-only.
 template <class P>
 struct codec<ref<P>> {
-  static void encode(writer& out, const ref<P>& r) {
-    detail::check_protocol_travels(static_cast<typename ref<P>::accepts*>(nullptr));
-    detail::encode_address(out, detail::address_of(r));
-  }
+  using parts = typename detail::parts_of_protocol<typename ref<P>::accepts>::type;
+  static void encode(writer& out, const ref<P>& r) { detail::encode_address(out, detail::address_of(r)); }
   static void decode(reader& in, ref<P>& r) {
     detail::address a;
     detail::decode_address(in, a);

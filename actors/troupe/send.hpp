@@ -51,6 +51,9 @@ class [[nodiscard("co_await it: a send that is not awaited sends nothing")]] sen
   bool await_ready() noexcept;
   void await_suspend(std::coroutine_handle<> sender);
   result<void> await_resume() noexcept;
+  /// While it waits, on the sender's worker: true if the message has not been accepted and now never will be, once
+  /// this is destroyed.
+  bool give_up() noexcept;
 
  private:
   bool settle(error outcome) noexcept;

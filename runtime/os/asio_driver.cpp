@@ -19,9 +19,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "os/address.hpp"
 #include "os/driver_base.hpp"
 #include "os/errno_text.hpp"
+#include "os/socket_address.hpp"
 
 namespace troupe::detail {
 namespace {

@@ -9,9 +9,9 @@
 
 #include <cerrno>
 
-#include "os/address.hpp"
 #include "os/errno_text.hpp"
 #include "os/kernel_env.hpp"
+#include "os/socket_address.hpp"
 
 namespace troupe::detail {
 namespace {

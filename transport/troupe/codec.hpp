@@ -30,24 +30,24 @@ inline constexpr std::uint32_t max_nesting = 64;
 class writer {
  public:
   explicit writer(std::span<std::byte> out, void* context = nullptr) noexcept
-      : begin_(out.data()), at_(begin_), end_(begin_ + out.size()), context_(context) {}
+      : data_(out.data()), capacity_(out.size()), context_(context) {}
   writer(const writer&) = delete;
   writer& operator=(const writer&) = delete;
 
   void write(const void* data, std::size_t size) noexcept {
-    if (size > static_cast<std::size_t>(end_ - at_)) return fail();
-    if (size != 0) std::memcpy(at_, data, size);
-    at_ += size;
+    if (size > capacity_ - size_) return fail();
+    if (size != 0) std::memcpy(data_ + size_, data, size);
+    size_ += size;
   }
 
   /// The value does not fit, or cannot be encoded on this link.
   void fail() noexcept {
     ok_ = false;
-    end_ = at_;
+    capacity_ = size_;
   }
 
   bool ok() const noexcept { return ok_; }
-  std::size_t size() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+  std::size_t size() const noexcept { return size_; }
   /// What the caller attached for codecs that depend on the link, e.g. those of actor refs.
   void* context() const noexcept { return context_; }
 
@@ -55,9 +55,9 @@ class writer {
   template <class Stream>
   friend class nesting;
 
-  std::byte* begin_;
-  std::byte* at_;
-  std::byte* end_;
+  std::byte* data_;
+  std::size_t size_ = 0;
+  std::size_t capacity_;
   void* context_;
   std::uint32_t depth_ = 0;
   bool ok_ = true;
@@ -67,7 +67,7 @@ class writer {
 class reader {
  public:
   explicit reader(std::span<const std::byte> in, void* context = nullptr) noexcept
-      : at_(in.data()), end_(at_ + in.size()), context_(context) {}
+      : data_(in.data()), size_(in.size()), context_(context) {}
   reader(const reader&) = delete;
   reader& operator=(const reader&) = delete;
 
@@ -77,7 +77,7 @@ class reader {
       fail();
       return false;
     }
-    if (size != 0) std::memcpy(data, at_, size);
+    if (size != 0) std::memcpy(data, data_ + at_, size);
     at_ += size;
     return ok_;
   }
@@ -85,19 +85,20 @@ class reader {
   /// The input is not a valid encoding.
   void fail() noexcept {
     ok_ = false;
-    at_ = end_;
+    at_ = size_;
   }
 
   bool ok() const noexcept { return ok_; }
-  std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - at_); }
+  std::size_t remaining() const noexcept { return size_ - at_; }
   void* context() const noexcept { return context_; }
 
  private:
   template <class Stream>
   friend class nesting;
 
-  const std::byte* at_;
-  const std::byte* end_;
+  const std::byte* data_;
+  std::size_t at_ = 0;
+  std::size_t size_;
   void* context_;
   std::uint32_t depth_ = 0;
   bool ok_ = true;

@@ -13,6 +13,8 @@
 // | take                             | home worker | inlet_messages fetch_sub relaxed                          |
 // | depth_, closed_, …: write        | home worker | relaxed store                                             |
 // | depth_, closed_, …: read         | any thread  | relaxed load: a hint; the home worker decides at the drain|
+// | prepare                          | the spawner | relaxed stores, before anybody has the address            |
+// | park                             | any thread  | waiters_ fetch_add relaxed, before the push               |
 //
 // Rules
 //  1. The home worker drains the inlet before it appends a local message: order per sender holds even when a
@@ -102,6 +104,8 @@ class actor_core : public strand {
   errc reserve(std::uint32_t generation) noexcept;
   void unreserve() noexcept;
   void commit(std::uint32_t generation, envelope* e) noexcept;
+  /// Opens the mailbox of an actor that is being spawned: messages may come before its birth has been obeyed.
+  void prepare(std::uint32_t mailbox, const protocol_info& accepts) noexcept;
   /// Hands over a message that may wait for room; its receipt tells what became of it.
   void park(std::uint32_t generation, envelope* e) noexcept;
   /// A message whose room was granted before: from a link within its credit, or a reserved DOWN.
@@ -115,9 +119,13 @@ class actor_core : public strand {
   void resume_receiving(receiver& r, receiver::step how) noexcept;
   void complete(receipt* r) noexcept;
   void finished(exit_kind how, std::string text) noexcept;  // by the promise, at the end of the coroutine
+  /// Nothing new is accepted from now on, and a receive ends after the current handler.
+  void close() noexcept { closed_.store(true, std::memory_order_relaxed); }
+  /// When it is asked to stop, its frame is destroyed at once.
+  void end_when_stopped() noexcept;
   bool stopping() const noexcept { return closed_.load(std::memory_order_relaxed); }
   /// Any thread. Read it before the generation: if that is then the expected one, so is the protocol (release at
-  /// birth and end, acquire here: a newer protocol comes with a newer generation).
+  /// spawn and end, acquire here: a newer protocol comes with a newer generation).
   const protocol_info* accepts() const noexcept { return accepts_.load(std::memory_order_acquire); }
   /// Messages held here, by walking the queue and the inlet.
   std::uint64_t walk() const noexcept;
@@ -129,6 +137,7 @@ class actor_core : public strand {
   void drain() noexcept;
   void sort_in(letter* l) noexcept;
   void dispose(letter* l) noexcept;
+  void turn_away(envelope* waiting, errc why) noexcept;
   void append(envelope* e, charge how) noexcept;
   void admit(envelope* e) noexcept;
   void admit_waiting() noexcept;
@@ -169,11 +178,11 @@ class actor_core : public strand {
   std::atomic<letter*> inlet_{nullptr};
   std::atomic<std::uint32_t> inlet_messages_{0};  // charge::inlet: reserved and not taken yet
   std::atomic<std::uint32_t> depth_{0};           // charge::local: in the queue; written by home
-  std::atomic<std::uint32_t> limit_{0};           // written by home, at birth
+  std::atomic<std::uint32_t> limit_{0};           // written by the spawner
   std::atomic<const protocol_info*> accepts_{nullptr};
   std::atomic<std::uint32_t> generation_{1};      // moves on when the actor's coroutine has ended
   std::atomic<bool> closed_{false};               // stop was asked for: nothing new is accepted
-  std::atomic<bool> has_waiting_{false};          // somebody waits for room
+  std::atomic<std::uint32_t> waiters_{0};         // messages that wait for room, in waiting_ or still in the inlet
 
   // Home worker only.
   node_core* node_;

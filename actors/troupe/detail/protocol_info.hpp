@@ -32,7 +32,11 @@ inline constexpr protocol_info protocol_info_of = {protocol_table<P>::messages, 
 template <class M>
 constexpr void check_message_travels() {
   if constexpr (!std::is_same_v<M, down>) {
-    if constexpr (wire_of<M>() == nullptr) compile_error<message_cannot_be_encoded_so_it_is_local_only<M>>();
+    if constexpr (in_anonymous_namespace<M>()) {
+      compile_error<message_in_an_anonymous_namespace_cannot_travel<M>>();
+    } else if constexpr (wire_of<M>() == nullptr) {
+      compile_error<message_cannot_be_encoded_so_it_is_local_only<M>>();
+    }
   }
 }
 /// Refuses, by name, the messages of a protocol that cannot leave the process.

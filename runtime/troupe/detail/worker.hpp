@@ -89,7 +89,7 @@ class worker {
 
   /// One turn. `may_sleep` lets it park until something happens; without it the turn never blocks.
   void turn(bool may_sleep);
-  /// Turns until request_stop(), then drains what was posted before it.
+  /// Turns until request_stop(), then drains what was posted before it and lets closing sockets close.
   void run();
 
   /// Resumes `first`, then whatever coroutine it asks to continue with, and so on: tasks start and return
@@ -103,6 +103,7 @@ class worker {
 
   strand* running = nullptr;  // whose coroutine runs now; own thread
   void* owner = nullptr;      // the per-worker state of the layer above; set before the first turn
+  unsigned closing = 0;       // sockets whose cancelled operations have not completed; own thread
 
  private:
   struct inbox;

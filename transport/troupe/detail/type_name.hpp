@@ -51,8 +51,7 @@ constexpr std::size_t after_scope(std::string_view text, std::size_t at) {
   return at;
 }
 
-inline constexpr std::string_view anonymous_spellings[] = {"(anonymous namespace)", "{anonymous}",
-                                                           "<unnamed>"};
+inline constexpr std::string_view anonymous_spellings[] = {"(anonymous namespace)", "{anonymous}"};
 
 constexpr std::size_t anonymous_prefix(std::string_view text) {
   for (std::string_view spelling : anonymous_spellings)

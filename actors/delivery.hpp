@@ -12,6 +12,8 @@ namespace troupe::detail {
 void drop(node_core& node, envelope* e, errc why, const address& to) noexcept;
 /// Frees a message that was taken or dropped.
 void finish(envelope* e) noexcept;
+/// Frees a message that was never handed over, and the receipt that it may carry. Null is nothing.
+void free_unsent(envelope* e) noexcept;
 
 /// Brings a receipt to whoever waits for it, here or on a peer node.
 void send_home(receipt* r) noexcept;

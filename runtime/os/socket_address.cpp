@@ -1,5 +1,5 @@
 // Socket addresses of endpoints.
-#include "os/address.hpp"
+#include "os/socket_address.hpp"
 
 #include <arpa/inet.h>
 #include <netdb.h>

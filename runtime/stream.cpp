@@ -1,0 +1,138 @@
+// The handles and awaitables of troupe/stream.hpp over stream_core and listener_core.
+#include <troupe/stream.hpp>
+
+#include <memory>
+
+#include <troupe/assert.hpp>
+#include <troupe/log.hpp>
+
+#include "stream_core.hpp"
+#include "stream_listener.hpp"
+
+namespace troupe {
+namespace detail {
+
+template <class Core>
+socket_handle<Core>::socket_handle(const socket_handle& o) noexcept : core_(o.core_) {
+  if (core_ != nullptr) core_->retain();
+}
+template <class Core>
+socket_handle<Core>::~socket_handle() {
+  if (core_ != nullptr) core_->release();
+}
+template <class Core>
+Core& socket_handle<Core>::operator*() const noexcept {
+  TROUPE_ASSERT(core_ != nullptr, "this stream or listener was moved from");
+  core_->assert_here();
+  return *core_;
+}
+template class socket_handle<stream_core>;
+template class socket_handle<listener_core>;
+
+namespace {
+
+worker& here() {
+  TROUPE_ASSERT(current_worker != nullptr, "open and connect streams inside an actor");
+  return *current_worker;
+}
+
+socket_handle<stream_core> make_stream(worker& home, descriptor socket) {
+  return socket_handle<stream_core>(*new stream_core(home, std::move(socket)));
+}
+
+}  // namespace
+
+// accept
+
+accept_operation::~accept_operation() { at_->give_up(*this); }
+bool accept_operation::await_ready() const { return at_->can_accept(); }
+void accept_operation::await_suspend(std::coroutine_handle<> acceptor) {
+  wait_.suspend(acceptor);
+  at_->wait_to_accept(*this);
+}
+result<byte_stream> accept_operation::await_resume() {
+  descriptor connection = at_->take();
+  if (!connection) return errc::closed;
+  return byte_stream(make_stream(at_->home(), std::move(connection)));
+}
+
+// connect
+
+connect_operation::connect_operation(std::string_view url) : to_(endpoint::parse(url)) {}
+connect_operation::~connect_operation() {
+  if (stream_) (*stream_)->give_up(*this);
+}
+bool connect_operation::await_ready() {
+  worker& home = here();
+  if (!to_) {
+    log(log_level::warning, to_.error().text);
+    return true;
+  }
+  auto socket = home.world().open_socket(*to_);
+  if (!socket) {
+    log(log_level::warning, socket.error().text);
+    return true;
+  }
+  stream_ = make_stream(home, std::move(*socket));
+  return false;
+}
+void connect_operation::await_suspend(std::coroutine_handle<> caller) {
+  wait_.suspend(caller);
+  (*stream_)->connect(*this, *to_);
+}
+result<byte_stream> connect_operation::await_resume() {
+  if (!stream_) return stream_.error();
+  if (failure_.code != errc::ok) return failure_;
+  return byte_stream(*stream_);
+}
+
+// read
+
+read_operation::read_operation(const socket_handle<stream_core>& from, read_unit unit,
+                               std::size_t most) noexcept
+    : from_(from), most_(most), unit_(unit) {
+  TROUPE_ASSERT(most != 0, "read at least one byte");
+}
+read_operation::~read_operation() { from_->give_up(*this); }
+bool read_operation::await_ready() const { return from_->can_read(unit_, most_); }
+void read_operation::await_suspend(std::coroutine_handle<> reader) {
+  wait_.suspend(reader);
+  from_->wait_to_read(*this);
+}
+result<std::string> read_operation::await_resume() { return from_->take(unit_, most_); }
+
+// write
+
+write_operation::~write_operation() { to_->give_up(*this); }
+bool write_operation::await_ready() {
+  if (to_->is_closed()) failure_ = errc::closed;
+  return failure_.code != errc::ok || rest_.empty();
+}
+void write_operation::await_suspend(std::coroutine_handle<> writer) {
+  wait_.suspend(writer);
+  to_->write(*this);
+}
+result<void> write_operation::await_resume() const noexcept {
+  if (failure_.code != errc::ok) return failure_;
+  return {};
+}
+
+}  // namespace detail
+
+void byte_stream::close() const noexcept { core_->close(); }
+void listener::close() const noexcept { core_->close(); }
+std::string listener::url() const { return core_->url(); }
+
+result<listener, setup_error> listener::open(std::string_view url) {
+  constexpr int backlog = 512;
+  detail::worker& home = detail::here();
+  auto at = endpoint::parse(url);
+  if (!at) return std::move(at).error();
+  auto socket = home.world().listen(*at, backlog);
+  if (!socket) return std::move(socket).error();
+  if (at->family == endpoint::kind::tcp) *at = home.world().local_endpoint(socket->get());
+  auto* const core = new detail::listener_core(home, std::move(*socket), at->url());
+  return listener(detail::socket_handle<detail::listener_core>(*core));
+}
+
+}  // namespace troupe

@@ -1,0 +1,114 @@
+// The frame: the unit inside a segment. An 8-byte word, then the extensions that its flags announce, then the body.
+//
+//   word       length 24 bits (the whole frame) | kind 4 | flags 4 | route 32
+//   extensions correlation u64 (flag 1), remaining time in nanoseconds u64 (flag 2), in this order
+//
+// | kind        | route               | body                                                     |
+// | 1 message   | the route           | the encoded message                                      |
+// | 2 reply     | errc of the answer  | the encoded answer; the correlation is the asker's       |
+// | 3 route     | the route's number  | target u64, destination u32, schema u32, schema text     |
+// | 4 credit    | the sending stream  | pairs of destination u32, bytes u32                      |
+// | 5 control   | kind 8 | code 8     | subject u64, object u64, text                            |
+// | 6 goodbye   | 0                   | nothing: the last frame of its stream                    |
+// | 12–15       | any                 | for later versions: skipped                              |
+//
+// Every other kind and flag ends the link. Stateless; safe from any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "bytes.hpp"
+#include "session.hpp"
+
+namespace troupe::detail {
+
+enum class frame_kind : std::uint8_t {
+  message = 1,
+  reply = 2,
+  route = 3,
+  credit = 4,
+  control = 5,
+  goodbye = 6,
+  first_ignorable = 12,
+};
+
+inline constexpr std::uint8_t flag_correlation = 1;
+inline constexpr std::uint8_t flag_deadline = 2;
+
+inline constexpr std::size_t frame_word_bytes = 8;
+inline constexpr std::size_t max_frame_header = frame_word_bytes + 8 + 8;
+inline constexpr std::size_t max_frame = max_frame_header + max_encoded_message;
+inline constexpr std::size_t max_schema_text = 16 * 1024;
+inline constexpr std::size_t max_control_text = 256;
+inline constexpr std::size_t route_fixed_bytes = 8 + 4 + 4;
+inline constexpr std::size_t control_fixed_bytes = 8 + 8;
+inline constexpr std::size_t credit_entry_bytes = 4 + 4;
+
+struct frame_header {
+  frame_kind kind = frame_kind::message;
+  std::uint32_t route = 0;
+  std::uint64_t correlation = 0;   // 0: none
+  std::uint64_t remaining_ns = 0;  // 0: no deadline
+
+  std::size_t bytes() const noexcept {
+    return frame_word_bytes + (correlation != 0 ? 8u : 0u) + (remaining_ns != 0 ? 8u : 0u);
+  }
+};
+
+/// Writes the header of a frame with `body` more bytes; there is room for header.bytes().
+inline void write_frame_header(std::byte* to, const frame_header& header, std::size_t body) noexcept {
+  const auto length = static_cast<std::uint32_t>(header.bytes() + body);
+  const std::uint32_t flags =
+      (header.correlation != 0 ? flag_correlation : 0u) | (header.remaining_ns != 0 ? flag_deadline : 0u);
+  store<std::uint32_t>(to, length | static_cast<std::uint32_t>(header.kind) << 24 | flags << 28);
+  store<std::uint32_t>(to + 4, header.route);
+  std::byte* at = to + frame_word_bytes;
+  if (header.correlation != 0) {
+    store<std::uint64_t>(at, header.correlation);
+    at += 8;
+  }
+  if (header.remaining_ns != 0) store<std::uint64_t>(at, header.remaining_ns);
+}
+
+struct frame_view {
+  frame_header header;
+  byte_view body;
+  bool ignorable = false;  // skip it
+};
+
+/// Takes the first frame off `rest`; empty if its bytes break the format. Reads each header byte once.
+inline std::optional<frame_view> next_frame(byte_view& rest) noexcept {
+  if (rest.size() < frame_word_bytes) return std::nullopt;
+  const auto word = load<std::uint64_t>(rest.data());
+  const std::size_t length = word & 0xFF'FFFF;
+  const auto kind = static_cast<std::uint8_t>(word >> 24 & 0xF);
+  const auto flags = static_cast<std::uint8_t>(word >> 28 & 0xF);
+  if (length < frame_word_bytes || length > rest.size()) return std::nullopt;
+  const byte_view frame = rest.first(length);
+  rest = rest.subspan(length);
+
+  frame_view view;
+  view.header.kind = static_cast<frame_kind>(kind);
+  view.header.route = static_cast<std::uint32_t>(word >> 32);
+  if (kind >= static_cast<std::uint8_t>(frame_kind::first_ignorable)) {
+    view.ignorable = true;
+    return view;
+  }
+  if (kind == 0 || kind > static_cast<std::uint8_t>(frame_kind::goodbye)) return std::nullopt;
+  if ((flags & ~(flag_correlation | flag_deadline)) != 0) return std::nullopt;
+
+  byte_view body = frame.subspan(frame_word_bytes);
+  for (const auto& [flag, field] : {std::pair{flag_correlation, &view.header.correlation},
+                                    std::pair{flag_deadline, &view.header.remaining_ns}}) {
+    if ((flags & flag) == 0) continue;
+    if (body.size() < 8) return std::nullopt;
+    *field = load<std::uint64_t>(body.data());
+    if (*field == 0) return std::nullopt;
+    body = body.subspan(8);
+  }
+  view.body = body;
+  return view;
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,149 @@
+#include "greeter.hpp"
+
+#include <utility>
+
+#include <troupe/assert.hpp>
+
+namespace troupe::detail {
+
+template <class Start>
+struct greeter::io_awaiter {
+  struct operation : io_operation {
+    operation() noexcept
+        : io_operation([](io_operation& self, std::int32_t r) noexcept {
+            auto& op = static_cast<operation&>(self);
+            op.result = r;
+            op.of->in_flight_ = nullptr;
+            current_worker->resume(op.waiter);
+          }) {}
+    greeter* of = nullptr;
+    std::int32_t result = 0;
+    std::coroutine_handle<> waiter;
+  };
+
+  io_awaiter(greeter& of, const Start& s) noexcept : start(s) { op.of = &of; }
+  bool await_ready() const noexcept { return op.of->aborted_; }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    op.waiter = waiter;
+    op.of->in_flight_ = &op;
+    start(op);
+  }
+  std::int32_t await_resume() const noexcept { return op.of->aborted_ ? -1 : op.result; }
+
+  const Start& start;
+  operation op;
+};
+
+template <class Start>
+greeter::io_awaiter<Start> greeter::perform(const Start& start) noexcept {
+  return {*this, start};
+}
+
+greeter::greeter(worker& on, duration patience) : on_(on) { on_.timers().arm(deadline_, on_.now() + patience); }
+
+greeter::~greeter() {
+  TROUPE_ASSERT(in_flight_ == nullptr && !socket_, "end() a handshake before its greeter is destroyed");
+}
+
+void greeter::end() {
+  on_.timers().cancel(deadline_);
+  hang_up();
+}
+
+void greeter::hang_up() {
+  if (!socket_) return;
+  on_.io().forget(socket_.get());
+  socket_.reset();
+  if (!aborted_) failure_.clear();
+}
+
+void greeter::fail(std::string why) {
+  if (failure_.empty()) failure_ = std::move(why);
+}
+
+void greeter::abort(std::string why) {
+  if (aborted_) return;
+  aborted_ = true;
+  failure_ = std::move(why);
+  if (in_flight_ != nullptr) on_.io().cancel(*in_flight_);
+}
+
+void greeter::expired() { abort("the peer did not answer the handshake in time"); }
+
+task<bool> greeter::connect(endpoint to) {
+  auto socket = on_.world().open_socket(to);
+  if (!socket) {
+    fail(socket.error().text);
+    co_return false;
+  }
+  socket_ = std::move(*socket);
+  const auto start = [&](io_operation& op) { on_.io().connect(op, socket_.get(), to); };
+  const std::int32_t result = co_await perform(start);
+  if (result < 0) fail(error(errc::io_failed, -result).text());
+  co_return result == 0;
+}
+
+task<bool> greeter::say(std::vector<std::byte> greeting, std::vector<int> descriptors) {
+  if (aborted_) co_return false;
+  if (!descriptors.empty()) {
+    const auto sent = on_.world().send_descriptors(socket_.get(), greeting, descriptors);
+    if (!sent) fail("cannot pass descriptors: " + sent.error().text());
+    co_return sent.has_value();
+  }
+  byte_view rest = greeting;
+  const auto start = [&](io_operation& op) { on_.io().send(op, socket_.get(), rest); };
+  while (!rest.empty()) {
+    const std::int32_t result = co_await perform(start);
+    if (result <= 0) {
+      fail("the peer hung up during the handshake");
+      co_return false;
+    }
+    rest = rest.subspan(static_cast<std::size_t>(result));
+  }
+  co_return true;
+}
+
+task<bool> greeter::read_exactly(byte_span into, std::size_t descriptors, std::vector<descriptor>* received) {
+  const auto start = [&](io_operation& op) { on_.io().wait_readable(op, socket_.get()); };
+  while (!into.empty()) {
+    const std::int32_t ready = co_await perform(start);
+    if (ready < 0) {
+      fail("the connection broke during the handshake");
+      co_return false;
+    }
+    auto got = on_.world().receive_descriptors(socket_.get(), into, descriptors);
+    if (!got) {
+      if (got.error() == errc::full) continue;
+      fail("the peer hung up during the handshake");
+      co_return false;
+    }
+    into = into.subspan(got->bytes);
+    for (descriptor& d : got->descriptors) received->push_back(std::move(d));
+  }
+  co_return true;
+}
+
+task<std::optional<heard>> greeter::hear(std::size_t descriptors) {
+  heard h;
+  std::byte eight[greeting_header_bytes];
+  const std::size_t ask_for = descriptors == 0 ? 0 : descriptors + 1;  // one more shows that there are too many
+  const bool begun = co_await read_exactly(eight, ask_for, &h.descriptors);
+  if (!begun) co_return std::nullopt;
+  const auto header = parse_header(eight);
+  if (!header) {
+    fail("what answers there does not speak troupe's protocol");
+    co_return std::nullopt;
+  }
+  h.header = *header;
+  h.body.resize(header->length - greeting_header_bytes);
+  const bool whole = co_await read_exactly(h.body, ask_for, &h.descriptors);
+  if (!whole) co_return std::nullopt;
+  if (h.descriptors.size() > descriptors) {
+    fail("the peer sent more descriptors than the handshake allows");
+    co_return std::nullopt;
+  }
+  std::optional<heard> result(std::move(h));
+  co_return result;
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,74 @@
+// A socket during the handshake: greetings in and out, as coroutines, under one deadline. Also connects. Home
+// worker only. Every failure ends up in failure(); after one, every call fails.
+#pragma once
+
+#include <coroutine>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <troupe/task.hpp>
+
+#include "handshake.hpp"
+#include "lane.hpp"
+
+namespace troupe::detail {
+
+struct heard {
+  greeting_header header;
+  std::vector<std::byte> body;
+  std::vector<descriptor> descriptors;
+};
+
+class greeter {
+ public:
+  greeter(worker& on, duration patience);
+  ~greeter();
+
+  void adopt(descriptor socket) noexcept { socket_ = std::move(socket); }
+  /// Opens a socket and connects it.
+  task<bool> connect(endpoint to);
+  task<bool> say(std::vector<std::byte> greeting, std::vector<int> descriptors = {});
+  /// The next greeting; at most `descriptors` come with it, more are a failure.
+  task<std::optional<heard>> hear(std::size_t descriptors = 0);
+
+  int socket() const noexcept { return socket_.get(); }
+  descriptor take_socket() noexcept { return std::move(socket_); }
+  /// Hangs up and forgets the failure, so that another address can be tried.
+  void hang_up();
+  /// The handshake is over: no deadline any more, and what is left of the socket is closed.
+  void end();
+  /// Makes the operation in flight, and everything after it, fail.
+  void abort(std::string why);
+  void fail(std::string why);
+  const std::string& failure() const noexcept { return failure_; }
+
+ private:
+  template <class Start>
+  struct io_awaiter;
+  template <class Start>
+  io_awaiter<Start> perform(const Start& start) noexcept;
+  task<bool> read_exactly(byte_span into, std::size_t descriptors, std::vector<descriptor>* received);
+  void expired();
+
+  worker& on_;
+  descriptor socket_;
+  io_operation* in_flight_ = nullptr;
+  std::string failure_;
+  bool aborted_ = false;
+  bound_timer<greeter, &greeter::expired> deadline_{*this};
+};
+
+/// A coroutine that nobody awaits; its frame ends with it. Start it with worker::resume(handle).
+struct detached {
+  struct promise_type : pooled_frame {
+    detached get_return_object() noexcept { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    std::suspend_never final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+    [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
+  };
+  std::coroutine_handle<> handle;
+};
+
+}  // namespace troupe::detail

@@ -1,0 +1,85 @@
+// What two nodes tell each other before a session: the bytes of the greetings, and their checks. Pure.
+//
+//   dialer                  acceptor
+//   hello            ->
+//                    <-     welcome (its own hello), or refused
+//   confirm          ->     or refused
+//   memory           <->    only over a local socket, if both want shared memory: the segment and the doorbell
+//   mapped           <->      travel beside it; then both say whether they could map the other's
+//
+// A greeting is an 8-byte header (magic u32, kind u8, wire major u8, length of the whole u16) and at most 1 KiB
+// in all, so a stranger is found out by its first eight bytes. The header and `refused` stay as they are in every
+// later version; a hello may grow at its end. Sessions speak the smaller of the two minor versions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bytes.hpp"
+#include "session.hpp"
+
+namespace troupe::detail {
+
+inline constexpr std::uint32_t greeting_magic = 0x50525454;  // "TTRP"
+inline constexpr std::uint8_t wire_major = 1;
+inline constexpr std::uint8_t wire_minor = 0;
+inline constexpr std::size_t greeting_header_bytes = 8;
+inline constexpr std::size_t max_greeting = 1024;
+inline constexpr std::size_t max_greeting_text = 512;
+
+enum class greeting_kind : std::uint8_t { hello = 1, welcome = 2, confirm = 3, refused = 4, memory = 5, mapped = 6 };
+
+struct greeting_header {
+  greeting_kind kind = greeting_kind::hello;
+  std::uint8_t major = wire_major;
+  std::uint16_t length = 0;
+};
+
+struct hello {
+  node_identity node;
+  std::uint8_t minor = wire_minor;
+  std::uint8_t workers = 1;
+  std::uint32_t window = 0;
+  std::uint32_t max_destinations = 0;
+  std::uint32_t max_routes = 0;
+  bool wants_shm = false;
+};
+
+enum class refusal_code : std::uint8_t {
+  other = 0,
+  version = 1,
+  self = 2,            // the node dialled itself
+  already_linked = 3,  // `who` has a session with the dialer, or is making one
+  not_admitted = 4,    // the layer above said no
+};
+
+struct refusal {
+  refusal_code code = refusal_code::other;
+  incarnation who;
+  std::string text;
+};
+
+struct memory_offer {
+  bool ok = false;
+  std::uint32_t ring_bytes = 0;
+  std::string text;  // why not
+};
+
+/// 1–64 characters of [A-Za-z0-9._-].
+bool valid_node_name(std::string_view name) noexcept;
+
+/// A whole greeting, ready to be sent.
+std::vector<std::byte> greet(greeting_kind kind, byte_view body = {});
+std::vector<std::byte> greet(greeting_kind kind, const hello& h);
+std::vector<std::byte> greet(const refusal& r);
+std::vector<std::byte> greet(greeting_kind kind, const memory_offer& m);
+
+/// Empty text: a stranger's bytes, or a length that is not allowed.
+std::optional<greeting_header> parse_header(byte_view eight) noexcept;
+/// The body of a hello or welcome; the error says what is wrong with it.
+result<hello, std::string> parse_hello(byte_view body);
+std::optional<refusal> parse_refusal(byte_view body);
+std::optional<memory_offer> parse_memory_offer(byte_view body);
+
+}  // namespace troupe::detail

@@ -1,0 +1,311 @@
+#include "hub.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <troupe/assert.hpp>
+#include <troupe/log.hpp>
+
+#include "link.hpp"
+
+namespace troupe::detail {
+namespace {
+
+constexpr unsigned most_handshakes = 256;  // of strangers, at a time
+constexpr duration retry_after = std::chrono::milliseconds(50);
+constexpr duration accept_pause = std::chrono::milliseconds(100);
+
+/// Where nodes of this user on this host find the one that listens on `port`.
+endpoint beside(env& world, std::uint16_t port) {
+  endpoint local;
+  local.family = endpoint::kind::local;
+  local.path = "@troupe-" + std::to_string(world.user_id()) + "-" + std::to_string(port);
+  return local;
+}
+
+class hub_on_workers;
+
+/// One listening socket. Worker 0.
+class acceptor {
+ public:
+  acceptor(hub_on_workers& of, worker& on, descriptor listener, bool local)
+      : hub_(of), on_(on), listener_(std::move(listener)), local_(local) {}
+
+  void start() {
+    if (!stopping_) on_.io().accept(op_, listener_.get());
+  }
+  void stop() {
+    stopping_ = true;
+    on_.timers().cancel(pause_);
+    if (op_.in_flight) return on_.io().cancel(op_);
+    forget();
+  }
+  bool stopped() const noexcept { return !listener_; }
+
+ private:
+  void accepted(std::int32_t result);
+  void forget();
+
+  hub_on_workers& hub_;
+  worker& on_;
+  descriptor listener_;
+  bool local_;
+  bool stopping_ = false;
+  bound_io<acceptor, &acceptor::accepted> op_{*this};
+  bound_timer<acceptor, &acceptor::start> pause_{*this};
+};
+
+/// One join(): dials until it is linked. Worker 0.
+struct joining {
+  joining(hub_on_workers& of, endpoint at, instant deadline, hub::joined d)
+      : hub_(of), to(std::move(at)), until(deadline), done(std::move(d)) {}
+  void dial_again();
+
+  hub_on_workers& hub_;
+  endpoint to;
+  instant until;
+  hub::joined done;
+  std::uint64_t link = 0;  // the attempt that is under way
+  refusal last;
+  bound_timer<joining, &joining::dial_again> retry{*this};
+};
+
+/// Worker 0 owns every field but the registry and what never changes.
+class hub_on_workers final : public hub, public link_owner {
+ public:
+  hub_on_workers(scheduler& workers, session_host& host, const link_options& options)
+      : workers_(workers), host_(host), options_(options), zero_(workers.at(0)) {}
+  ~hub_on_workers() override {
+    TROUPE_ASSERT(links_.empty() && joins_.empty(), "close() a hub and wait for it before destroying it");
+  }
+
+  result<endpoint, setup_error> listen(const endpoint& at) override;
+  void join(const endpoint& to, instant until, joined done) override;
+  void close(std::function<void()> done) override;
+
+  void accepted(descriptor socket, bool local);
+  void dial(joining& j);
+  void close_if_empty();
+
+ private:
+  struct one_link {
+    std::shared_ptr<detail::link> connection;
+    worker* home;
+    std::shared_ptr<link_session> session;  // once it is up
+    bool stranger = false;                  // accepted, and still shaking hands
+  };
+
+  scheduler& workers() noexcept override { return workers_; }
+  session_host& host() noexcept override { return host_; }
+  const link_options& options() noexcept override { return options_; }
+  link_registry& registry() noexcept override { return registry_; }
+  void link_is_up(std::uint64_t number, std::shared_ptr<link_session> session) override;
+  void link_failed(std::uint64_t number, refusal why) override;
+  void link_is_gone(std::uint64_t number) override;
+
+  std::uint64_t new_link(bool stranger, std::function<void(detail::link&)> begin);
+  void start_listening(descriptor listener, bool local);
+  std::vector<endpoint> ways_to(const endpoint& to) const;
+  session* linked_with(const incarnation& peer) const;
+  joining* join_of(std::uint64_t link);
+  void attempt_failed(joining& j, refusal why);
+  void finish_join(joining& j, result<session*, setup_error> how);
+  std::string advice(const joining& j) const;
+
+  scheduler& workers_;
+  session_host& host_;
+  link_options options_;
+  worker& zero_;
+  link_registry registry_;
+  std::vector<std::unique_ptr<acceptor>> acceptors_;
+  std::vector<std::unique_ptr<joining>> joins_;
+  std::map<std::uint64_t, one_link> links_;
+  std::uint64_t next_number_ = 1;
+  unsigned next_home_ = 0;
+  unsigned strangers_ = 0;
+  bool closing_ = false;
+  std::function<void()> on_closed_;
+};
+
+void acceptor::accepted(std::int32_t result) {
+  if (stopping_) {
+    if (result >= 0) descriptor(on_.world(), result).reset();
+    return forget();
+  }
+  if (result >= 0) {
+    hub_.accepted(descriptor(on_.world(), result), local_);
+    return start();
+  }
+  // Out of descriptors or memory, or the caller hung up already: the listener is fine, so look again in a moment.
+  on_.timers().arm(pause_, on_.now() + accept_pause);
+}
+
+void acceptor::forget() {
+  on_.io().forget(listener_.get());
+  listener_.reset();
+  hub_.close_if_empty();
+}
+
+void joining::dial_again() { hub_.dial(*this); }
+
+result<endpoint, setup_error> hub_on_workers::listen(const endpoint& at) {
+  constexpr int backlog = 512;
+  auto listener = zero_.world().listen(at, backlog);
+  if (!listener) return std::move(listener).error();
+  endpoint bound = zero_.world().local_endpoint(listener->get());
+  if (at.family == endpoint::kind::local) bound = at;
+  start_listening(std::move(*listener), at.family == endpoint::kind::local);
+  if (at.family == endpoint::kind::tcp && !options_.tcp_only) {
+    auto local = zero_.world().listen(beside(zero_.world(), bound.port), backlog);
+    if (local) {
+      start_listening(std::move(*local), true);
+    } else {
+      log(log_level::warning, "nodes on this host will use TCP instead of shared memory: " + local.error().text);
+    }
+  }
+  return bound;
+}
+
+void hub_on_workers::start_listening(descriptor listener, bool local) {
+  acceptor& a = *acceptors_.emplace_back(std::make_unique<acceptor>(*this, zero_, std::move(listener), local));
+  zero_.post([&a](worker&) { a.start(); });
+}
+
+std::uint64_t hub_on_workers::new_link(bool stranger, std::function<void(detail::link&)> begin) {
+  const std::uint64_t number = next_number_++;
+  worker& home = workers_.at(next_home_++ % workers_.size());
+  auto made = std::make_shared<detail::link>(*this, home, number);
+  links_[number] = {made, &home, nullptr, stranger};
+  strangers_ += stranger ? 1 : 0;
+  home.post([made, begin = std::move(begin)](worker&) { begin(*made); });
+  return number;
+}
+
+void hub_on_workers::accepted(descriptor socket, bool local) {
+  if (closing_ || strangers_ >= most_handshakes || links_.size() >= options_.max_links) return;  // hangs up
+  auto owned = std::make_shared<descriptor>(std::move(socket));
+  new_link(true, [owned, local](detail::link& l) { l.accept(std::move(*owned), local); });
+}
+
+std::vector<endpoint> hub_on_workers::ways_to(const endpoint& to) const {
+  if (to.family == endpoint::kind::local || options_.tcp_only || !to.is_loopback()) return {to};
+  return {beside(zero_.world(), to.port), to};
+}
+
+void hub_on_workers::join(const endpoint& to, instant until, joined done) {
+  TROUPE_ASSERT(current_worker == &zero_, "call hub::join on worker 0");
+  joins_.push_back(std::make_unique<joining>(*this, to, until, std::move(done)));
+  dial(*joins_.back());
+}
+
+void hub_on_workers::dial(joining& j) {
+  if (session* const existing = linked_with(j.last.who)) return finish_join(j, existing);
+  if (closing_) {
+    j.last.text = "this node is closing";
+    return attempt_failed(j, j.last);
+  }
+  if (links_.size() >= options_.max_links) {
+    j.last.text = "this node has its " + std::to_string(options_.max_links) + " links already";
+    return attempt_failed(j, j.last);
+  }
+  j.link = new_link(false, [ways = ways_to(j.to)](detail::link& l) { l.dial(ways); });
+}
+
+session* hub_on_workers::linked_with(const incarnation& peer) const {
+  for (const auto& [number, l] : links_) {
+    if (l.session && l.session->peer().id == peer) return l.session.get();
+  }
+  return nullptr;
+}
+
+joining* hub_on_workers::join_of(std::uint64_t link) {
+  const auto at = std::ranges::find(joins_, link, [](const auto& j) { return j->link; });
+  return at != joins_.end() ? at->get() : nullptr;
+}
+
+std::string hub_on_workers::advice(const joining& j) const {
+  switch (j.last.code) {
+    case refusal_code::version:
+    case refusal_code::self: return "";
+    case refusal_code::not_admitted: return "; give the nodes different names, or end the other one first";
+    default: return "; start a node that listens on " + j.to.url() + ", or correct the address";
+  }
+}
+
+void hub_on_workers::attempt_failed(joining& j, refusal why) {
+  j.link = 0;
+  j.last = std::move(why);
+  const bool hopeless = j.last.code == refusal_code::version || j.last.code == refusal_code::self;
+  const auto jitter = duration(static_cast<duration::rep>(zero_.world().random() % 20'000'000));
+  const instant next = zero_.now() + retry_after + jitter;
+  if (closing_ || hopeless || next > j.until) {
+    return finish_join(j, setup_error{"cannot join " + j.to.url() + ": " + j.last.text + advice(j)});
+  }
+  zero_.timers().arm(j.retry, next);
+}
+
+void hub_on_workers::finish_join(joining& j, result<session*, setup_error> how) {
+  const auto at = std::ranges::find(joins_, &j, [](const auto& each) { return each.get(); });
+  const std::unique_ptr<joining> own = std::move(*at);
+  joins_.erase(at);
+  own->done(std::move(how));
+  close_if_empty();
+}
+
+void hub_on_workers::link_is_up(std::uint64_t number, std::shared_ptr<link_session> session) {
+  zero_.post([this, number, session](worker&) {
+    one_link& l = links_.at(number);
+    strangers_ -= l.stranger ? 1 : 0;
+    l.stranger = false;
+    l.session = session;
+    if (joining* const j = join_of(number)) finish_join(*j, session.get());
+  });
+}
+
+void hub_on_workers::link_failed(std::uint64_t number, refusal why) {
+  zero_.post([this, number, why = std::move(why)](worker&) {
+    const auto at = links_.find(number);
+    strangers_ -= at->second.stranger ? 1 : 0;
+    links_.erase(at);
+    if (joining* const j = join_of(number)) attempt_failed(*j, why);
+    close_if_empty();
+  });
+}
+
+void hub_on_workers::link_is_gone(std::uint64_t number) {
+  zero_.post([this, number](worker&) {
+    links_.erase(number);
+    close_if_empty();
+  });
+}
+
+void hub_on_workers::close(std::function<void()> done) {
+  TROUPE_ASSERT(current_worker == &zero_, "call hub::close on worker 0");
+  closing_ = true;
+  on_closed_ = std::move(done);
+  for (const auto& a : acceptors_) a->stop();
+  for (const auto& [number, l] : links_) {
+    l.home->post([connection = l.connection](worker&) { connection->close(); });
+  }
+  std::vector<joining*> waiting;
+  for (const auto& j : joins_) {
+    if (j->link == 0) waiting.push_back(j.get());
+  }
+  for (joining* const j : waiting) attempt_failed(*j, std::move(j->last));
+  close_if_empty();
+}
+
+void hub_on_workers::close_if_empty() {
+  if (!on_closed_ || !links_.empty() || !joins_.empty()) return;
+  if (!std::ranges::all_of(acceptors_, [](const auto& a) { return a->stopped(); })) return;
+  zero_.post([done = std::exchange(on_closed_, nullptr)](worker&) { done(); });
+}
+
+}  // namespace
+
+std::unique_ptr<hub> hub::create(scheduler& workers, session_host& host, const link_options& options) {
+  TROUPE_ASSERT(valid_node_name(options.self.name), "a node name is 1 to 64 characters of A-Z a-z 0-9 . _ -");
+  return std::make_unique<hub_on_workers>(workers, host, options);
+}
+
+}  // namespace troupe::detail

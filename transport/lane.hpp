@@ -1,0 +1,110 @@
+// A lane: how segments get to one peer and back. Two kinds: a socket (socket_lane.hpp) and shared memory
+// (shm_lane.hpp).
+//
+// | operation                   | who                                              |
+// | lane_port: everything       | the port's own worker                            |
+// | lane: everything            | the session's home worker                        |
+// | lane_events: room_appeared, | any worker of the session                        |
+// |   port_violated             |                                                  |
+// | lane_events: everything else| called on the session's home worker              |
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "io_driver.hpp"
+#include "segment.hpp"
+
+namespace troupe::detail {
+
+/// Messages may fill a lane up to its reserve; replies, control, credit and acknowledgements may use that too.
+enum class room : std::uint8_t { ordinary, reserve };
+
+inline constexpr std::size_t lane_reserve = 64 * 1024;
+
+/// Where one stream puts its segments.
+class lane_port {
+ public:
+  virtual ~lane_port() = default;
+  /// Room for one segment of max_segment bytes, or empty while the lane is full: then lane_events::room_appeared
+  /// follows. Calling it again before publish() gives the same room.
+  virtual byte_span open(room from) = 0;
+  /// Whether open(room::ordinary) and publish() would succeed that many times now.
+  virtual bool has_room(unsigned segments) = 0;
+  /// The first `bytes` of what open() gave go to the peer, in the order of these calls. 0: gives the room back.
+  virtual void publish(std::size_t bytes) = 0;
+};
+
+class lane_events {
+ public:
+  virtual ~lane_events() = default;
+  /// One segment, not yet checked beyond its length. False: the session is over, stop reading.
+  virtual bool segment_arrived(const segment_header& header, byte_view frames) = 0;
+  /// Nothing more arrives. Comes once, unless stop() came first.
+  virtual void lane_ended(link_end why, std::string text) = 0;
+  /// Everything published has left this process.
+  virtual void lane_drained() = 0;
+  virtual void room_appeared(unsigned stream) = 0;
+  /// The peer broke the lane's rules in a way that a stream noticed.
+  virtual void port_violated(std::string text) = 0;
+};
+
+class lane {
+ public:
+  virtual ~lane() = default;
+  virtual lane_kind kind() const noexcept = 0;
+  virtual lane_port& port(unsigned stream) noexcept = 0;
+  /// Starts to read.
+  virtual void start(lane_events& events) = 0;
+  virtual bool drained() const noexcept = 0;
+  /// Gives up the connection; `done` runs later on the home worker, when nothing is in flight any more.
+  virtual void stop(std::function<void()> done) = 0;
+};
+
+/// An operation, timer or flush that calls a member function of its owner.
+template <class Owner, void (Owner::*Then)(std::int32_t)>
+class bound_io : public io_operation {
+ public:
+  explicit bound_io(Owner& owner) noexcept
+      : io_operation([](io_operation& self, std::int32_t result) noexcept {
+          (static_cast<bound_io&>(self).owner_.*Then)(result);
+        }),
+        owner_(owner) {}
+
+ private:
+  Owner& owner_;
+};
+
+template <class Owner, void (Owner::*Then)()>
+class bound_timer : public timer {
+ public:
+  explicit bound_timer(Owner& owner) noexcept
+      : timer([](timer& self) noexcept { (static_cast<bound_timer&>(self).owner_.*Then)(); }), owner_(owner) {}
+
+ private:
+  Owner& owner_;
+};
+
+template <class Owner, void (Owner::*Then)()>
+class bound_flush : public deferred {
+ public:
+  explicit bound_flush(Owner& owner) noexcept
+      : deferred([](deferred& self) noexcept { (static_cast<bound_flush&>(self).owner_.*Then)(); }), owner_(owner) {}
+
+ private:
+  Owner& owner_;
+};
+
+template <class Owner, void (Owner::*Then)()>
+class bound_run : public runnable {
+ public:
+  explicit bound_run(Owner& owner) noexcept
+      : runnable([](runnable& self, worker&) noexcept { (static_cast<bound_run&>(self).owner_.*Then)(); }),
+        owner_(owner) {}
+
+ private:
+  Owner& owner_;
+};
+
+}  // namespace troupe::detail

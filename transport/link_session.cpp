@@ -1,0 +1,210 @@
+#include "link_session.hpp"
+
+#include <algorithm>
+
+#include <troupe/assert.hpp>
+
+namespace troupe::detail {
+
+std::string_view to_string(lane_kind lane) noexcept {
+  switch (lane) {
+    case lane_kind::shm: return "shm";
+    case lane_kind::local_socket: return "local socket";
+    case lane_kind::tcp: break;
+  }
+  return "tcp";
+}
+
+link_session::link_session(setup s)
+    : workers_(s.workers),
+      home_(s.home),
+      host_(s.host),
+      peer_(std::move(s.peer)),
+      lane_(std::move(s.over)),
+      lane_reason_(std::move(s.lane_reason)),
+      up_(std::move(s.up)),
+      gone_(std::move(s.gone)),
+      acks_(s.peer_streams, s.home, [this] { home_stream().flush_soon(); }),
+      given_(s.workers.size(), false) {
+  for (unsigned i = 0; i < workers_.size(); ++i) {
+    worker& on = workers_.at(i);
+    home_duties* const duties = &on == &home_ ? this : nullptr;
+    const sending_stream::setup each{*this, host_, *this, on, lane_->port(i), duties, s.send};
+    streams_.push_back(std::make_shared<sending_stream>(each));
+  }
+  receiving_.reserve(s.peer_streams);
+  for (unsigned i = 0; i < s.peer_streams; ++i) {
+    receiving_.emplace_back(static_cast<std::uint8_t>(i), s.receive, static_cast<frame_sink&>(*this));
+  }
+}
+
+std::uint64_t link_session::frames_out() const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& s : streams_) sum += s->frames_out();
+  return sum;
+}
+
+void link_session::on_each_worker(std::function<void(worker&, sending_stream&)> what,
+                                  void (link_session::*then)()) {
+  waiting_for_ = workers_.size();
+  const auto self = shared_from_this();
+  for (unsigned i = 0; i < workers_.size(); ++i) {
+    workers_.at(i).post([self, i, what, then](worker& on) {
+      what(on, *self->streams_[i]);
+      self->home_.post([self, then](worker&) {
+        if (--self->waiting_for_ == 0) (self.get()->*then)();
+      });
+    });
+  }
+}
+
+void link_session::start() {
+  on_each_worker([this](worker& on, sending_stream& stream) { host_.stream_up(on, *this, stream); },
+                 &link_session::streams_are_up);
+}
+
+void link_session::streams_are_up() {
+  life_ = life::up;
+  host_.link_up(*this);
+  std::exchange(up_, nullptr)();
+  if (ending_) return end(ending_->why, std::move(ending_->text));
+  if (life_ == life::up && close_wanted_) begin_closing(true);
+  lane_->start(*this);
+}
+
+bool link_session::segment_arrived(const segment_header& header, byte_view frames) {
+  if (!live()) return false;
+  if (header.stream >= receiving_.size()) return violated("a segment of a stream that does not exist");
+  if (checksum_of(header, frames) != header.checksum) return violated("a segment with a wrong checksum");
+  receiving_stream& from = receiving_[header.stream];
+  if (header.ack != 0) {
+    if (header.acked_stream >= streams_.size() || !streams_[header.acked_stream]->note_ack(header.ack)) {
+      return violated("an acknowledgement of frames that were never sent");
+    }
+    given_[header.acked_stream] = true;
+  }
+  switch (from.classify(header)) {
+    case receiving_stream::order::broken: return violated("a gap in a stream's sequence numbers");
+    case receiving_stream::order::duplicate: duplicates_.fetch_add(1, std::memory_order_relaxed); break;
+    case receiving_stream::order::next:
+      if (std::string wrong = from.take(header, frames, home_.now()); !wrong.empty()) {
+        return violated(std::move(wrong));
+      }
+      if (!live()) return false;
+      frames_in_.fetch_add(header.frames, std::memory_order_relaxed);
+      if (header.frames != 0) acks_.received(header.stream, from.received(), header.length);
+  }
+  for (std::size_t i = 0; i < given_.size(); ++i) {
+    if (given_[i]) streams_[i]->poke();
+    given_[i] = false;
+  }
+  if (all_goodbyes_in()) {
+    if (life_ == life::up) begin_closing(false);
+    if (acks_.anything_to_say()) acks_.make_due();
+    finish_if_done();
+  }
+  return live();
+}
+
+bool link_session::credited(std::uint32_t stream, std::uint32_t window, std::uint32_t bytes) {
+  if (stream >= streams_.size()) return false;
+  given_[stream] = true;
+  return streams_[stream]->note_credit(window, bytes);
+}
+
+bool link_session::take_ack(segment_header& into) {
+  const bool taken = acks_.take(into);
+  if (taken && life_ == life::closing && !acks_.anything_to_say()) {
+    home_.post([self = shared_from_this()](worker&) { self->finish_if_done(); });  // once it is published
+  }
+  return taken;
+}
+
+void link_session::write_credit(sending_stream& through) {
+  constexpr std::size_t most = 256;
+  std::byte body[most * credit_entry_bytes];
+  while (!debts_.empty()) {
+    const std::uint32_t stream = debts_.back().stream;
+    std::size_t count = 0;
+    while (count < std::min(most, debts_.size()) && debts_[debts_.size() - 1 - count].stream == stream) {
+      const std::uint32_t window = debts_[debts_.size() - 1 - count].window;
+      store<std::uint32_t>(body + count * credit_entry_bytes, window);
+      store<std::uint32_t>(body + count * credit_entry_bytes + 4, receiving_[stream].owed(window));
+      ++count;
+    }
+    const byte_view entries = byte_view(body).first(count * credit_entry_bytes);
+    if (!through.put({frame_kind::credit, stream, 0, 0}, entries)) return;  // tried again when there is room
+    for (; count != 0; --count) {
+      receiving_[stream].repaid(debts_.back().window);
+      debts_.pop_back();
+    }
+  }
+}
+
+void link_session::consumed(const held_credit& credit) {
+  TROUPE_ASSERT(current_worker == &home_, "give credit back on the session's home worker");
+  if (credit.bytes == 0 || life_ == life::ended) return;
+  if (receiving_[credit.stream].owe(credit.destination, credit.bytes)) {
+    debts_.push_back({credit.stream, credit.destination});
+  }
+  home_stream().flush_soon();
+}
+
+bool link_session::violated(std::string text) {
+  end(link_end::violated, std::move(text));
+  return false;
+}
+
+void link_session::port_violated(std::string text) {
+  home_.post([self = shared_from_this(), text = std::move(text)](worker&) { self->violated(text); });
+}
+
+void link_session::lane_ended(link_end why, std::string text) {
+  if (life_ == life::closing) return end(closing_end(), {});
+  end(why, std::move(text));
+}
+
+void link_session::close() {
+  close_wanted_ = true;
+  if (life_ == life::up) begin_closing(true);
+}
+
+void link_session::begin_closing(bool by_us) {
+  life_ = life::closing;
+  closed_by_us_ = by_us;
+  home_.timers().arm(close_timer_, home_.now() + goodbye_patience);
+  for (const auto& stream : streams_) {
+    stream->on().post([self = shared_from_this(), stream](worker&) { stream->finish(); });
+  }
+}
+
+bool link_session::all_goodbyes_in() const noexcept {
+  return std::ranges::all_of(receiving_, [](const receiving_stream& r) { return r.said_goodbye(); });
+}
+
+void link_session::finish_if_done() {
+  if (life_ != life::closing || !all_goodbyes_in() || acks_.anything_to_say() || !lane_->drained()) return;
+  if (std::ranges::all_of(streams_, [](const auto& s) { return s->goodbye_acked(); })) end(closing_end(), {});
+}
+
+void link_session::end(link_end why, std::string text) {
+  if (life_ == life::ended) return;
+  if (!ending_) ending_ = ending{why, std::move(text)};
+  if (life_ == life::starting) return;  // streams_are_up goes on with it
+  life_ = life::ended;
+  home_.timers().cancel(close_timer_);
+  acks_.rest();
+  parts_ = 2;
+  lane_->stop([self = shared_from_this()] { self->part_stopped(); });
+  on_each_worker(
+      [this](worker& on, sending_stream& stream) { host_.stream_down(on, *this, stream.stop()); },
+      &link_session::part_stopped);
+}
+
+void link_session::part_stopped() {
+  if (--parts_ != 0) return;
+  host_.link_down(*this, ending_->why, ending_->text);
+  std::exchange(gone_, nullptr)();
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,125 @@
+// A session over one lane: the streams of every worker, what the peer's streams bring, acknowledgements, and an
+// orderly end.
+//
+// Life, all on the home worker:
+//   starting  stream_up on every worker, then link_up; nothing is read before
+//   up        reads and writes
+//   closing   close() was called, or every stream of the peer has said goodbye: the streams send what is queued
+//             and say goodbye; over when both sides' goodbyes are acknowledged, the peer hangs up, or a second passed
+//   ended     the lane stops and every stream is closed on its own worker; then link_down, then `gone`
+//
+// The object lives until the last posted call that holds it has run.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "ack_book.hpp"
+#include "receiving_stream.hpp"
+#include "scheduler.hpp"
+#include "sending_stream.hpp"
+
+namespace troupe::detail {
+
+class link_session final : public session,
+                           public std::enable_shared_from_this<link_session>,
+                           private lane_events,
+                           private frame_sink,
+                           private home_duties {
+ public:
+  static constexpr duration goodbye_patience = std::chrono::seconds(1);
+
+  struct setup {
+    scheduler& workers;
+    worker& home;
+    session_host& host;
+    node_identity peer;
+    unsigned peer_streams;
+    destination_table::limits send;  // what the peer grants us
+    receive_limits receive;          // what we grant it
+    std::shared_ptr<troupe::detail::lane> over;
+    std::string lane_reason;
+    std::function<void()> up;    // home worker, after link_up
+    std::function<void()> gone;  // home worker, after link_down
+  };
+  explicit link_session(setup s);
+
+  void start();
+
+  const node_identity& peer() const noexcept override { return peer_; }
+  worker& home() const noexcept override { return home_; }
+  lane_kind lane() const noexcept override { return lane_->kind(); }
+  const std::string& lane_reason() const noexcept override { return lane_reason_; }
+  std::uint64_t frames_out() const noexcept override;
+  std::uint64_t frames_in() const noexcept override { return frames_in_.load(std::memory_order_relaxed); }
+  std::uint64_t duplicates() const noexcept { return duplicates_.load(std::memory_order_relaxed); }
+  void consumed(const held_credit& credit) override;
+  void close() override;
+
+ private:
+  enum class life : std::uint8_t { starting, up, closing, ended };
+  struct ending {
+    link_end why;
+    std::string text;
+  };
+
+  // lane_events
+  bool segment_arrived(const segment_header& header, byte_view frames) override;
+  void lane_ended(link_end why, std::string text) override;
+  void lane_drained() override { finish_if_done(); }
+  void room_appeared(unsigned stream) override { streams_[stream]->poke(); }
+  void port_violated(std::string text) override;
+  // frame_sink
+  session& as_session() noexcept override { return *this; }
+  session_host& host() noexcept override { return host_; }
+  bool live() const noexcept override { return life_ != life::ended; }
+  bool credited(std::uint32_t stream, std::uint32_t window, std::uint32_t bytes) override;
+  // home_duties
+  bool take_ack(segment_header& into) override;
+  bool ack_due() const noexcept override { return acks_.due(); }
+  void write_credit(sending_stream& through) override;
+
+  sending_stream& home_stream() noexcept { return *streams_[home_.index()]; }
+  void on_each_worker(std::function<void(worker&, sending_stream&)> what, void (link_session::*then)());
+  void streams_are_up();
+  bool violated(std::string text);
+  void begin_closing(bool by_us);
+  void finish_if_done();
+  void close_expired() { end(closing_end(), "the peer did not say goodbye in time"); }
+  link_end closing_end() const noexcept { return closed_by_us_ ? link_end::closed : link_end::left; }
+  bool all_goodbyes_in() const noexcept;
+  void end(link_end why, std::string text);
+  void part_stopped();
+
+  scheduler& workers_;
+  worker& home_;
+  session_host& host_;
+  node_identity peer_;
+  std::shared_ptr<troupe::detail::lane> lane_;
+  std::string lane_reason_;
+  std::function<void()> up_;
+  std::function<void()> gone_;
+  life life_ = life::starting;
+  bool close_wanted_ = false;
+  bool closed_by_us_ = false;
+  std::optional<ending> ending_;
+  unsigned waiting_for_ = 0;  // workers that have not done what on_each_worker asked
+  unsigned parts_ = 0;        // of the lane and the streams, how many have not stopped
+
+  ack_book acks_;
+  std::vector<std::shared_ptr<sending_stream>> streams_;  // ours, by worker
+  std::vector<bool> given_;                               // these streams were acked or credited and not told yet
+  std::vector<receiving_stream> receiving_;               // the peer's
+  struct debt {
+    std::uint32_t stream;
+    std::uint32_t window;
+  };
+  std::vector<debt> debts_;  // windows that we owe credit for
+  std::atomic<std::uint64_t> frames_in_{0};
+  std::atomic<std::uint64_t> duplicates_{0};
+  bound_timer<link_session, &link_session::close_expired> close_timer_{*this};
+};
+
+}  // namespace troupe::detail

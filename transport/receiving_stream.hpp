@@ -1,0 +1,82 @@
+// The receiving side of one of the peer's streams: checks its segments, learns its routes and schemas, keeps
+// account of the credit it uses, and hands frames up. Home worker only.
+//
+// Nothing that the peer says is believed: every number is checked against the limits of this side before it
+// indexes or allocates anything, and the first broken rule ends the session with a text that says which.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "segment.hpp"
+
+namespace troupe::detail {
+
+/// The limits of this side, which the peer was told in the handshake.
+struct receive_limits {
+  std::uint32_t window_bytes;
+  std::uint32_t windows;
+  std::uint32_t routes;
+};
+
+/// What a receiving stream does for the session as a whole.
+class frame_sink {
+ public:
+  virtual ~frame_sink() = default;
+  virtual session& as_session() noexcept = 0;
+  virtual session_host& host() noexcept = 0;
+  virtual bool live() const noexcept = 0;  // false: the session ended under way
+  /// The peer gives back credit of our stream `stream`; false: no such stream or window, or too much.
+  virtual bool credited(std::uint32_t stream, std::uint32_t window, std::uint32_t bytes) = 0;
+};
+
+class receiving_stream {
+ public:
+  receiving_stream(std::uint8_t number, const receive_limits& limits, frame_sink& sink) noexcept
+      : number_(number), limits_(limits), sink_(sink) {}
+
+  enum class order : std::uint8_t { next, duplicate, broken };
+  /// Where a segment stands in this stream; its checksum is right.
+  order classify(const segment_header& header) const noexcept;
+  /// Hands up the frames of the next segment. An empty text if all is well, else what is wrong.
+  std::string take(const segment_header& header, byte_view frames, instant now);
+
+  /// All frames up to this one were taken.
+  std::uint64_t received() const noexcept { return next_ - 1; }
+  bool said_goodbye() const noexcept { return said_goodbye_; }
+
+  /// Bytes that were consumed here and are owed to the sender; true if this made `window` owe something.
+  bool owe(std::uint32_t window, std::uint32_t bytes);
+  std::uint32_t owed(std::uint32_t window) const noexcept { return windows_[window].owed; }
+  void repaid(std::uint32_t window) noexcept;
+
+ private:
+  struct window_state {
+    std::uint64_t target = 0;
+    std::uint32_t used = 0;  // received and not yet given back
+    std::uint32_t owed = 0;  // of these, consumed here
+  };
+  struct route_state {
+    route_binding binding;
+    std::uint32_t window = 0;
+  };
+
+  std::string take_frame(const frame_view& frame, instant now);
+  std::string take_message(const frame_view& frame, instant now);
+  std::string take_reply(const frame_view& frame);
+  std::string take_route(const frame_view& frame);
+  std::string take_credit(const frame_view& frame);
+  std::string take_control(const frame_view& frame);
+
+  std::uint8_t number_;
+  receive_limits limits_;
+  frame_sink& sink_;
+  std::uint64_t next_ = 1;
+  bool said_goodbye_ = false;
+  std::vector<window_state> windows_;
+  std::vector<route_state> routes_;
+  std::vector<std::string> schemas_;
+};
+
+}  // namespace troupe::detail

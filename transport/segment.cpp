@@ -1,0 +1,20 @@
+#include "segment.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace troupe::detail {
+
+std::uint64_t checksum_of(const segment_header& header, byte_view frames) noexcept {
+  std::byte rest[segment_header_bytes - 8];
+  std::memcpy(rest, reinterpret_cast<const std::byte*>(&header) + 8, sizeof rest);
+  return XXH3_64bits_withSeed(frames.data(), frames.size(), XXH3_64bits(rest, sizeof rest));
+}
+
+void seal_segment(segment_header header, byte_span segment) noexcept {
+  header.length = static_cast<std::uint32_t>(segment.size());
+  header.checksum = checksum_of(header, segment.subspan(segment_header_bytes));
+  std::memcpy(segment.data(), &header, sizeof header);
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,273 @@
+#include "sending_stream.hpp"
+
+#include <algorithm>
+
+#include <troupe/assert.hpp>
+
+namespace troupe::detail {
+
+sending_stream::sending_stream(const setup& s)
+    : session_(s.of),
+      host_(s.host),
+      events_(s.events),
+      on_(s.on),
+      duties_(s.duties),
+      builder_(s.port, static_cast<std::uint8_t>(s.on.index()), s.duties),
+      destinations_(s.limits, s.on, flush_),
+      board_(s.limits.windows, s.limits.window_bytes) {}
+
+send_outcome sending_stream::try_send(const outgoing& what) {
+  if (life_ != life::up) return send_outcome::closed;
+  if (!side_queue_.empty()) return send_outcome::blocked;
+  destination* const to = destinations_.open(what.target);
+  if (to == nullptr || to->has_waiters()) return send_outcome::no_credit;
+  return send_to(*to, what);
+}
+
+send_outcome sending_stream::send_to(destination& to, const outgoing& what) {
+  if (to.available < message_overhead) return send_outcome::no_credit;
+  if (what.type->schema.size() > max_schema_text) return send_outcome::too_large;
+  const destination::route* const route = learn_route(to, what.type);
+  if (route == nullptr) return send_outcome::blocked;
+
+  frame_header header{frame_kind::message, route->number, what.correlation, 0};
+  if (what.deadline != instant{}) {
+    header.remaining_ns = static_cast<std::uint64_t>(std::max<duration::rep>((what.deadline - on_.now()).count(), 1));
+  }
+  std::size_t bytes = 0;
+  const send_outcome how = encode(header, what.type, what.message, what.codec_context, room::ordinary, bytes);
+  if (how != send_outcome::sent) return how;
+  const auto cost = static_cast<std::uint32_t>(bytes) + message_overhead;
+  if (cost > to.available) return send_outcome::no_credit;
+  destinations_.spend(to, cost);
+  builder_.add(header.bytes() + bytes, true);
+  on_.defer(flush_);
+  return send_outcome::sent;
+}
+
+const destination::route* sending_stream::learn_route(destination& to, const wire_type* type) {
+  if (const destination::route* const known = to.find(type)) return known;
+  const auto numbered = schemas_.find(type);
+  const bool known_schema = numbered != schemas_.end();
+  const std::string_view text = known_schema ? std::string_view{} : type->schema;
+  const std::size_t bytes = frame_word_bytes + route_fixed_bytes + text.size();
+  const byte_span space = builder_.space(bytes, room::ordinary);
+  if (space.empty()) return nullptr;
+
+  const std::uint32_t schema = known_schema ? numbered->second : next_schema_;
+  if (!known_schema) {  // the numbers go round: the oldest schema is told again when it is next needed
+    if (schema_numbers_.size() <= schema) schema_numbers_.resize(schema + 1);
+    if (schema_numbers_[schema] != nullptr) schemas_.erase(schema_numbers_[schema]);
+    schema_numbers_[schema] = type;
+    schemas_[type] = schema;
+    next_schema_ = (next_schema_ + 1) % max_schemas;
+  }
+  const std::uint32_t number = destinations_.route_number(to);
+  write_frame_header(space.data(), {frame_kind::route, number, 0, 0}, bytes - frame_word_bytes);
+  std::byte* const body = space.data() + frame_word_bytes;
+  store<std::uint64_t>(body, to.target);
+  store<std::uint32_t>(body + 8, to.window);
+  store<std::uint32_t>(body + 12, schema);
+  if (!text.empty()) std::memcpy(body + route_fixed_bytes, text.data(), text.size());
+  builder_.add(bytes, false);
+  on_.defer(flush_);
+  to.routes.push_back({type, number});
+  return &to.routes.back();
+}
+
+send_outcome sending_stream::encode(const frame_header& header, const wire_type* type, const void* body,
+                                    void* context, room from, std::size_t& bytes) {
+  for (std::size_t least = header.bytes();; least = max_frame) {
+    const byte_span space = builder_.space(least, from);
+    if (space.empty()) return send_outcome::blocked;
+    const byte_span rest = space.subspan(header.bytes());
+    writer out(rest.first(std::min(rest.size(), max_encoded_message)), context);
+    type->encode(out, body);
+    if (out.ok()) {
+      bytes = out.size();
+      write_frame_header(space.data(), header, bytes);
+      return send_outcome::sent;
+    }
+    if (space.size() >= max_frame) return send_outcome::too_large;
+  }
+}
+
+bool sending_stream::has_room(std::uint64_t target) {
+  if (life_ != life::up || !side_queue_.empty()) return false;
+  const destination* const to = destinations_.open(target);
+  if (to == nullptr || to->has_waiters() || to->available < max_encoded_message + message_overhead) return false;
+  return builder_.has_room(3);  // the rest of the open one, one for the route, one for the message
+}
+
+void sending_stream::wait(room_waiter& w) {
+  destinations_.wait(w);
+  on_.defer(flush_);  // in case there is room already, or the stream is closed
+}
+
+void sending_stream::reply(std::uint64_t correlation, errc status, const wire_type* type, const void* body,
+                           void* codec_context) {
+  if (life_ > life::closing) return;
+  frame_header header{frame_kind::reply, static_cast<std::uint32_t>(status), correlation, 0};
+  if (body == nullptr) return put_or_keep(header, {});
+  std::size_t bytes = 0;
+  send_outcome how = send_outcome::blocked;
+  if (side_queue_.empty()) how = encode(header, type, body, codec_context, room::reserve, bytes);
+  if (how == send_outcome::sent) {
+    builder_.add(header.bytes() + bytes, false);
+    on_.defer(flush_);
+    return;
+  }
+  if (how == send_outcome::blocked) {
+    std::vector<std::byte> encoded(max_encoded_message);
+    writer out(encoded, codec_context);
+    type->encode(out, body);
+    if (out.ok()) return keep_aside(header, byte_view(encoded).first(out.size()));
+  }
+  header.route = static_cast<std::uint32_t>(errc::too_large);
+  put_or_keep(header, {});
+}
+
+void sending_stream::control(const control_note& note) {
+  TROUPE_ASSERT(note.text.size() <= max_control_text, "a control note carries at most 256 bytes of text");
+  if (life_ > life::closing) return;
+  std::byte body[control_fixed_bytes + max_control_text];
+  store<std::uint64_t>(body, note.subject);
+  store<std::uint64_t>(body + 8, note.object);
+  if (!note.text.empty()) std::memcpy(body + control_fixed_bytes, note.text.data(), note.text.size());
+  const std::uint32_t what = static_cast<std::uint32_t>(note.kind) | static_cast<std::uint32_t>(note.code) << 8;
+  put_or_keep({frame_kind::control, what, 0, 0}, byte_view(body).first(control_fixed_bytes + note.text.size()));
+}
+
+void sending_stream::put_or_keep(const frame_header& header, byte_view body) {
+  if (!side_queue_.empty() || !put(header, body)) keep_aside(header, body);
+}
+
+bool sending_stream::put(const frame_header& header, byte_view body) {
+  if (life_ > life::closing) return false;
+  const std::size_t bytes = header.bytes() + body.size();
+  const byte_span space = builder_.space(bytes, room::reserve);
+  if (space.empty()) return false;
+  write_frame_header(space.data(), header, body.size());
+  if (!body.empty()) std::memcpy(space.data() + header.bytes(), body.data(), body.size());
+  builder_.add(bytes, false);
+  on_.defer(flush_);
+  return true;
+}
+
+void sending_stream::keep_aside(const frame_header& header, byte_view body) {
+  const std::size_t bytes = header.bytes() + body.size();
+  if (side_bytes_ + bytes > side_queue_limit) {
+    return events_.port_violated("the peer does not read: over 64 MiB of replies and control notes wait for it");
+  }
+  std::vector<std::byte>& frame = side_queue_.emplace_back(bytes);
+  write_frame_header(frame.data(), header, body.size());
+  std::ranges::copy(body, frame.begin() + static_cast<std::ptrdiff_t>(header.bytes()));
+  side_bytes_ += bytes;
+}
+
+bool sending_stream::drain_side_queue() {
+  while (!side_queue_.empty()) {
+    const std::vector<std::byte>& frame = side_queue_.front();
+    const byte_span space = builder_.space(frame.size(), room::reserve);
+    if (space.empty()) return false;
+    std::ranges::copy(frame, space.begin());
+    builder_.add(frame.size(), false);
+    side_bytes_ -= frame.size();
+    side_queue_.pop_front();
+  }
+  return true;
+}
+
+bool sending_stream::note_ack(std::uint64_t sequence) noexcept {
+  if (sequence > builder_.sealed()) return false;
+  if (sequence > last_ack_) {
+    last_ack_ = sequence;
+    board_.acked(sequence);
+  }
+  return true;
+}
+
+bool sending_stream::goodbye_acked() const noexcept {
+  const std::uint64_t goodbye = goodbye_.load(std::memory_order_acquire);
+  return goodbye != 0 && last_ack_ >= goodbye;
+}
+
+void sending_stream::poke() {
+  if (current_worker == &on_) return take_over();
+  if (poked_.exchange(true, std::memory_order_acq_rel)) return;
+  on_.post([self = shared_from_this()](worker&) {
+    self->poked_.store(false, std::memory_order_seq_cst);  // before the look at what the next poke announces
+    self->take_over();
+  });
+}
+
+void sending_stream::take_over() {
+  if (life_ == life::stopped) return;
+  if (const std::uint64_t messages = builder_.acked(board_.take_acked()); messages != 0) {
+    host_.stream_acked(on_, messages);
+  }
+  bool honest = true;
+  board_.take_credit([&](std::uint32_t window, std::uint32_t bytes) {
+    honest = destinations_.give_back(window, bytes) && honest;
+  });
+  if (!honest) events_.port_violated("the peer gave back more credit than it was owed");
+  on_.defer(flush_);
+}
+
+void sending_stream::flush() {
+  if (life_ == life::stopped) return;
+  if (life_ != life::up) refuse_waiters();
+  if (life_ != life::said_goodbye && drain_side_queue()) {
+    serve_waiters();
+    if (duties_ != nullptr) duties_->write_credit(*this);
+    if (life_ == life::closing) say_goodbye();
+  }
+  builder_.seal();
+  while (duties_ != nullptr && duties_->ack_due() && builder_.seal_ack()) {
+  }
+}
+
+void sending_stream::serve_waiters() {
+  while (destination* const d = destinations_.next_ready()) {
+    room_waiter& w = *d->first;
+    const send_outcome how = send_to(*d, w.what);
+    if (how == send_outcome::blocked) return;
+    if (how == send_outcome::no_credit) {
+      destinations_.settle(*d);
+      continue;
+    }
+    destination_table::remove(w);
+    w.on_done(w, how);
+  }
+}
+
+void sending_stream::refuse_waiters() {
+  while (room_waiter* const w = destinations_.take_any()) w->on_done(*w, send_outcome::closed);
+}
+
+void sending_stream::finish() {
+  if (life_ != life::up) return;
+  life_ = life::closing;
+  refuse_waiters();
+  on_.defer(flush_);
+}
+
+void sending_stream::say_goodbye() {
+  const frame_header header{frame_kind::goodbye, 0, 0, 0};
+  const byte_span space = builder_.space(header.bytes(), room::reserve);
+  if (space.empty()) return;
+  write_frame_header(space.data(), header, 0);
+  builder_.add(header.bytes(), false);
+  life_ = life::said_goodbye;
+  goodbye_.store(builder_.last_added(), std::memory_order_release);  // before the peer can acknowledge it
+}
+
+std::uint64_t sending_stream::stop() {
+  take_over();
+  life_ = life::stopped;
+  refuse_waiters();
+  on_.cancel(flush_);
+  return builder_.unacked();
+}
+
+}  // namespace troupe::detail

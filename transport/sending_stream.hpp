@@ -1,0 +1,118 @@
+// One worker's sending side of a session: encodes frames straight into the lane's room, within the credit that
+// each destination has.
+//
+// Order. Everything goes out in the order of the calls. While the lane is full, messages are refused (their
+// senders wait at their destination) and what may not be refused, replies and control notes, is encoded into a
+// bounded side queue; as long as that holds anything, it goes first and messages are refused. Waiting senders
+// are served one for each destination in turn, so a destination without credit holds up nobody else.
+//
+// Life. up: everything works. closing (after finish): no new messages, the side queue goes out, then a goodbye.
+// stopped: nothing is sent any more.
+//
+// | operation                         | who                                                         |
+// | note_ack, note_credit             | the session's home worker                                   |
+// | poke, builder().sealed, goodbye   | any thread                                                  |
+// | everything else                   | the stream's own worker                                     |
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "destinations.hpp"
+#include "return_board.hpp"
+#include "segment_builder.hpp"
+
+namespace troupe::detail {
+
+inline constexpr std::uint32_t max_schemas = 256;                          // remembered per stream
+inline constexpr std::size_t side_queue_limit = std::size_t{64} << 20;  // bytes
+
+class sending_stream;
+
+/// What the home worker's stream does for the whole session whenever it flushes.
+class home_duties : public ack_source {
+ public:
+  virtual void write_credit(sending_stream& through) = 0;
+  virtual bool ack_due() const noexcept = 0;
+};
+
+class sending_stream final : public out_stream, public std::enable_shared_from_this<sending_stream> {
+ public:
+  struct setup {
+    session& of;
+    session_host& host;
+    lane_events& events;
+    worker& on;
+    lane_port& port;
+    home_duties* duties;  // null but for the home worker's stream
+    destination_table::limits limits;
+  };
+  explicit sending_stream(const setup& s);
+
+  session& owner() noexcept override { return session_; }
+  send_outcome try_send(const outgoing& what) override;
+  bool has_room(std::uint64_t target) override;
+  void wait(room_waiter& w) override;
+  void reply(std::uint64_t correlation, errc status, const wire_type* type, const void* body,
+             void* codec_context) override;
+  void control(const control_note& note) override;
+  std::uint64_t unacked() const noexcept override { return builder_.unacked(); }
+
+  worker& on() const noexcept { return on_; }
+  std::uint64_t frames_out() const noexcept { return builder_.frames_out(); }
+
+  /// False: the peer acknowledged what was never sent. An older acknowledgement changes nothing.
+  bool note_ack(std::uint64_t sequence) noexcept;
+  bool note_credit(std::uint32_t window, std::uint32_t bytes) noexcept { return board_.credited(window, bytes); }
+  /// Makes the stream's worker take over acks and credit, and try again where the lane was full.
+  void poke();
+  void flush_soon() { on_.defer(flush_); }
+  /// The goodbye went out and the peer has it. Home worker.
+  bool goodbye_acked() const noexcept;
+
+  /// Writes one frame whose body is at hand; false: the lane is full, or goodbye was said.
+  bool put(const frame_header& header, byte_view body);
+
+  void finish();
+  /// Closes it for good; how many messages are not acknowledged.
+  std::uint64_t stop();
+
+ private:
+  enum class life : std::uint8_t { up, closing, said_goodbye, stopped };
+
+  send_outcome send_to(destination& to, const outgoing& what);
+  const destination::route* learn_route(destination& to, const wire_type* type);
+  send_outcome encode(const frame_header& header, const wire_type* type, const void* body, void* context,
+                      room from, std::size_t& bytes);
+  void put_or_keep(const frame_header& header, byte_view body);
+  void keep_aside(const frame_header& header, byte_view body);
+  void take_over();
+  void flush();
+  bool drain_side_queue();
+  void say_goodbye();
+  void serve_waiters();
+  void refuse_waiters();
+
+  session& session_;
+  session_host& host_;
+  lane_events& events_;
+  worker& on_;
+  home_duties* duties_;
+  life life_ = life::up;
+  bound_flush<sending_stream, &sending_stream::flush> flush_{*this};
+  segment_builder builder_;
+  destination_table destinations_;
+  return_board board_;
+  std::uint64_t last_ack_ = 0;  // the home worker's
+  std::atomic<std::uint64_t> goodbye_{0};
+  std::atomic<bool> poked_{false};
+  std::unordered_map<const wire_type*, std::uint32_t> schemas_;
+  std::vector<const wire_type*> schema_numbers_;
+  std::uint32_t next_schema_ = 0;
+  std::deque<std::vector<std::byte>> side_queue_;
+  std::size_t side_bytes_ = 0;
+};
+
+}  // namespace troupe::detail

@@ -1,0 +1,190 @@
+#include "shm_lane.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <troupe/assert.hpp>
+
+namespace troupe::detail {
+
+class shm_lane::stream_port final : public lane_port {
+ public:
+  stream_port(shm_lane& of, unsigned stream) noexcept
+      : lane_(of),
+        line_(of.memory_.mine.writer(stream)),
+        writer_(of.memory_.mine.ring(stream), line_.position, of.memory_.theirs.reader(stream).position) {}
+
+  byte_span open(room from) override {
+    const std::size_t more = from == room::ordinary ? lane_reserve : 0;
+    byte_span space = writer_.open(more);
+    if (!space.empty()) return space;
+    line_.wants_room.store(1, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in read_ring
+    space = writer_.open(more);
+    if (writer_.violated() && !violated.exchange(true, std::memory_order_relaxed)) {
+      lane_.home_.world().signal_event(lane_.memory_.doorbell.get());  // makes the home worker look at the flag
+    }
+    return space;
+  }
+  void publish(std::size_t bytes) override {
+    if (bytes == 0) return;
+    writer_.publish(bytes);
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in sleep_or_poll_again
+    if (lane_.memory_.theirs.sleep().position.load(std::memory_order_relaxed) != 0) lane_.ring_peer();
+  }
+  bool has_room(unsigned segments) override {
+    return writer_.has_room((segments - 1) * ring_segment + lane_reserve);
+  }
+
+  bool take_wants_room() noexcept { return line_.wants_room.exchange(0, std::memory_order_seq_cst) != 0; }
+
+  std::atomic<bool> violated{false};
+
+ private:
+  shm_lane& lane_;
+  shm_line& line_;
+  ring_writer writer_;
+};
+
+shm_lane::shm_lane(worker& home, shm_pair memory, descriptor socket, descriptor pidfd)
+    : home_(home),
+      memory_(std::move(memory)),
+      socket_(std::move(socket)),
+      watch_(home, std::move(pidfd), [this](link_end why) { peer_is_gone(why); }) {
+  for (unsigned i = 0; i < memory_.streams; ++i) ports_.push_back(std::make_unique<stream_port>(*this, i));
+  for (unsigned i = 0; i < memory_.peer_streams; ++i) {
+    readers_.emplace_back(memory_.theirs.ring(i), memory_.theirs.writer(i).position,
+                          memory_.mine.reader(i).position);
+  }
+}
+
+shm_lane::~shm_lane() {
+  TROUPE_ASSERT(!doorbell_op_.in_flight && !socket_op_.in_flight && !poll_.queued,
+                "stop a lane before it is destroyed");
+}
+
+lane_port& shm_lane::port(unsigned stream) noexcept { return *ports_[stream]; }
+
+void shm_lane::start(lane_events& events) {
+  events_ = &events;
+  watch_.start();
+  home_.io().wait_readable(socket_op_, socket_.get());
+  home_.io().wait_readable(doorbell_op_, memory_.doorbell.get());
+  home_.schedule(poll_);
+  offer_room();  // to streams that filled their rings before
+}
+
+void shm_lane::ring_peer() noexcept { home_.world().signal_event(memory_.peer_doorbell.get()); }
+
+void shm_lane::doorbell_rang(std::int32_t) {
+  if (stopping_) return close_if_idle();
+  home_.world().drain_event(memory_.doorbell.get());
+  home_.io().wait_readable(doorbell_op_, memory_.doorbell.get());
+  memory_.mine.sleep().position.store(0, std::memory_order_relaxed);
+  offer_room();
+  for (const auto& port : ports_) {
+    if (port->violated.load(std::memory_order_relaxed)) {
+      violated("a ring's read position that never was written");
+      return;
+    }
+  }
+  home_.schedule(poll_);
+}
+
+void shm_lane::offer_room() {
+  for (unsigned i = 0; i < ports_.size(); ++i) {
+    if (ports_[i]->take_wants_room()) events_->room_appeared(i);
+  }
+}
+
+void shm_lane::poll() {
+  if (stopping_) return close_if_idle();
+  constexpr std::size_t budget = 128 * 1024;  // bytes of each ring in one turn
+  switch (read_all(budget)) {
+    case found::something: return home_.schedule(poll_);
+    case found::nothing: return sleep_or_poll_again();
+    case found::the_end: return;
+  }
+}
+
+void shm_lane::sleep_or_poll_again() {
+  ring_index& asleep = memory_.mine.sleep().position;
+  asleep.store(1, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in publish
+  const bool more = std::ranges::any_of(readers_, [](ring_reader& r) { return r.next().has_value() || r.violated(); });
+  if (!more) return;
+  asleep.store(0, std::memory_order_relaxed);
+  home_.schedule(poll_);
+}
+
+shm_lane::found shm_lane::read_all(std::size_t at_most) {
+  found sum = found::nothing;
+  for (unsigned i = 0; i < readers_.size(); ++i) {
+    const found one = read_ring(i, at_most);
+    if (one == found::the_end) return one;
+    if (one == found::something) sum = one;
+  }
+  return sum;
+}
+
+shm_lane::found shm_lane::read_ring(unsigned stream, std::size_t at_most) {
+  ring_reader& ring = readers_[stream];
+  for (std::size_t bytes = 0; bytes < at_most;) {
+    const std::optional<ring_reader::segment> segment = ring.next();
+    if (!segment) break;
+    if (segment->header.stream != stream) return violated("a segment in another stream's ring");
+    bytes += segment->header.length;
+    if (!events_->segment_arrived(segment->header, segment->frames)) return found::the_end;
+    ring.consume();
+  }
+  if (ring.violated()) return violated("a ring whose positions or lengths cannot be");
+  if (!ring.release()) return found::nothing;
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in stream_port::open
+  if (memory_.theirs.writer(stream).wants_room.load(std::memory_order_relaxed) != 0) ring_peer();
+  return found::something;
+}
+
+shm_lane::found shm_lane::violated(const char* how) {
+  events_->lane_ended(link_end::violated, how);
+  return found::the_end;
+}
+
+void shm_lane::socket_readable(std::int32_t result) {
+  if (stopping_) return close_if_idle();
+  std::byte byte[1];
+  const auto got = home_.world().receive_descriptors(socket_.get(), byte, 0);
+  if (got) {
+    violated("bytes on the socket beside the shared memory");
+  } else if (got.error() == errc::full && result >= 0) {
+    home_.io().wait_readable(socket_op_, socket_.get());
+  } else {
+    watch_.hung_up();
+  }
+}
+
+/// What the peer committed before it went is still delivered: at most one ringful each, however it goes on.
+void shm_lane::peer_is_gone(link_end why) {
+  if (read_all(largest_ring) == found::the_end) return;
+  events_->lane_ended(why, why == link_end::died ? "the peer's process has ended"
+                                                 : "the connection ended without a goodbye");
+}
+
+void shm_lane::stop(std::function<void()> done) {
+  stopping_ = true;
+  on_stopped_ = std::move(done);
+  if (doorbell_op_.in_flight) home_.io().cancel(doorbell_op_);
+  if (socket_op_.in_flight) home_.io().cancel(socket_op_);
+  watch_.stop([this] { close_if_idle(); });
+  home_.post([self = shared_from_this()](worker&) { self->close_if_idle(); });
+}
+
+void shm_lane::close_if_idle() {
+  const bool busy = doorbell_op_.in_flight || socket_op_.in_flight || !watch_.idle() || poll_.queued;
+  if (busy || !on_stopped_) return;
+  home_.io().forget(socket_.get());
+  home_.io().forget(memory_.doorbell.get());
+  socket_.reset();
+  std::exchange(on_stopped_, nullptr)();
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,74 @@
+// The lane over shared memory: one ring for each sending worker and direction, a doorbell each way, and the local
+// socket that the handshake ran on, whose end tells that the peer is gone.
+//
+// Sleeping. The home worker reads every ring of the peer's. As long as it finds something it looks again in its
+// next turn; then it says asleep and looks a last time. A writer publishes and looks at that flag. With a seq_cst
+// fence between the two halves on both sides, one of them sees the other:
+//
+//   reader                         writer
+//   asleep = 1                     written = new position
+//   fence                          fence
+//   look at every `written`        asleep? then ring the reader's doorbell
+//
+// The doorbell is waited for all the time; whoever hears it clears asleep and reads. Room is told the same way:
+// a writer without room sets wants_room, fences and looks at `read`; the reader stores `read`, fences, looks at
+// wants_room and rings. Only the writer's home worker clears wants_room, and tells the stream each time.
+//
+// | operation                            | who                            |
+// | ports: open, publish                 | the stream's own worker        |
+// | reading, asleep, clearing wants_room | the home worker                |
+// | ringing the peer's doorbell          | any worker                     |
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "lane.hpp"
+#include "peer_watch.hpp"
+#include "shm_memory.hpp"
+
+namespace troupe::detail {
+
+class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane> {
+ public:
+  shm_lane(worker& home, shm_pair memory, descriptor socket, descriptor pidfd);
+  ~shm_lane() override;
+
+  lane_kind kind() const noexcept override { return lane_kind::shm; }
+  lane_port& port(unsigned stream) noexcept override;
+  void start(lane_events& events) override;
+  bool drained() const noexcept override { return true; }  // published is as good as received
+  void stop(std::function<void()> done) override;
+
+ private:
+  class stream_port;
+  enum class found : std::uint8_t { nothing, something, the_end };
+
+  void ring_peer() noexcept;
+  void doorbell_rang(std::int32_t result);
+  void socket_readable(std::int32_t result);
+  void poll();
+  found read_all(std::size_t at_most);
+  found read_ring(unsigned stream, std::size_t at_most);
+  found violated(const char* how);
+  void offer_room();
+  void sleep_or_poll_again();
+  void peer_is_gone(link_end why);
+  void close_if_idle();
+
+  worker& home_;
+  shm_pair memory_;
+  descriptor socket_;
+  lane_events* events_ = nullptr;
+  std::vector<std::unique_ptr<stream_port>> ports_;
+  std::vector<ring_reader> readers_;
+  peer_watch watch_;
+  bool stopping_ = false;
+  std::function<void()> on_stopped_;
+  bound_io<shm_lane, &shm_lane::doorbell_rang> doorbell_op_{*this};
+  bound_io<shm_lane, &shm_lane::socket_readable> socket_op_{*this};
+  bound_run<shm_lane, &shm_lane::poll> poll_{*this};
+};
+
+}  // namespace troupe::detail

@@ -1,0 +1,59 @@
+#include "shm_memory.hpp"
+
+#include <bit>
+#include <utility>
+
+namespace troupe::detail {
+
+shm_pair prepare_shm(env& world, unsigned streams, unsigned peer_streams, std::uint32_t ring_bytes) {
+  shm_pair pair;
+  pair.streams = streams;
+  pair.peer_streams = peer_streams;
+  pair.offer.ring_bytes = std::bit_ceil(std::clamp(ring_bytes, smallest_ring, largest_ring));
+  auto segment = world.create_segment(shm_segment::size_for(streams, peer_streams, pair.offer.ring_bytes));
+  if (!segment) {
+    pair.offer.text = "no shared memory: " + segment.error().text();
+    return pair;
+  }
+  auto doorbell = world.open_event();
+  if (!doorbell) {
+    pair.offer.text = "no event descriptor: " + doorbell.error().text();
+    return pair;
+  }
+  pair.memory_fd = std::move(segment->first);
+  pair.mine = shm_segment(std::move(segment->second), streams, peer_streams, pair.offer.ring_bytes);
+  pair.doorbell = std::move(*doorbell);
+  pair.offer.ok = true;
+  return pair;
+}
+
+memory_offer map_peer_shm(env& world, shm_pair& pair, heard& theirs) {
+  pair.memory_fd.reset();
+  memory_offer verdict;
+  const std::optional<memory_offer> offer = parse_memory_offer(theirs.body);
+  if (theirs.header.kind != greeting_kind::memory || !offer) {
+    verdict.text = "the peer offered no memory";
+  } else if (!pair.offer.ok) {
+    verdict.text = pair.offer.text;
+  } else if (!offer->ok) {
+    verdict.text = offer->text;
+  } else if (theirs.descriptors.size() != 2) {
+    verdict.text = "the peer's descriptors did not arrive";
+  } else if (!std::has_single_bit(offer->ring_bytes) || offer->ring_bytes < smallest_ring ||
+             offer->ring_bytes > largest_ring) {
+    verdict.text = "the peer's rings have a size that is not allowed";
+  } else {
+    const std::size_t size = shm_segment::size_for(pair.peer_streams, pair.streams, offer->ring_bytes);
+    auto memory = world.map_segment(theirs.descriptors[0].get(), size);
+    verdict.ok = memory.has_value();
+    if (memory) {
+      pair.theirs = shm_segment(std::move(*memory), pair.peer_streams, pair.streams, offer->ring_bytes);
+      pair.peer_doorbell = std::move(theirs.descriptors[1]);
+    } else {
+      verdict.text = "the peer's memory cannot be used: " + memory.error().text();
+    }
+  }
+  return verdict;
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,208 @@
+#include "socket_lane.hpp"
+
+#include <concurrentqueue/concurrentqueue.h>
+
+#include <algorithm>
+
+#include <troupe/assert.hpp>
+
+namespace troupe::detail {
+
+struct socket_lane::chunk {
+  std::size_t size = 0;
+  std::size_t sent = 0;
+  std::byte data[max_segment];
+};
+
+struct socket_lane::pool {
+  static constexpr std::size_t most_spare = 4;
+  moodycamel::ConcurrentQueue<chunk_ptr> spare;
+  moodycamel::ConcurrentQueue<chunk_ptr> outbox;
+};
+
+class socket_lane::stream_port final : public lane_port {
+ public:
+  stream_port(socket_lane& of, bool at_home) noexcept : lane_(of), at_home_(at_home) {}
+
+  byte_span open(room from) override {
+    if (!open_) {
+      const std::size_t limit = lane_.send_buffer_ - (from == room::ordinary ? lane_reserve : 0);
+      if (lane_.queued_.load(std::memory_order_seq_cst) >= limit) {
+        wants_room.store(true, std::memory_order_seq_cst);
+        if (lane_.queued_.load(std::memory_order_seq_cst) >= limit) return {};
+      }
+      open_ = lane_.take_chunk();
+    }
+    return open_->data;
+  }
+  void publish(std::size_t bytes) override {
+    if (bytes == 0) return lane_.recycle(std::move(open_));
+    open_->size = bytes;
+    lane_.queued_.fetch_add(bytes, std::memory_order_seq_cst);
+    lane_.hand_over(std::move(open_), at_home_);
+  }
+  bool has_room(unsigned segments) override {
+    const std::size_t most = lane_.send_buffer_ - lane_reserve;
+    return lane_.queued_.load(std::memory_order_relaxed) + segments * max_segment <= most;
+  }
+
+  std::atomic<bool> wants_room{false};
+
+ private:
+  socket_lane& lane_;
+  bool at_home_;
+  chunk_ptr open_;
+};
+
+socket_lane::socket_lane(setup s)
+    : home_(s.home),
+      kind_(s.kind),
+      send_buffer_(std::max(s.send_buffer, static_cast<std::uint32_t>(8 * max_segment))),
+      socket_(std::move(s.socket)),
+      pool_(std::make_unique<pool>()),
+      watch_(s.home, std::move(s.pidfd), [this](link_end why) {
+        events_->lane_ended(why, why == link_end::died ? "the peer's process has ended"
+                                                       : "the connection ended without a goodbye");
+      }) {
+  for (worker* const w : s.workers) ports_.push_back(std::make_unique<stream_port>(*this, w == &home_));
+}
+
+socket_lane::~socket_lane() {
+  TROUPE_ASSERT(!send_op_.in_flight && !receive_op_.in_flight, "stop a lane before it is destroyed");
+}
+
+lane_port& socket_lane::port(unsigned stream) noexcept { return *ports_[stream]; }
+
+void socket_lane::start(lane_events& events) {
+  events_ = &events;
+  buffer_.resize(2 * max_segment);
+  watch_.start();
+  receive_more();
+  offer_room();  // to streams that filled the lane before
+}
+
+socket_lane::chunk_ptr socket_lane::take_chunk() {
+  chunk_ptr c;
+  if (!pool_->spare.try_dequeue(c)) c = std::make_unique<chunk>();
+  c->size = c->sent = 0;
+  return c;
+}
+
+void socket_lane::recycle(chunk_ptr c) {
+  if (pool_->spare.size_approx() < pool::most_spare) pool_->spare.enqueue(std::move(c));
+}
+
+void socket_lane::hand_over(chunk_ptr c, bool at_home) {
+  if (at_home) {
+    enqueue(std::move(c));
+    return send_more();
+  }
+  pool_->outbox.enqueue(std::move(c));
+  if (outbox_announced_.exchange(true, std::memory_order_seq_cst)) return;
+  home_.post([self = shared_from_this()](worker&) { self->empty_outbox(); });
+}
+
+void socket_lane::empty_outbox() {
+  outbox_announced_.store(false, std::memory_order_seq_cst);  // before the look at what the next one announces
+  chunk_ptr c;
+  while (pool_->outbox.try_dequeue(c)) enqueue(std::move(c));
+  send_more();
+}
+
+void socket_lane::enqueue(chunk_ptr c) {
+  constexpr std::size_t worth_a_copy = 8 * 1024;
+  if (broken_ || stopping_) {
+    queued_.fetch_sub(c->size, std::memory_order_seq_cst);
+    return recycle(std::move(c));
+  }
+  chunk* const last = send_queue_.empty() ? nullptr : send_queue_.back().get();
+  if (last != nullptr && c->size <= worth_a_copy && c->size <= max_segment - last->size) {
+    std::memcpy(last->data + last->size, c->data, c->size);
+    last->size += c->size;
+    return recycle(std::move(c));
+  }
+  send_queue_.push_back(std::move(c));
+}
+
+void socket_lane::send_more() {
+  if (send_op_.in_flight || send_queue_.empty() || stopping_) return;
+  const chunk& c = *send_queue_.front();
+  home_.io().send(send_op_, socket_.get(), byte_view(c.data + c.sent, c.size - c.sent));
+}
+
+void socket_lane::sent(std::int32_t result) {
+  if (stopping_) return close_if_idle();
+  if (result < 0) {
+    broken_ = true;
+    for (chunk_ptr& c : send_queue_) queued_.fetch_sub(c->size - c->sent, std::memory_order_seq_cst);
+    send_queue_.clear();
+    return;
+  }
+  chunk& c = *send_queue_.front();
+  c.sent += static_cast<std::size_t>(result);
+  queued_.fetch_sub(static_cast<std::size_t>(result), std::memory_order_seq_cst);
+  if (c.sent == c.size) {
+    recycle(std::move(send_queue_.front()));
+    send_queue_.pop_front();
+  }
+  send_more();
+  offer_room();
+  if (drained() && events_ != nullptr) events_->lane_drained();
+}
+
+void socket_lane::offer_room() {
+  if (events_ == nullptr || queued_.load(std::memory_order_seq_cst) > send_buffer_ / 2) return;
+  for (unsigned i = 0; i < ports_.size(); ++i) {
+    if (ports_[i]->wants_room.exchange(false, std::memory_order_seq_cst)) events_->room_appeared(i);
+  }
+}
+
+bool socket_lane::drained() const noexcept { return queued_.load(std::memory_order_seq_cst) == 0; }
+
+void socket_lane::receive_more() {
+  home_.io().receive(receive_op_, socket_.get(), std::span(buffer_).subspan(filled_));
+}
+
+void socket_lane::received(std::int32_t result) {
+  if (stopping_) return close_if_idle();
+  if (result <= 0) return watch_.hung_up();
+  filled_ += static_cast<std::size_t>(result);
+  if (parse()) receive_more();
+}
+
+bool socket_lane::parse() {
+  std::size_t at = 0;
+  while (filled_ - at >= segment_header_bytes) {
+    const segment_header header = read_segment_header(buffer_.data() + at);
+    if (!plausible(header)) {
+      events_->lane_ended(link_end::violated, "a segment with an impossible length");
+      return false;
+    }
+    if (filled_ - at < header.length) break;
+    const byte_view whole = byte_view(buffer_).subspan(at, header.length);
+    if (!events_->segment_arrived(header, whole.subspan(segment_header_bytes))) return false;
+    at += header.length;
+  }
+  std::memmove(buffer_.data(), buffer_.data() + at, filled_ - at);
+  filled_ -= at;
+  return true;
+}
+
+void socket_lane::stop(std::function<void()> done) {
+  stopping_ = true;
+  on_stopped_ = std::move(done);
+  if (send_op_.in_flight) home_.io().cancel(send_op_);
+  if (receive_op_.in_flight) home_.io().cancel(receive_op_);
+  watch_.stop([this] { close_if_idle(); });
+  home_.post([self = shared_from_this()](worker&) { self->close_if_idle(); });
+}
+
+void socket_lane::close_if_idle() {
+  if (send_op_.in_flight || receive_op_.in_flight || !watch_.idle() || !on_stopped_) return;
+  home_.io().forget(socket_.get());
+  socket_.reset();
+  send_queue_.clear();
+  std::exchange(on_stopped_, nullptr)();
+}
+
+}  // namespace troupe::detail
