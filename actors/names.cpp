@@ -136,18 +136,17 @@ void names::lookup(const std::string& name, const protocol_info& wanted, bool wa
 
 // Peers.
 
-void names::peer_up(peer_node& peer) {
+void names::peer_up(peer_node& peer, std::uint32_t link) {
+  if (const auto old = peers_.find(&peer); old != peers_.end() && old->second.link != 0) forget(old);
   known_peer& known = peers_[&peer];
-  known = {};
+  known.link = link;
   known.announcer = spawn_announcer(node_, peer);
 }
 
-void names::peer_down(peer_node& peer) {
-  const auto gone = peers_.find(&peer);
-  if (gone == peers_.end()) return;
-  foreign_ -= gone->second.names.size();
-  node_.face().stop(gone->second.announcer);
-  peers_.erase(gone);
+void names::peer_down(peer_node& peer, std::uint32_t link) {
+  const auto known = peers_.find(&peer);
+  if (known == peers_.end() || known->second.link != link) return;
+  forget(known);
   joins_.remove_if([&](const waiting_join& w) {
     if (w.peer != &peer) return false;
     fail_join(w.answer, "the link with " + peer.who.name + " broke while it was being set up; try again");
@@ -155,10 +154,15 @@ void names::peer_down(peer_node& peer) {
   });
 }
 
+void names::forget(std::map<peer_node*, known_peer>::iterator gone) {
+  foreign_ -= gone->second.names.size();
+  node_.face().stop(gone->second.announcer);
+  peers_.erase(gone);
+}
+
 void names::peer_said(peer_node& peer, const name_change& change) {
-  const auto from = peers_.find(&peer);
-  if (from == peers_.end()) return;
-  auto& theirs = from->second.names;
+  if (!peer.up.load(std::memory_order_acquire)) return;
+  auto& theirs = peers_[&peer].names;
   const address& who = address_of(change.actor);
   if (!who) {
     foreign_ -= theirs.erase(change.name);
@@ -169,9 +173,8 @@ void names::peer_said(peer_node& peer, const name_change& change) {
 }
 
 void names::peer_has_said_all(peer_node& peer) {
-  const auto from = peers_.find(&peer);
-  if (from == peers_.end()) return;
-  from->second.has_said_all = true;
+  if (!peer.up.load(std::memory_order_acquire)) return;
+  peers_[&peer].has_said_all = true;
   joins_.remove_if([&](const waiting_join& w) {
     if (w.peer != &peer) return false;
     answer(w.answer, errc::ok);

@@ -41,8 +41,10 @@ class names {
   void join(const std::string& url, receipt* answer);
 
   void withdraw(const address& ended);
-  void peer_up(peer_node& peer);
-  void peer_down(peer_node& peer);
+  /// `link` counts the links with that peer. What the peer says may come before peer_up; a peer_down may come after
+  /// the next peer_up (they are posted by different workers).
+  void peer_up(peer_node& peer, std::uint32_t link);
+  void peer_down(peer_node& peer, std::uint32_t link);
   void peer_said(peer_node& peer, const name_change& change);
   void peer_has_said_all(peer_node& peer);
 
@@ -67,12 +69,14 @@ class names {
     std::map<std::string, name_change> names;
     ref<names_changed> announcer;
     bool has_said_all = false;
+    std::uint32_t link = 0;  // 0: peer_up is still to come
   };
 
   errc find(const std::string& name, const protocol_info& wanted, address& found) const;
   void changed(const std::string& name);
   bool answer_lookup(const waiting_lookup& w, bool may_wait);
   void fail_join(receipt* answer, const std::string& why);
+  void forget(std::map<peer_node*, known_peer>::iterator gone);
 
   node_core& node_;
   std::map<std::string, own_name> own_;

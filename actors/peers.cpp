@@ -123,16 +123,17 @@ void peers::stream_up(worker& on, session& s, out_stream& stream) {
 void peers::link_up(session& s) {
   peer_node* const peer = intern(s.peer());
   s.cookie = peer;
+  std::uint32_t number = 0;
   {
     const std::lock_guard lock(guard_);
     peer->link = &s;
-    ++peer->link_number;
+    number = ++peer->link_number;
   }
   peer->home.store(&s.home(), std::memory_order_release);  // to commit_outside
   peer->up.store(true, std::memory_order_release);
   log(log_level::info, node_.identity().name + ": linked with " + s.peer().name + " over " +
                            std::string(to_string(s.lane())) + " (" + s.lane_reason() + ")");
-  node_.workers().at(0).post([this, peer](worker&) { node_.all_names().peer_up(*peer); });
+  node_.workers().at(0).post([this, peer, number](worker&) { node_.all_names().peer_up(*peer, number); });
 }
 
 route_binding peers::bind(session&, std::uint64_t target, std::string_view schema) {
@@ -242,9 +243,9 @@ void peers::link_down(session& s, link_end why, std::string_view text) {
   log(log_level::info, node_.identity().name + ": link with " + peer->who.name + " has ended: " + std::string(text));
   const exit_kind how = why == link_end::died || why == link_end::left ? exit_kind::died : exit_kind::unreachable;
   for (unsigned i = 0; i < node_.workers().size(); ++i) {
-    node_.workers().at(i).post([this, peer, how, i, reason = std::string(text)](worker&) {
+    node_.workers().at(i).post([this, peer, how, i, number = peer->link_number, reason = std::string(text)](worker&) {
       lose_watches(node_.state(i), *peer, how, reason);
-      if (i == 0) node_.all_names().peer_down(*peer);
+      if (i == 0) node_.all_names().peer_down(*peer, number);
     });
   }
 }

@@ -44,9 +44,6 @@ template <class P, class... Args>
 struct actor_promise : pooled_frame {
   template <class... Any>
   explicit actor_promise(const self<P>& me, Any&...) noexcept : core(me.core()) {}
-  template <class Lambda, class... Any>
-    requires(std::is_empty_v<std::remove_cvref_t<Lambda>>)
-  actor_promise(const Lambda&, const self<P>& me, Any&...) noexcept : core(me.core()) {}
 
   actor get_return_object() noexcept {
     (check_actor_parameter<Args>(), ...);
@@ -71,9 +68,12 @@ struct actor_promise : pooled_frame {
 template <class Lambda>
 struct an_actor_must_be_a_function_or_captureless_lambda;
 
+/// Lambda: const Closure&. The closure is incomplete until its body has been compiled, so only a function that is
+/// instantiated later may ask whether it is empty.
 template <class Lambda, class P, class... Args>
 struct lambda_actor_promise : actor_promise<P, Args...> {
-  using actor_promise<P, Args...>::actor_promise;
+  template <class... Any>
+  explicit lambda_actor_promise(Lambda, const self<P>& me, Any&...) noexcept : actor_promise<P, Args...>(me) {}
   actor get_return_object() noexcept {
     if constexpr (!std::is_empty_v<std::remove_cvref_t<Lambda>>) {
       compile_error<an_actor_must_be_a_function_or_captureless_lambda<Lambda>>();

@@ -11,11 +11,11 @@
 // numbers, or a floating-point value into an integer field, does not compile.
 #pragma once
 
-#include <boost/pfr/core.hpp>
 #include <type_traits>
 #include <utility>
 
 #include <troupe/assert.hpp>
+#include <troupe/detail/fields.hpp>
 
 namespace troupe {
 
@@ -90,9 +90,12 @@ constexpr decltype(auto) to_field(A&& a) {
   }
 }
 
+template <class M, std::size_t I>
+using field_type = std::remove_reference_t<decltype(field_at<I>(fields_of(std::declval<M&>())))>;
+
 template <class M, std::size_t... I, class... Args>
 M build_fields(std::index_sequence<I...>, Args&&... args) {
-  return M{to_field<boost::pfr::tuple_element_t<I, M>>(unwrap(std::forward<Args>(args)))...};
+  return M{to_field<field_type<M, I>>(unwrap(std::forward<Args>(args)))...};
 }
 
 /// An M from the arguments of send, ask or try_send: a ready M, its fields in order, or a constructor's arguments.
@@ -102,7 +105,7 @@ M build_message(Args&&... args) {
                 (std::is_same_v<std::remove_cvref_t<decltype(unwrap(std::declval<Args>()))>, M> && ...)) {
     return M(unwrap(std::forward<Args>(args))...);
   } else if constexpr (std::is_aggregate_v<M>) {
-    static_assert(sizeof...(Args) <= boost::pfr::tuple_size_v<M>, "more arguments than the message has fields");
+    static_assert(sizeof...(Args) <= field_count<M>, "more arguments than the message has fields");
     return build_fields<M>(std::index_sequence_for<Args...>{}, std::forward<Args>(args)...);
   } else {
     return M(unwrap(std::forward<Args>(args))...);
