@@ -15,9 +15,10 @@ bool accounting::balanced() const noexcept {
 }
 
 std::string accounting::text() const {
-  std::string line = "accepted " + std::to_string(accepted_local) + " local + " + std::to_string(accepted_inbound) +
-                     " inbound = taken " + std::to_string(taken) + " + pending " + std::to_string(pending) +
-                     " + handed over " + std::to_string(handed_over) + " + unknown " + std::to_string(unknown) +
+  std::string line = "accepted " + std::to_string(accepted_local) + " local + " +
+                     std::to_string(accepted_inbound) + " inbound = taken " + std::to_string(taken) +
+                     " + pending " + std::to_string(pending) + " + handed over " +
+                     std::to_string(handed_over) + " + unknown " + std::to_string(unknown) +
                      " + undelivered " + std::to_string(undelivered_total());
   for (std::size_t i = 0; i < reasons; ++i) {
     if (undelivered[i] == 0) continue;

@@ -40,7 +40,8 @@ errc actor_core::reserve(std::uint32_t meant) noexcept {
   if (waiters_.load(std::memory_order_relaxed) != 0) return errc::full;
   if (at_home()) return has_room() ? errc::ok : errc::full;
   const std::uint32_t before = inlet_messages_.fetch_add(1, std::memory_order_relaxed);
-  if (before + depth_.load(std::memory_order_relaxed) < limit_.load(std::memory_order_relaxed)) return errc::ok;
+  if (before + depth_.load(std::memory_order_relaxed) < limit_.load(std::memory_order_relaxed))
+    return errc::ok;
   unreserve();
   return errc::full;
 }
@@ -145,7 +146,9 @@ void actor_core::sort_in(letter* l) noexcept {
       }
       break;
     }
-    case letter_kind::receipt: complete(static_cast<receipt*>(l)); break;
+    case letter_kind::receipt:
+      complete(static_cast<receipt*>(l));
+      break;
     case letter_kind::control:
       controls_.push(l);
       home().schedule(*this);
@@ -162,12 +165,16 @@ void actor_core::dispose(letter* l) noexcept {
       drop(*node_, e, errc::no_such_actor, address::of(this, slot_, l->generation));
       break;
     }
-    case letter_kind::waiting: turn_away(static_cast<envelope*>(l), errc::no_such_actor); break;
+    case letter_kind::waiting:
+      turn_away(static_cast<envelope*>(l), errc::no_such_actor);
+      break;
     case letter_kind::receipt:
       if (static_cast<receipt*>(l)->has_value) node_->count(entry::replies_lost);
       destroy(static_cast<receipt*>(l));
       break;
-    case letter_kind::control: refuse(*this, static_cast<control*>(l)); break;
+    case letter_kind::control:
+      refuse(*this, static_cast<control*>(l));
+      break;
   }
 }
 
@@ -202,7 +209,8 @@ void actor_core::admit(envelope* e) noexcept {
   waiters_.fetch_sub(1, std::memory_order_relaxed);
   auto expected = receipt_state::open;
   // Against awaiting_receipt::abandon; acq_rel: the winner sees what the loser did before.
-  if (!e->answer->state.compare_exchange_strong(expected, receipt_state::settled, std::memory_order_acq_rel)) {
+  if (!e->answer->state.compare_exchange_strong(expected, receipt_state::settled,
+                                                std::memory_order_acq_rel)) {
     destroy(std::exchange(e->answer, nullptr));
     return finish(e);
   }
@@ -243,9 +251,14 @@ void actor_core::take_messages() noexcept {
     node_->count(entry::taken);
     if (e->credit.from != nullptr) node_->here()->return_credit(e->credit);
     switch (receiver_->take(*receiver_, e)) {
-      case receiver::step::again: break;
-      case receiver::step::busy: receiver_busy_ = true; break;
-      case receiver::step::done: end_receive(false); break;
+      case receiver::step::again:
+        break;
+      case receiver::step::busy:
+        receiver_busy_ = true;
+        break;
+      case receiver::step::done:
+        end_receive(false);
+        break;
     }
     if (stopping() && receiver_ != nullptr && !receiver_busy_) end_receive(true);
   }

@@ -1,8 +1,8 @@
 // Birth, stop, kill, end, and who is told. All of it runs on the actor's home worker.
 //
-// An actor ends in this order: its coroutine is gone (generation moves on: senders hear no_such_actor); what was in
-// its mailbox becomes dead letters; its children end, youngest first, one after the other; its monitors get DOWN; its
-// parent takes it out of the family and frees the slot.
+// An actor ends in this order: its coroutine is gone (generation moves on: senders hear no_such_actor); what
+// was in its mailbox becomes dead letters; its children end, youngest first, one after the other; its
+// monitors get DOWN; its parent takes it out of the family and frees the slot.
 #include <exception>
 #include <utility>
 
@@ -17,13 +17,20 @@ namespace troupe {
 
 std::string_view to_string(exit_kind kind) noexcept {
   switch (kind) {
-    case exit_kind::normal: return "normal";
-    case exit_kind::stopped: return "stopped";
-    case exit_kind::killed: return "killed";
-    case exit_kind::failed: return "failed";
-    case exit_kind::no_such_actor: return "no such actor";
-    case exit_kind::unreachable: return "unreachable";
-    case exit_kind::died: return "died";
+    case exit_kind::normal:
+      return "normal";
+    case exit_kind::stopped:
+      return "stopped";
+    case exit_kind::killed:
+      return "killed";
+    case exit_kind::failed:
+      return "failed";
+    case exit_kind::no_such_actor:
+      return "no such actor";
+    case exit_kind::unreachable:
+      return "unreachable";
+    case exit_kind::died:
+      return "died";
   }
   return "unknown";
 }
@@ -107,18 +114,23 @@ void actor_core::obey() noexcept {
 
 void actor_core::obey(control& c) noexcept {
   switch (c.what) {
-    case order::birth: return born(c);
+    case order::birth:
+      return born(c);
     case order::adopt:
       link_child(*c.subject);
       if (phase_ != phase::running && phase_ != phase::starting) end_next_child();
       return;
-    case order::reap: return reap(*c.subject);
-    case order::stop: return begin_stop(c.deadline);
+    case order::reap:
+      return reap(*c.subject);
+    case order::stop:
+      return begin_stop(c.deadline);
     case order::kill:
       if (phase_ == phase::starting || phase_ == phase::running) return finished(exit_kind::killed, {});
       return begin_stop(home().now());  // its coroutine is gone: its children are next
-    case order::demonitor: return remove_monitor(c);
-    case order::monitor: return;
+    case order::demonitor:
+      return remove_monitor(c);
+    case order::monitor:
+      return;
   }
 }
 
@@ -270,9 +282,13 @@ void notify(actor_core& dead, control& c, exit_kind how, const std::string& text
 void refuse(actor_core& gone, control* c) noexcept {
   const std::unique_ptr<control> own(c);
   switch (c->what) {
-    case order::monitor: return notify(gone, *c, exit_kind::no_such_actor, {});
-    case order::birth: TROUPE_ASSERT(false, "a birth met another generation"); return;
-    default: return;
+    case order::monitor:
+      return notify(gone, *c, exit_kind::no_such_actor, {});
+    case order::birth:
+      TROUPE_ASSERT(false, "a birth met another generation");
+      return;
+    default:
+      return;
   }
 }
 

@@ -1,5 +1,5 @@
-// blocking_send and blocking_ask: a thread that is no worker waits for an actor that does the waiting for it. The
-// deadline is kept by the worker's timers; the thread itself waits untimed.
+// blocking_send and blocking_ask: a thread that is no worker waits for an actor that does the waiting for it.
+// The deadline is kept by the worker's timers; the thread itself waits untimed.
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -103,7 +103,8 @@ actor run_blocking_send(self<protocol<>> me, std::shared_ptr<blocking_call> call
 
 template <class Helper>
 void wait_for(Helper helper, const std::shared_ptr<blocking_call>& call) {
-  TROUPE_ASSERT(current_worker == nullptr, "blocking_send and blocking_ask are for threads that are not workers: co_await");
+  TROUPE_ASSERT(current_worker == nullptr,
+                "blocking_send and blocking_ask are for threads that are not workers: co_await");
   node_core& node = call->to.is_remote() ? call->to.peer()->node : call->to.core()->node();
   const bool started = static_cast<bool>(spawn_actor(node, nullptr, spawn_options{}, helper, call));
   if (!started) return call->finish_with(errc::stopped, nullptr);

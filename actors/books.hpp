@@ -1,5 +1,5 @@
-// The counters behind troupe::accounting. Each worker has its own set, written by its thread alone (a load and a
-// store, no locked instruction) and read by whoever sums; threads that are no workers share one set.
+// The counters behind troupe::accounting. Each worker has its own set, written by its thread alone (a load
+// and a store, no locked instruction) and read by whoever sums; threads that are no workers share one set.
 //
 // | operation   | who              | synchronisation                            |
 // | add         | the set's worker | relaxed load and store: single writer      |
@@ -29,12 +29,15 @@ enum class entry : std::uint8_t {
 class books {
  public:
   void add(entry e, std::uint64_t n = 1) noexcept { add(index(e), n); }
-  void add_undelivered(errc why) noexcept { add(index(entry::undelivered) + static_cast<std::size_t>(why), 1); }
+  void add_undelivered(errc why) noexcept {
+    add(index(entry::undelivered) + static_cast<std::size_t>(why), 1);
+  }
   void add_shared(entry e, std::uint64_t n = 1) noexcept {
     counts_[index(e)].fetch_add(n, std::memory_order_relaxed);
   }
   void add_undelivered_shared(errc why) noexcept {
-    counts_[index(entry::undelivered) + static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+    counts_[index(entry::undelivered) + static_cast<std::size_t>(why)].fetch_add(1,
+                                                                                 std::memory_order_relaxed);
   }
   void sum_into(accounting& a) const noexcept;
 

@@ -13,10 +13,10 @@
 namespace troupe::detail {
 
 enum class order : std::uint8_t {
-  birth,      // start a coroutine that another thread spawned here
-  adopt,      // to the root: `subject` is your child (it was spawned off the root's worker)
-  reap,       // to the parent: `subject` has ended; take it out of the family and free its slot
-  stop,       // close the mailbox; killed if not done by `deadline`
+  birth,  // start a coroutine that another thread spawned here
+  adopt,  // to the root: `subject` is your child (it was spawned off the root's worker)
+  reap,   // to the parent: `subject` has ended; take it out of the family and free its slot
+  stop,   // close the mailbox; killed if not done by `deadline`
   kill,
   monitor,    // tell `subject`, or `peer`, when you end
   demonitor,  // … no longer
@@ -30,13 +30,13 @@ struct control : letter {
   order what;
   actor_core* subject = nullptr;
   std::uint32_t subject_generation = 0;
-  bool to_adopt = false;                // birth: the spawner could not link it to its parent, `subject`
-  instant deadline{};                   // stop
-  envelope* notice = nullptr;           // monitor: the DOWN for a local watcher, made when the monitor was
-  peer_node* peer = nullptr;            // monitor: the watcher's node
-  std::uint64_t watch = 0;              // monitor: the watcher's number for it
-  std::coroutine_handle<> frame;        // birth
-  std::unique_ptr<family> ties;         // birth: with the name
+  bool to_adopt = false;          // birth: the spawner could not link it to its parent, `subject`
+  instant deadline{};             // stop
+  envelope* notice = nullptr;     // monitor: the DOWN for a local watcher, made when the monitor was
+  peer_node* peer = nullptr;      // monitor: the watcher's node
+  std::uint64_t watch = 0;        // monitor: the watcher's number for it
+  std::coroutine_handle<> frame;  // birth
+  std::unique_ptr<family> ties;   // birth: with the name
 };
 
 struct family {
@@ -56,10 +56,10 @@ struct family {
   std::string name;
   actor_core* owner = nullptr;
   actor_core* youngest = nullptr;
-  letter* monitors = nullptr;        // controls, chained by letter::next
+  letter* monitors = nullptr;  // controls, chained by letter::next
   std::vector<watched> watching;
-  std::size_t tidy_at = few;         // when `watching` is that long, those that have ended leave it
-  instant stop_by{};                 // zero: no stop under way
+  std::size_t tidy_at = few;  // when `watching` is that long, those that have ended leave it
+  instant stop_by{};          // zero: no stop under way
   deadline_timer kill_timer;
   bool ends_when_stopped = false;
   std::string exit_text;

@@ -59,8 +59,8 @@ bool awaiting_receipt::abandon() noexcept {
   receipt* const r = std::exchange(outstanding_, nullptr);
   if (r == nullptr) return false;
   auto expected = receipt_state::open;
-  // Against actor_core::admit. Until it has arrived the receipt lives: it is freed by this actor's own home worker,
-  // when it comes back, or by the target, which then finds it cancelled.
+  // Against actor_core::admit. Until it has arrived the receipt lives: it is freed by this actor's own home
+  // worker, when it comes back, or by the target, which then finds it cancelled.
   return r->state.compare_exchange_strong(expected, receipt_state::cancelled, std::memory_order_acq_rel);
 }
 
@@ -92,7 +92,8 @@ bool send_operation::await_ready() noexcept {
     return settle(to_error(how, *envelope_));
   }
   const errc room = to_.core()->reserve(to_.generation);
-  if (room == errc::full && current_worker->running != to_.core()) return false;  // a send to oneself never waits
+  if (room == errc::full && current_worker->running != to_.core())
+    return false;  // a send to oneself never waits
   if (room == errc::ok) to_.core()->commit(to_.generation, std::exchange(envelope_, nullptr));
   return settle(room);
 }

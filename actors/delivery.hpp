@@ -8,7 +8,8 @@
 
 namespace troupe::detail {
 
-/// A message that was accepted cannot be delivered: counts it, answers a request with `why`, gives credit back.
+/// A message that was accepted cannot be delivered: counts it, answers a request with `why`, gives credit
+/// back.
 void drop(node_core& node, envelope* e, errc why, const address& to) noexcept;
 /// Frees a message that was taken or dropped.
 void finish(envelope* e) noexcept;

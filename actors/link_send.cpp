@@ -14,10 +14,12 @@ namespace troupe::detail {
 /// A message that waits for credit or room on a link. The waiting operation owns it, and the message too.
 struct link_wait : room_waiter {
   explicit link_wait(operation& o)
-      : room_waiter([](room_waiter& self, send_outcome end) noexcept { static_cast<link_wait&>(self).done(end); }),
+      : room_waiter(
+            [](room_waiter& self, send_outcome end) noexcept { static_cast<link_wait&>(self).done(end); }),
         op(&o) {}
   explicit link_wait(ask_base& a)
-      : room_waiter([](room_waiter& self, send_outcome end) noexcept { static_cast<link_wait&>(self).done(end); }),
+      : room_waiter(
+            [](room_waiter& self, send_outcome end) noexcept { static_cast<link_wait&>(self).done(end); }),
         asking(&a) {}
 
   void done(send_outcome outcome) noexcept {
@@ -62,11 +64,15 @@ send_outcome send_to_peer(const address& to, const envelope& e) noexcept { retur
 
 error to_error(send_outcome how, const envelope& e) noexcept {
   switch (how) {
-    case send_outcome::sent: return errc::ok;
+    case send_outcome::sent:
+      return errc::ok;
     case send_outcome::no_credit:
-    case send_outcome::blocked: return errc::full;
-    case send_outcome::too_large: return errc::too_large;
-    case send_outcome::closed: break;
+    case send_outcome::blocked:
+      return errc::full;
+    case send_outcome::too_large:
+      return errc::too_large;
+    case send_outcome::closed:
+      break;
   }
   return e.type->wire == nullptr ? errc::not_encodable : errc::unreachable;
 }
@@ -99,7 +105,8 @@ void ask_base::submit_to_link() noexcept {
   here->asks.emplace(correlation_, worker_state::pending_ask{this, &peer});
   const send_outcome how = send_now(to_, *envelope_, correlation_);
   if (how == send_outcome::sent) return;
-  if (how != send_outcome::no_credit && how != send_outcome::blocked) return end_link_ask(to_error(how, *envelope_));
+  if (how != send_outcome::no_credit && how != send_outcome::blocked)
+    return end_link_ask(to_error(how, *envelope_));
   link_wait_ = new link_wait(*this);
   link_wait_->message = envelope_;
   link_wait_->what = as_outgoing(to_, *envelope_, correlation_);

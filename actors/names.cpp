@@ -47,7 +47,8 @@ names::~names() {
 void names::publish(const std::string& name, const address& who, const protocol_info& accepts, receipt* r) {
   const bool well_formed = !name.empty() && name.size() <= 255 && name.find('@') == std::string::npos;
   if (!well_formed) return answer(r, errc::not_found);
-  if (!who || who.is_remote() || who.core()->generation() != who.generation) return answer(r, errc::no_such_actor);
+  if (!who || who.is_remote() || who.core()->generation() != who.generation)
+    return answer(r, errc::no_such_actor);
   const auto known = own_.find(name);
   if (known != own_.end() && known->second.what.actor) return answer(r, errc::name_taken);
   if (own_.size() >= node_.options().most_names) return answer(r, errc::limit_reached);
@@ -67,13 +68,15 @@ void names::withdraw(const address& ended) {
 
 /// Tells the announcers, and the lookups that wait for this name.
 void names::changed(const std::string& name) {
-  for (auto& [peer, known] : peers_) (void)known.announcer.try_send<names_changed>();  // full: it will look anyway
+  for (auto& [peer, known] : peers_)
+    (void)known.announcer.try_send<names_changed>();  // full: it will look anyway
   lookups_.remove_if([&](const waiting_lookup& w) {
     return w.name.substr(0, w.name.find('@')) == name && answer_lookup(w, true);
   });
 }
 
-std::vector<name_change> names::changes_after(std::uint64_t version, std::size_t most, std::uint64_t& last) const {
+std::vector<name_change> names::changes_after(std::uint64_t version, std::size_t most,
+                                              std::uint64_t& last) const {
   std::vector<const own_name*> newer;
   for (const auto& [name, own] : own_) {
     if (own.version > version) newer.push_back(&own);
@@ -101,7 +104,8 @@ errc names::find(const std::string& wanted_name, const protocol_info& wanted, ad
   };
   if (const auto own = own_.find(name); own != own_.end()) consider(node_.identity().name, own->second.what);
   for (const auto& [peer, known] : peers_) {
-    if (const auto entry = known.names.find(name); entry != known.names.end()) consider(peer->who.name, entry->second);
+    if (const auto entry = known.names.find(name); entry != known.names.end())
+      consider(peer->who.name, entry->second);
   }
   if (hits == 0) return errc::not_found;
   if (hits > 1) return errc::ambiguous;
@@ -166,7 +170,8 @@ void names::peer_said(peer_node& peer, const name_change& change) {
   const address& who = address_of(change.actor);
   if (!who) {
     foreign_ -= theirs.erase(change.name);
-  } else if (who.is_remote() && who.peer() == &peer && (theirs.contains(change.name) || foreign_ < node_.options().most_names)) {
+  } else if (who.is_remote() && who.peer() == &peer &&
+             (theirs.contains(change.name) || foreign_ < node_.options().most_names)) {
     foreign_ += theirs.insert_or_assign(change.name, change).second ? 1 : 0;
     changed(change.name);
   }

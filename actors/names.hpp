@@ -1,7 +1,8 @@
 // Names: which actor of which node is published under which name. Lives on worker 0, which alone touches it.
 //
-// Every node keeps the names of all nodes it is linked with: on link-up each side's announcer (announcer.cpp) sends
-// its names, and from then on every change; so a lookup is answered at home. A link's names go when the link goes.
+// Every node keeps the names of all nodes it is linked with: on link-up each side's announcer (announcer.cpp)
+// sends its names, and from then on every change; so a lookup is answered at home. A link's names go when the
+// link goes.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +42,8 @@ class names {
   void join(const std::string& url, receipt* answer);
 
   void withdraw(const address& ended);
-  /// `link` counts the links with that peer. What the peer says may come before peer_up; a peer_down may come after
-  /// the next peer_up (they are posted by different workers).
+  /// `link` counts the links with that peer. What the peer says may come before peer_up; a peer_down may come
+  /// after the next peer_up (they are posted by different workers).
   void peer_up(peer_node& peer, std::uint32_t link);
   void peer_down(peer_node& peer, std::uint32_t link);
   void peer_said(peer_node& peer, const name_change& change);

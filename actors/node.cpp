@@ -17,7 +17,8 @@ result<node, setup_error> node::start(node_options options) {
   return node(core->release(), true);
 }
 
-node::node(node&& o) noexcept : core_(std::exchange(o.core_, nullptr)), owner_(std::exchange(o.owner_, false)) {}
+node::node(node&& o) noexcept
+    : core_(std::exchange(o.core_, nullptr)), owner_(std::exchange(o.owner_, false)) {}
 node& node::operator=(node&& o) noexcept {
   std::swap(core_, o.core_);
   std::swap(owner_, o.owner_);
@@ -86,8 +87,8 @@ actor_core* begin_spawn(node_core& node, actor_core* parent, const spawn_options
 
 void abandon_spawn(actor_core& core) noexcept { core.node().all_slots().give_back(core); }
 
-address finish_spawn(actor_core& core, actor_core* parent, const spawn_options& options, const protocol_info& accepts,
-                     std::coroutine_handle<> frame) noexcept {
+address finish_spawn(actor_core& core, actor_core* parent, const spawn_options& options,
+                     const protocol_info& accepts, std::coroutine_handle<> frame) noexcept {
   core.prepare(options.mailbox != 0 ? options.mailbox : 1, accepts);
   const address born = core.self();
   actor_core& root = core.node().root();

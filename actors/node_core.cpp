@@ -16,7 +16,8 @@ namespace {
 
 bool is_node_name(const std::string& name) {
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
   });
 }
 
@@ -105,7 +106,10 @@ result<void, setup_error> node_core::open() {
   return {};
 }
 
-node_core::~node_core() { stop(options_.stop_deadline); }
+node_core::~node_core() {
+  stop(options_.stop_deadline);
+  scheduler_->stop();  // again: a thread may have reached a mailbox at the last moment
+}
 
 worker_state* node_core::here() noexcept {
   if (current_worker == nullptr) return nullptr;
@@ -186,7 +190,8 @@ void node_core::count_undelivered(errc why, const value_type* type, const addres
   constexpr std::size_t samples = 64;
   const std::lock_guard lock(dead_guard_);
   dead_letter d{why, {}, to.slot, to.generation};
-  if (type != nullptr && type->wire != nullptr) d.message = type->wire->schema.substr(0, type->wire->schema.find('{'));
+  if (type != nullptr && type->wire != nullptr)
+    d.message = type->wire->schema.substr(0, type->wire->schema.find('{'));
   if (dead_.size() < samples) {
     dead_.push_back(std::move(d));
   } else {

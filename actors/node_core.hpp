@@ -54,8 +54,8 @@ class worker_state {
   std::uint64_t next_number() noexcept { return std::uint64_t{home.index()} << 56 | ++last_number_; }
 
   std::vector<out_stream*> streams;
-  std::unordered_map<std::uint64_t, pending_ask> asks;        // by correlation
-  std::unordered_map<std::uint64_t, pending_watch> watches;   // by watch number
+  std::unordered_map<std::uint64_t, pending_ask> asks;       // by correlation
+  std::unordered_map<std::uint64_t, pending_watch> watches;  // by watch number
 
   /// Gives back the credit that a taken or dropped message held; sent to the link at the end of the turn.
   void return_credit(const credit_note& c) noexcept;
@@ -64,7 +64,8 @@ class worker_state {
   void flush_credit() noexcept;
   struct credit_flush : deferred {
     explicit credit_flush(worker_state& s) noexcept
-        : deferred([](deferred& self) noexcept { static_cast<credit_flush&>(self).of.flush_credit(); }), of(s) {}
+        : deferred([](deferred& self) noexcept { static_cast<credit_flush&>(self).of.flush_credit(); }),
+          of(s) {}
     worker_state& of;
   };
   std::uint64_t last_number_ = 0;
@@ -145,7 +146,7 @@ class node_core {
   std::condition_variable ended_;
   bool root_ended_ = false;
   bool stop_begun_ = false;
-  bool stopped_ = false;  // the threads are joined; written under both mutexes
+  bool stopped_ = false;    // the threads are joined; written under both mutexes
   std::mutex books_guard_;  // held while the books are summed and while the threads are joined
 };
 

@@ -1,5 +1,6 @@
-// Messages that threads outside the workers send to actors of peer nodes: through a bounded queue to the link's home
-// worker, and from there like any other, each waiting for its destination's credit without holding up the rest.
+// Messages that threads outside the workers send to actors of peer nodes: through a bounded queue to the
+// link's home worker, and from there like any other, each waiting for its destination's credit without
+// holding up the rest.
 #include <memory>
 #include <utility>
 
@@ -13,7 +14,8 @@ namespace {
 /// One message on its way; frees itself when it is sent or lost.
 struct outside_send : room_waiter {
   outside_send(peer_node& p, const peer_node::outside_message& m)
-      : room_waiter([](room_waiter& self, send_outcome how) noexcept { static_cast<outside_send&>(self).done(how); }),
+      : room_waiter(
+            [](room_waiter& self, send_outcome how) noexcept { static_cast<outside_send&>(self).done(how); }),
         peer(p),
         what_for(m) {
     what = {m.to.wire_target(), m.message->type->wire, m.message->message(), 0, {}, &p};

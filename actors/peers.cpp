@@ -94,7 +94,8 @@ std::vector<link_info> peers::links() {
     if (peer->who.name.empty()) continue;
     link_info info{peer->who.name, "none", "the link has ended", 0, 0};
     if (const session* const s = peer->link) {
-      info = {peer->who.name, std::string(to_string(s->lane())), s->lane_reason(), s->frames_out(), s->frames_in()};
+      info = {peer->who.name, std::string(to_string(s->lane())), s->lane_reason(), s->frames_out(),
+              s->frames_in()};
     }
     all.push_back(std::move(info));
   }
@@ -177,7 +178,8 @@ void peers::reply(session&, std::uint64_t correlation, errc status, reader& body
 void peers::control(session& s, const control_note& note) {
   auto& peer = *static_cast<peer_node*>(s.cookie);
   switch (note.kind) {
-    case note_monitor: return begin_watch(peer, note);
+    case note_monitor:
+      return begin_watch(peer, note);
     case note_demonitor: {
       const auto [slot, generation] = split(note.subject);
       actor_core* const core = node_.all_slots().find(slot);
@@ -190,7 +192,8 @@ void peers::control(session& s, const control_note& note) {
     case note_down: {
       const auto worker_index = static_cast<unsigned>(note.object >> 56);
       if (worker_index >= node_.workers().size()) return;
-      const auto how = static_cast<exit_kind>(std::min(note.code, static_cast<std::uint8_t>(exit_kind::died)));
+      const auto how =
+          static_cast<exit_kind>(std::min(note.code, static_cast<std::uint8_t>(exit_kind::died)));
       worker_state& watcher = node_.state(worker_index);
       if (&watcher == node_.here()) return deliver_notice(watcher, note.object, how, std::string(note.text));
       watcher.home.post([&watcher, number = note.object, how, text = std::string(note.text)](worker&) {
@@ -198,7 +201,8 @@ void peers::control(session& s, const control_note& note) {
       });
       return;
     }
-    default: return;  // a later version's note: not for us
+    default:
+      return;  // a later version's note: not for us
   }
 }
 
@@ -208,7 +212,8 @@ void peers::begin_watch(peer_node& from, const control_note& note) {
   actor_core* const core = node_.all_slots().find(slot);
   if (core == nullptr) return notify_peer(node_, from, note.object, exit_kind::no_such_actor, {});
   if (before >= most_watched) {
-    return notify_peer(node_, from, note.object, exit_kind::unreachable, "the peer watches too many actors here");
+    return notify_peer(node_, from, note.object, exit_kind::unreachable,
+                       "the peer watches too many actors here");
   }
   auto* const c = new detail::control(order::monitor);
   c->peer = &from;
@@ -240,13 +245,16 @@ void peers::link_down(session& s, link_end why, std::string_view text) {
     const std::lock_guard lock(guard_);
     peer->link = nullptr;
   }
-  log(log_level::info, node_.identity().name + ": link with " + peer->who.name + " has ended: " + std::string(text));
-  const exit_kind how = why == link_end::died || why == link_end::left ? exit_kind::died : exit_kind::unreachable;
+  log(log_level::info,
+      node_.identity().name + ": link with " + peer->who.name + " has ended: " + std::string(text));
+  const exit_kind how =
+      why == link_end::died || why == link_end::left ? exit_kind::died : exit_kind::unreachable;
   for (unsigned i = 0; i < node_.workers().size(); ++i) {
-    node_.workers().at(i).post([this, peer, how, i, number = peer->link_number, reason = std::string(text)](worker&) {
-      lose_watches(node_.state(i), *peer, how, reason);
-      if (i == 0) node_.all_names().peer_down(*peer, number);
-    });
+    node_.workers().at(i).post(
+        [this, peer, how, i, number = peer->link_number, reason = std::string(text)](worker&) {
+          lose_watches(node_.state(i), *peer, how, reason);
+          if (i == 0) node_.all_names().peer_down(*peer, number);
+        });
   }
 }
 

@@ -1,7 +1,7 @@
 // The other nodes that this one has heard of, and the host side of their links.
 //
-// A peer_node stands for one incarnation of a node for as long as this node lives, so that refs to its actors stay
-// valid as values across link loss. The table is bounded; refs to nodes beyond it decode as nobody.
+// A peer_node stands for one incarnation of a node for as long as this node lives, so that refs to its actors
+// stay valid as values across link loss. The table is bounded; refs to nodes beyond it decode as nobody.
 //
 // | peer_node member           | who touches it                                               |
 // | who, index                 | anyone; they never change                                    |

@@ -1,5 +1,5 @@
-// How a ref travels: a tag that says whose actor it is (0 nobody, 1 the sender's, 2 the receiver's, 3 a third node's,
-// followed by that node's incarnation), then slot and generation.
+// How a ref travels: a tag that says whose actor it is (0 nobody, 1 the sender's, 2 the receiver's, 3 a third
+// node's, followed by that node's incarnation), then slot and generation.
 #include <troupe/ref.hpp>
 
 #include "node_core.hpp"
@@ -53,14 +53,17 @@ void decode_address(reader& in, address& a) {
       here = link == &node.all_peers().self();
       peer = link;
       break;
-    case receivers: here = true; break;
+    case receivers:
+      here = true;
+      break;
     case third: {
       const auto id = get<incarnation>(in);
       here = id == node.identity().id;
       if (!here && in.ok()) peer = node.all_peers().intern(id);
       break;
     }
-    default: return in.fail();
+    default:
+      return in.fail();
   }
   const auto slot = get<std::uint32_t>(in);
   const auto generation = get<std::uint32_t>(in);

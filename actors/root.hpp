@@ -1,5 +1,5 @@
-// The root actor of a node: slot 0, generation 1, the parent of everything that node.spawn starts, and the one that
-// peers' requests go to. Its announcers, one a link, tell the peers this node's names.
+// The root actor of a node: slot 0, generation 1, the parent of everything that node.spawn starts, and the
+// one that peers' requests go to. Its announcers, one a link, tell the peers this node's names.
 #pragma once
 
 #include <string>

@@ -1,7 +1,6 @@
 #include <troupe/run.hpp>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -63,7 +62,8 @@ int parse(int argc, char** argv, bool takes_arguments, command_line& out) {
   CLI::App app;
   app.allow_extras(takes_arguments);
   app.add_option("--node", out.node.name, "name of this node")->type_name("NAME");
-  app.add_option("--listen", out.node.listen, "listen there: tcp://HOST:PORT or unix://PATH; repeats")->type_name("URL");
+  app.add_option("--listen", out.node.listen, "listen there: tcp://HOST:PORT or unix://PATH; repeats")
+      ->type_name("URL");
   app.add_option("--join", out.join, "link with the node that listens there; repeats")->type_name("URL");
   app.add_option("--workers", out.node.workers, "worker threads; one per processor by default")
       ->check(CLI::Range(1, 255))
@@ -92,11 +92,12 @@ int parse(int argc, char** argv, bool takes_arguments, command_line& out) {
   return -1;
 }
 
-int run_program(int argc, char** argv, bool takes_arguments, std::function<task<int>(node&, arguments)> entry) {
+int run_program(int argc, char** argv, bool takes_arguments,
+                std::function<task<int>(node&, arguments)> entry) {
   command_line line;
   if (const int code = parse(argc, argv, takes_arguments, line); code >= 0) return code;
 
-  detail::signal_watch signals({SIGTERM, SIGINT});
+  detail::signal_watch signals;
   auto started = node::start(line.node);
   if (!started) {
     std::fprintf(stderr, "%s: %s\n", argv[0], started.error().text.c_str());
@@ -121,7 +122,8 @@ int run_program(int argc, char** argv, bool takes_arguments, std::function<task<
   const int signal = signals.wait(p->over.get());
   const bool in_time = own.stop();
   if (!p->failure.empty()) std::fprintf(stderr, "%s: %s\n", argv[0], p->failure.c_str());
-  if (!in_time) log(log_level::warning, own.name() + ": some actor had to be killed at the deadline of the stop");
+  if (!in_time)
+    log(log_level::warning, own.name() + ": some actor had to be killed at the deadline of the stop");
   if (signal != 0) return in_time ? 128 + signal : 1;
   return p->code;
 }

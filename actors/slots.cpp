@@ -16,12 +16,14 @@ slots::~slots() {
   const std::uint32_t made = count();
   for (std::uint32_t number = 0; number < made; ++number) find(number)->~actor_core();
   for (std::uint32_t c = 0; c * chunk_size < made; ++c) {
-    ::operator delete(chunks_[c].load(std::memory_order_relaxed), static_cast<std::align_val_t>(alignof(actor_core)));
+    ::operator delete(chunks_[c].load(std::memory_order_relaxed),
+                      static_cast<std::align_val_t>(alignof(actor_core)));
   }
 }
 
 actor_core* slots::take(worker& home) {
-  // seq_cst, as node_core::stopping_: either this spawn sees the stop, or the stop sees this slot and waits for it.
+  // seq_cst, as node_core::stopping_: either this spawn sees the stop, or the stop sees this slot and waits
+  // for it.
   if (live_.fetch_add(1, std::memory_order_seq_cst) >= most_actors_) {
     leave();
     return nullptr;

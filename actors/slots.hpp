@@ -1,5 +1,5 @@
-// The actor slots of a node: allocated in chunks, found by number, never freed while the node lives, so that a stale
-// address always points at a slot. A slot stays with one home worker.
+// The actor slots of a node: allocated in chunks, found by number, never freed while the node lives, so that
+// a stale address always points at a slot. A slot stays with one home worker.
 //
 // | operation        | who                                   | synchronisation                              |
 // | take, give_back  | the slot's home worker                | none: its own free list                      |
@@ -34,7 +34,8 @@ class slots {
   /// Null when there is no such slot.
   actor_core* find(std::uint32_t number) const noexcept;
 
-  /// Waits until no more than `left` slots are taken. For node_core::stop: a spawn that began before it is over then.
+  /// Waits until no more than `left` slots are taken. For node_core::stop: a spawn that began before it is
+  /// over then.
   void wait_until_live(std::uint64_t left) const noexcept;
   std::uint64_t live() const noexcept { return live_.load(std::memory_order_relaxed); }
   /// Slots that exist, free or not; for walking.

@@ -7,7 +7,8 @@
 //  2. An operation object stays where it is, with its buffers, from the call that starts it until its
 //     handler runs. A handler runs exactly once per start, only inside turn(), and never inside the call that
 //     starts or cancels the operation.
-//  3. At most one read-side (accept, receive, wait_readable) and one write-side (connect, send) operation is in
+//  3. At most one read-side (accept, receive, wait_readable) and one write-side (connect, send) operation is
+//  in
 //     flight per descriptor.
 //  4. Before a descriptor is closed: no operation in flight on it, then forget(fd).
 //  5. Destroying the driver with operations in flight is an error of its owner (asserted).
@@ -24,7 +25,8 @@
 namespace troupe::detail {
 
 struct io_operation {
-  /// `result`: what the operation gives (bytes, a descriptor, 0), or a negated errno; -ECANCELED after cancel().
+  /// `result`: what the operation gives (bytes, a descriptor, 0), or a negated errno; -ECANCELED after
+  /// cancel().
   using handler = void (*)(io_operation& self, std::int32_t result) noexcept;
 
   explicit io_operation(handler h) noexcept : on_complete(h) {}

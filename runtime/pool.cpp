@@ -32,7 +32,8 @@ struct block {
   block* next;
 };
 
-/// The blocks that no worker holds, and the slabs that all blocks are cut from. Slabs live as long as the process.
+/// The blocks that no worker holds, and the slabs that all blocks are cut from. Slabs live as long as the
+/// process.
 class depot {
  public:
   /// A chain of `count` blocks.

@@ -6,7 +6,8 @@
 
 namespace troupe::detail {
 
-result<std::unique_ptr<scheduler>, setup_error> scheduler::create(env& world, const scheduler_options& options) {
+result<std::unique_ptr<scheduler>, setup_error> scheduler::create(env& world,
+                                                                  const scheduler_options& options) {
   constexpr unsigned most_workers = 255;  // a worker's index travels in one byte of a segment header
   const unsigned count = options.workers != 0 ? options.workers : world.processors();
   if (count > most_workers) {

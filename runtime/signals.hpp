@@ -1,15 +1,13 @@
 // Ending a program from outside: SIGTERM and SIGINT as values instead of interruptions.
 #pragma once
 
-#include <initializer_list>
-
 namespace troupe::detail {
 
-/// Blocks the given signals in the calling thread, and so in the threads that it starts afterwards; the destructor
-/// restores what was. Make it before the workers start.
+/// Blocks SIGTERM and SIGINT in the calling thread, and so in the threads that it starts afterwards; the
+/// destructor restores what was. Make it before the workers start.
 class signal_watch {
  public:
-  explicit signal_watch(std::initializer_list<int> signals);
+  signal_watch();
   signal_watch(const signal_watch&) = delete;
   signal_watch& operator=(const signal_watch&) = delete;
   ~signal_watch();

@@ -100,7 +100,8 @@ std::optional<std::uint64_t> timer_wheel::next_tick() const noexcept {
     const auto digit = static_cast<unsigned>((now_tick_ >> shift) & (slots - 1));
     const std::uint64_t ahead = occupied_[level] & (~std::uint64_t{0} << digit);
     const auto index = static_cast<std::uint64_t>(std::countr_zero(ahead != 0 ? ahead : occupied_[level]));
-    const std::uint64_t above = shift + slot_bits >= 64 ? 0 : now_tick_ >> (shift + slot_bits) << (shift + slot_bits);
+    const std::uint64_t above =
+        shift + slot_bits >= 64 ? 0 : now_tick_ >> (shift + slot_bits) << (shift + slot_bits);
     return above + (index << shift);
   }
   return std::nullopt;

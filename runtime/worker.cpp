@@ -30,10 +30,15 @@ struct posted_function : runnable {
 }  // namespace
 
 worker::worker(env& world, unsigned index, std::unique_ptr<io_driver> io)
-    : world_(world), index_(index), io_(std::move(io)), inbox_(std::make_unique<inbox>()), now_(world.now()) {}
+    : world_(world),
+      index_(index),
+      io_(std::move(io)),
+      inbox_(std::make_unique<inbox>()),
+      now_(world.now()) {}
 
 worker::~worker() {
-  TROUPE_ASSERT(head_ == nullptr && inbox_looks_empty(), "destroy a worker only after its run() has returned");
+  TROUPE_ASSERT(head_ == nullptr && inbox_looks_empty(),
+                "destroy a worker only after its run() has returned");
 }
 
 void worker::post(runnable& r) noexcept {
@@ -41,7 +46,8 @@ void worker::post(runnable& r) noexcept {
   // Pairs with the fence before the last look at the inbox in turn(): either that look sees the element, or
   // the load below sees asleep_.
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (asleep_.load(std::memory_order_relaxed) && asleep_.exchange(false, std::memory_order_relaxed)) io_->wake();
+  if (asleep_.load(std::memory_order_relaxed) && asleep_.exchange(false, std::memory_order_relaxed))
+    io_->wake();
 }
 
 void worker::post(std::function<void(worker&)> f) { post(*new posted_function(std::move(f))); }

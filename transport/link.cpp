@@ -93,7 +93,11 @@ task<bool> link::greet_as_acceptor() {
   if (!welcomed) co_return false;
   const std::optional<heard> answer = co_await greeter_.hear();
   if (!answer || take_refusal(*answer)) co_return false;
-  if (answer->header.kind != greeting_kind::confirm) greeter_.fail("the peer did not confirm the handshake");
+  if (answer->header.kind != greeting_kind::confirm) {
+    greeter_.fail("the peer did not confirm the handshake");
+  } else if (!owner_.registry().make_final(peer_.node.id, number_)) {
+    greeter_.fail("another link with the same node was made meanwhile");
+  }
   co_return greeter_.failure().empty();
 }
 
@@ -140,7 +144,7 @@ std::optional<refusal> link::objection(const incarnation& dialer) {
     no.text = "node '" + peer_.node.name + "' dialled itself: remove the address from its list of nodes to join";
     return no;
   }
-  claimed_ = owner_.registry().claim(peer_.node.id, dialer, number_);
+  claimed_ = owner_.registry().claim(peer_.node.id, dialer, number_, !accepted_);
   if (!claimed_) {
     no.code = refusal_code::already_linked;
     no.text = "nodes '" + owner_.options().self.name + "' and '" + peer_.node.name + "' are already linked";
@@ -236,12 +240,6 @@ task<std::shared_ptr<lane>> link::share_memory() {
 void link::finish(std::shared_ptr<lane> over) {
   const auto self = shared_from_this();
   greeter_.end();
-  if (!owner_.registry().establish(peer_.node.id, number_)) {
-    return over->stop([self, over] {
-      self->greeter_.fail("another link with the same node was made meanwhile");
-      self->fail();
-    });
-  }
   const link_options& o = owner_.options();
   link_session::setup s{
       .workers = owner_.workers(),

@@ -1,9 +1,10 @@
 // Which peers this node is linked with, or about to be: one link for each incarnation.
 //
 // Rule. Handshakes run on several workers, so both nodes may dial each other at once. Each handshake claims its
-// peer before it goes on. Against an established link every claim fails. Against another handshake with the same
-// dialer it fails too; with the other dialer, the connection that the smaller incarnation dialled wins. Both nodes
-// apply the rule before they say `welcome` or `confirm`, so they keep the same one. Thread-safe.
+// peer before it goes on: an acceptor before it says welcome, a dialer, for good, before it says confirm; the
+// acceptor's claim becomes final with that confirm. Against a final claim every other fails. Against an acceptor's
+// it fails too, unless it is for the connection that the smaller incarnation dialled. A dialer that was welcomed
+// and may not confirm refuses; so both nodes keep the same connection. Thread-safe.
 #pragma once
 
 #include <map>
@@ -16,21 +17,21 @@ namespace troupe::detail {
 class link_registry {
  public:
   /// `link` wants to be the one with `peer`; `dialer` is the node that dialled it.
-  bool claim(const incarnation& peer, const incarnation& dialer, std::uint64_t link) {
+  bool claim(const incarnation& peer, const incarnation& dialer, std::uint64_t link, bool final) {
     const std::lock_guard lock(mutex_);
-    const auto [at, first] = links_.try_emplace(peer, entry{dialer, link, false});
+    const auto [at, first] = links_.try_emplace(peer, entry{dialer, link, final});
     if (first) return true;
     entry& other = at->second;
-    if (other.established || !(dialer < other.dialer)) return false;
-    other = {dialer, link, false};
+    if (other.final || !(dialer < other.dialer)) return false;
+    other = {dialer, link, final};
     return true;
   }
-  /// The handshake is over; false if another one has taken the claim over.
-  bool establish(const incarnation& peer, std::uint64_t link) {
+  /// The dialer has confirmed; false if another link has taken the claim over.
+  bool make_final(const incarnation& peer, std::uint64_t link) {
     const std::lock_guard lock(mutex_);
     const auto at = links_.find(peer);
     if (at == links_.end() || at->second.link != link) return false;
-    at->second.established = true;
+    at->second.final = true;
     return true;
   }
   void release(const incarnation& peer, std::uint64_t link) {
@@ -43,7 +44,7 @@ class link_registry {
   struct entry {
     incarnation dialer;
     std::uint64_t link;
-    bool established;
+    bool final;
   };
   std::mutex mutex_;
   std::map<incarnation, entry> links_;

@@ -1,9 +1,9 @@
 // The books of a node: where every accepted message is now.
 //
-// Once `send` has said ok (or a link has handed a message over), the message is accepted, and it ends in exactly one
-// bucket. Each term is counted where it happens; `pending` is found by walking the queues, never by subtraction, so
-// balanced() can fail: it checks that nothing was lost or doubled. The sum is exact when no message is on its way
-// while the books are read; otherwise terms may be a few messages apart.
+// Once `send` has said ok (or a link has handed a message over), the message is accepted, and it ends in
+// exactly one bucket. Each term is counted where it happens; `pending` is found by walking the queues, never
+// by subtraction, so balanced() can fail: it checks that nothing was lost or doubled. The sum is exact when
+// no message is on its way while the books are read; otherwise terms may be a few messages apart.
 #pragma once
 
 #include <array>
@@ -40,8 +40,8 @@ struct accounting {
 /// A message that was accepted and could not be delivered. A bounded sample is kept by the node.
 struct dead_letter {
   errc reason = errc::ok;
-  std::string message;         // the type's wire name; empty for a local-only type
-  std::uint32_t slot = 0;      // of the actor it was meant for
+  std::string message;     // the type's wire name; empty for a local-only type
+  std::uint32_t slot = 0;  // of the actor it was meant for
   std::uint32_t generation = 0;
 };
 

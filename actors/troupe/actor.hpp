@@ -2,9 +2,9 @@
 //
 //   troupe::actor run_account(troupe::self<account> self, std::int64_t cents) { ... }
 //
-// The function's first parameter is troupe::self<protocol>; the others are its start arguments, taken by value. It
-// is spawned, never called directly. Its locals are the actor's state; the actor lives until it returns, throws (the
-// exception's text becomes the exit reason), or is killed.
+// The function's first parameter is troupe::self<protocol>; the others are its start arguments, taken by
+// value. It is spawned, never called directly. Its locals are the actor's state; the actor lives until it
+// returns, throws (the exception's text becomes the exit reason), or is killed.
 #pragma once
 
 #include <coroutine>
@@ -68,12 +68,13 @@ struct actor_promise : pooled_frame {
 template <class Lambda>
 struct an_actor_must_be_a_function_or_captureless_lambda;
 
-/// Lambda: const Closure&. The closure is incomplete until its body has been compiled, so only a function that is
-/// instantiated later may ask whether it is empty.
+/// Lambda: const Closure&. The closure is incomplete until its body has been compiled, so only a function
+/// that is instantiated later may ask whether it is empty.
 template <class Lambda, class P, class... Args>
 struct lambda_actor_promise : actor_promise<P, Args...> {
   template <class... Any>
-  explicit lambda_actor_promise(Lambda, const self<P>& me, Any&...) noexcept : actor_promise<P, Args...>(me) {}
+  explicit lambda_actor_promise(Lambda, const self<P>& me, Any&...) noexcept
+      : actor_promise<P, Args...>(me) {}
   actor get_return_object() noexcept {
     if constexpr (!std::is_empty_v<std::remove_cvref_t<Lambda>>) {
       compile_error<an_actor_must_be_a_function_or_captureless_lambda<Lambda>>();

@@ -1,10 +1,11 @@
 // The awaitable behind `co_await ref.ask<M>(args...).within(d)`.
 //
-// It gives result<reply_of<M>>. Without `within` the node's default deadline holds (5 s), never infinity. Errors:
-// no_such_actor, stopped, unreachable, link_down, too_large, not_encodable; mailbox_full (the deadline passed while
-// the request still waited for room), expired (it passed later), no_reply (the target ended without answering),
-// handler_failed (its handler threw). The room for the reply is taken when asking, so a reply is never refused.
-// A request whose deadline has passed is not started. Belongs to the actor that awaits it.
+// It gives result<reply_of<M>>. Without `within` the node's default deadline holds (5 s), never infinity.
+// Errors: no_such_actor, stopped, unreachable, link_down, too_large, not_encodable; mailbox_full (the
+// deadline passed while the request still waited for room), expired (it passed later), no_reply (the target
+// ended without answering), handler_failed (its handler threw). The room for the reply is taken when asking,
+// so a reply is never refused. A request whose deadline has passed is not started. Belongs to the actor that
+// awaits it.
 #pragma once
 
 #include <coroutine>
@@ -18,7 +19,8 @@ namespace troupe {
 
 namespace detail {
 
-/// Awaits an operation that stays where it is. (GCC 12 copies an awaited glvalue, so within() cannot return *this.)
+/// Awaits an operation that stays where it is. (GCC 12 copies an awaited glvalue, so within() cannot return
+/// *this.)
 template <class Operation>
 class [[nodiscard("co_await it")]] awaited_in_place {
  public:
@@ -53,7 +55,8 @@ class ask_base {
  private:
   struct deadline_timer : timer {
     explicit deadline_timer(ask_base& o) noexcept
-        : timer([](timer& self) noexcept { static_cast<deadline_timer&>(self).owner.on_deadline(); }), owner(o) {}
+        : timer([](timer& self) noexcept { static_cast<deadline_timer&>(self).owner.on_deadline(); }),
+          owner(o) {}
     ask_base& owner;
   };
   void on_deadline() noexcept;
@@ -82,7 +85,8 @@ class ask_base {
 }  // namespace detail
 
 template <class R>
-class [[nodiscard("co_await it: an ask that is not awaited asks nothing")]] ask_operation : private detail::ask_base {
+class [[nodiscard("co_await it: an ask that is not awaited asks nothing")]] ask_operation
+    : private detail::ask_base {
  public:
   using ask_base::ask_base;
   using ask_base::await_ready;

@@ -1,8 +1,8 @@
 // troupe::down: the message that tells a watcher how an actor ended.
 //
-// self.monitor(ref) asks for it; the watcher's protocol must contain troupe::down. It comes once per monitor, after
-// every message of the dead actor that reached the watcher, never counts against the mailbox's limit, and comes at
-// once for an actor that is dead already.
+// self.monitor(ref) asks for it; the watcher's protocol must contain troupe::down. It comes once per monitor,
+// after every message of the dead actor that reached the watcher, never counts against the mailbox's limit,
+// and comes at once for an actor that is dead already.
 #pragma once
 
 #include <troupe/detail/actor_core.hpp>

@@ -7,8 +7,8 @@
 //   co_await desk.send<letter>(troupe::give(draft));                   // moves from the variable `draft`
 //   co_await desk.send<letter>(troupe::make<envelope>("to", "from"));  // a function result is safe
 //
-// Arithmetic arguments are converted to the field's type when no value can be lost (asserted); mixing bool with
-// numbers, or a floating-point value into an integer field, does not compile.
+// Arithmetic arguments are converted to the field's type when no value can be lost (asserted); mixing bool
+// with numbers, or a floating-point value into an integer field, does not compile.
 #pragma once
 
 #include <type_traits>
@@ -58,16 +58,19 @@ decltype(auto) unwrap(A&& a) {
   }
 }
 
-/// True for the argument that GCC 12 would destroy twice: an rvalue aggregate that is not trivially destructible.
+/// True for the argument that GCC 12 would destroy twice: an rvalue aggregate that is not trivially
+/// destructible.
 template <class A>
-inline constexpr bool unsafe_temporary = !std::is_lvalue_reference_v<A> && std::is_aggregate_v<std::remove_cvref_t<A>> &&
-                                         !std::is_trivially_destructible_v<std::remove_cvref_t<A>>;
+inline constexpr bool unsafe_temporary =
+    !std::is_lvalue_reference_v<A> && std::is_aggregate_v<std::remove_cvref_t<A>> &&
+    !std::is_trivially_destructible_v<std::remove_cvref_t<A>>;
 
 template <class... Args>
 constexpr void check_arguments() {
-  static_assert((!unsafe_temporary<Args> && ...),
-                "an aggregate temporary with a non-trivial member is destroyed twice by GCC 12 inside co_await: pass "
-                "troupe::give(named_variable) or troupe::make<T>(args...)");
+  static_assert(
+      (!unsafe_temporary<Args> && ...),
+      "an aggregate temporary with a non-trivial member is destroyed twice by GCC 12 inside co_await: pass "
+      "troupe::give(named_variable) or troupe::make<T>(args...)");
 }
 
 /// `a` as a Field, refusing what would lose meaning at compile time and what would lose value by assertion.
@@ -75,8 +78,9 @@ template <class Field, class A>
 constexpr decltype(auto) to_field(A&& a) {
   using Arg = std::remove_cvref_t<A>;
   if constexpr (std::is_arithmetic_v<Field> && std::is_arithmetic_v<Arg> && !std::is_same_v<Field, Arg>) {
-    static_assert(std::is_same_v<Field, bool> == std::is_same_v<Arg, bool>,
-                  "a bool and a number do not convert into each other in a message: write the comparison out");
+    static_assert(
+        std::is_same_v<Field, bool> == std::is_same_v<Arg, bool>,
+        "a bool and a number do not convert into each other in a message: write the comparison out");
     static_assert(!std::is_floating_point_v<Arg> || std::is_floating_point_v<Field>,
                   "a floating-point value does not go into an integer field: round it explicitly");
     const auto converted = static_cast<Field>(a);
@@ -98,7 +102,8 @@ M build_fields(std::index_sequence<I...>, Args&&... args) {
   return M{to_field<field_type<M, I>>(unwrap(std::forward<Args>(args)))...};
 }
 
-/// An M from the arguments of send, ask or try_send: a ready M, its fields in order, or a constructor's arguments.
+/// An M from the arguments of send, ask or try_send: a ready M, its fields in order, or a constructor's
+/// arguments.
 template <class M, class... Args>
 M build_message(Args&&... args) {
   if constexpr (sizeof...(Args) == 1 &&

@@ -6,8 +6,8 @@
 //   auto acc = co_await node.spawn_on("back", account_kind, 0);        // elsewhere: result<ref<account>>
 //
 // Arguments convert to the function's parameters where spawn_on is called; their schema is part of the kind's
-// identity, so two programs that disagree about it refuse each other clearly. Nothing that a node has not offered
-// can be spawned on it.
+// identity, so two programs that disagree about it refuse each other clearly. Nothing that a node has not
+// offered can be spawned on it.
 #pragma once
 
 #include <string_view>

@@ -1,7 +1,7 @@
 // The awaitables behind node.join, publish, lookup and spawn_on.
 //
-// join, publish and lookup are served by the node's naming state on worker 0 (naming.cpp); the waiting actor gets a
-// receipt, like an asker. spawn_on is an ask to the other node's root actor.
+// join, publish and lookup are served by the node's naming state on worker 0 (naming.cpp); the waiting actor
+// gets a receipt, like an asker. spawn_on is an ask to the other node's root actor.
 #pragma once
 
 #include <functional>
@@ -106,13 +106,15 @@ class [[nodiscard("co_await it")]] lookup_operation {
     call_->await_suspend(waiter);
   }
   result<ref<P>> await_resume() {
-    if (const auto* const found = static_cast<const detail::address*>(call_->value())) return detail::ref_to<P>(*found);
+    if (const auto* const found = static_cast<const detail::address*>(call_->value()))
+      return detail::ref_to<P>(*found);
     return call_->failure();
   }
 
  private:
   struct call : detail::node_call {
-    call(detail::node_core& node, std::string name, const detail::protocol_info& wanted, std::optional<duration> d)
+    call(detail::node_core& node, std::string name, const detail::protocol_info& wanted,
+         std::optional<duration> d)
         : node_call(node, &detail::value_type_of<detail::address>,
                     detail::begin_lookup(std::move(name), wanted, d.has_value())) {
       if (d) limit(*d, errc::not_found);
@@ -192,10 +194,13 @@ auto spawn_kind(node_core& node, std::string_view where, const kind<F>& k, Args&
   using arguments = typename kind<F>::arguments;
   using P = typename kind<F>::protocol_type;
   check_protocol_travels(static_cast<P*>(nullptr));
-  static_assert(sizeof...(Args) == std::tuple_size_v<arguments>, "spawn_on takes exactly the kind's arguments");
+  static_assert(sizeof...(Args) == std::tuple_size_v<arguments>,
+                "spawn_on takes exactly the kind's arguments");
   const arguments values{unwrap(std::forward<Args>(args))...};
   result<std::string> encoded = encode_arguments(node, std::string(where), [&](writer& out) {
-    std::apply([&](const auto&... each) { (codec<std::remove_cvref_t<decltype(each)>>::encode(out, each), ...); }, values);
+    std::apply(
+        [&](const auto&... each) { (codec<std::remove_cvref_t<decltype(each)>>::encode(out, each), ...); },
+        values);
   });
   return typed_spawn<P>(spawn_remote(node, std::string(where), std::string(k.name),
                                      arguments_schema(static_cast<arguments*>(nullptr)), std::move(encoded)));

@@ -8,8 +8,8 @@
 //   auto cents = acc.blocking_ask<balance>(1s);
 //   // the destructor stops the node: its actors end in reverse order of birth
 //
-// troupe::run (run.hpp) does this for a whole program. Thread-safety: every function may be called from any thread
-// unless it says otherwise; co_await only in actors. Refs must not be used after their node is gone.
+// troupe::run (run.hpp) does this for a whole program. Thread-safety: every function may be called from any
+// thread unless it says otherwise; co_await only in actors. Refs must not be used after their node is gone.
 #pragma once
 
 #include <cstdint>
@@ -36,24 +36,24 @@ node_core& core_of(node& n) noexcept;
 enum class lane_choice : std::uint8_t { automatic, tcp };
 
 struct node_options {
-  std::string name = {};                   // 1–64 of [A-Za-z0-9._-]; empty: "node-" and its process id
-  std::vector<std::string> listen = {};    // tcp://HOST:PORT, unix://PATH
-  unsigned workers = 0;                    // 0: one per processor
+  std::string name = {};                 // 1–64 of [A-Za-z0-9._-]; empty: "node-" and its process id
+  std::vector<std::string> listen = {};  // tcp://HOST:PORT, unix://PATH
+  unsigned workers = 0;                  // 0: one per processor
   io_backend io = io_backend::automatic;
   lane_choice lanes = lane_choice::automatic;
   duration ask_deadline = std::chrono::seconds(5);    // of an ask without within()
   duration join_deadline = std::chrono::seconds(10);  // how long join keeps dialling
   duration stop_deadline = std::chrono::seconds(5);   // for the ordered stop of all actors
   std::uint32_t most_actors = 16u << 20;
-  std::uint32_t most_names = 65536;                   // published names, of all nodes together
-  env* world = nullptr;                               // null: os_env()
+  std::uint32_t most_names = 65536;  // published names, of all nodes together
+  env* world = nullptr;              // null: os_env()
 };
 
 /// One peer, as the node sees it now.
 struct link_info {
   std::string node;
-  std::string lane;         // "shm", "local_socket", "tcp", or "none" when the link has ended
-  std::string why;          // why this lane
+  std::string lane;  // "shm", "local_socket", "tcp", or "none" when the link has ended
+  std::string why;   // why this lane
   std::uint64_t frames_out = 0;
   std::uint64_t frames_in = 0;
 };
@@ -73,8 +73,8 @@ class node {
   /// The endpoints that are bound, with their real ports.
   std::vector<std::string> endpoints() const;
 
-  /// Starts an actor as a child of the node, on the calling worker, or on the next one in turn. A default ref if the
-  /// node has stopped or is at its limit of actors.
+  /// Starts an actor as a child of the node, on the calling worker, or on the next one in turn. A default ref
+  /// if the node has stopped or is at its limit of actors.
   template <class F, class... Args>
   auto spawn(F function, Args&&... args) {
     return spawn(spawn_options{}, function, std::forward<Args>(args)...);
@@ -84,7 +84,8 @@ class node {
     return detail::spawn_actor(core(), nullptr, options, function, std::forward<Args>(args)...);
   }
 
-  /// Asks an actor of this node to stop, or ends it at its next suspension. Any ref; a dead actor is no error.
+  /// Asks an actor of this node to stop, or ends it at its next suspension. Any ref; a dead actor is no
+  /// error.
   void stop(const ref<>& who);
   void kill(const ref<>& who);
 
@@ -114,8 +115,8 @@ class node {
   result<void> offer(const kind<F>& k) {
     return detail::offer_kind(core(), k);
   }
-  /// Spawns an offered kind on the node with that name. co_await it: result<ref<...>>: not_found (no such node),
-  /// not_offered, wrong_protocol (the kinds differ), expired, unreachable, link_down.
+  /// Spawns an offered kind on the node with that name. co_await it: result<ref<...>>: not_found (no such
+  /// node), not_offered, wrong_protocol (the kinds differ), expired, unreachable, link_down.
   template <auto F, class... Args>
   auto spawn_on(std::string_view where, const kind<F>& k, Args&&... args) {
     detail::check_arguments<Args...>();
@@ -129,8 +130,9 @@ class node {
   std::vector<dead_letter> dead_letters() const;  // the last 64
   std::uint64_t live_actors() const noexcept;
 
-  /// Ordered stop: no new actors, every actor stopped in reverse order of birth, killed at the deadline, links closed
-  /// with a goodbye, threads joined. Off the workers only; idempotent. False if some actor had to be killed.
+  /// Ordered stop: no new actors, every actor stopped in reverse order of birth, killed at the deadline,
+  /// links closed with a goodbye, threads joined. Off the workers only; idempotent. False if some actor had
+  /// to be killed.
   bool stop();
   bool stop(duration deadline);
 

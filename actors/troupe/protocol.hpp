@@ -1,4 +1,5 @@
-// troupe::protocol: the message types that an actor's mailbox accepts, and what the compiler checks with them.
+// troupe::protocol: the message types that an actor's mailbox accepts, and what the compiler checks with
+// them.
 //
 //   struct deposit { std::int64_t cents; };                  // a message: a plain struct
 //   struct balance { using reply = std::int64_t; };          // a request: it names the type of its reply
@@ -27,9 +28,9 @@ concept request = requires { typename M::reply; };
 
 namespace detail {
 
-// Misuse is reported by instantiating `report<text<Message>>` with a template that is never defined: its name,
-// which carries the message, is then in the first line of the compiler's error (static_assert on GCC and
-// deleted functions on clang do not put it there).
+// Misuse is reported by instantiating `report<text<Message>>` with a template that is never defined: its
+// name, which carries the message, is then in the first line of the compiler's error (static_assert on GCC
+// and deleted functions on clang do not put it there).
 template <class Problem>
 struct report {
   char text[sizeof(Problem)];

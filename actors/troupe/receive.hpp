@@ -1,11 +1,12 @@
 // The awaitables behind self.receive(handlers...) and self.serve(handlers...).
 //
-// Handlers are lambdas, one for each message of the protocol: `[&](deposit d) {...}`. A handler of a request returns
-// the reply, or task<reply>; any handler may return a task, and the mailbox waits while it runs. Which handler takes
-// which message, and what it returns, is checked at compile time. Handlers must be trivially destructible (capture
-// by reference): GCC 12 would destroy others twice.
+// Handlers are lambdas, one for each message of the protocol: `[&](deposit d) {...}`. A handler of a request
+// returns the reply, or task<reply>; any handler may return a task, and the mailbox waits while it runs.
+// Which handler takes which message, and what it returns, is checked at compile time. Handlers must be
+// trivially destructible (capture by reference): GCC 12 would destroy others twice.
 //
-// A handler that throws fails the asker with handler_failed; the exception goes on into the actor's coroutine.
+// A handler that throws fails the asker with handler_failed; the exception goes on into the actor's
+// coroutine.
 #pragma once
 
 #include <coroutine>
@@ -62,7 +63,7 @@ void answer_void(envelope* e) noexcept;
 void answer_failure(envelope* e, error why) noexcept;
 receipt* answer_begin(envelope* e) noexcept;  // null: nobody waits any more
 void answer_end(envelope* e, receipt* r) noexcept;
-void finish(envelope* e) noexcept;            // of a message that is no request
+void finish(envelope* e) noexcept;  // of a message that is no request
 
 template <class M, class V>
 void answer(envelope* e, V&& value) {

@@ -1,9 +1,9 @@
 // troupe::ref<P>: a typed handle to an actor, wherever it lives.
 //
-// A ref is 16 bytes, trivially copyable, and owns nothing: it stays valid as a value when its actor ends (sends then
-// answer no_such_actor), and it may travel inside messages. ref<account> converts to ref<deposit> and to ref<> and
-// keeps its identity: equality and hash ignore the protocol. Sending what the protocol lacks does not compile. A
-// default-constructed ref is nobody. A ref must not outlive the node it came from.
+// A ref is 16 bytes, trivially copyable, and owns nothing: it stays valid as a value when its actor ends
+// (sends then answer no_such_actor), and it may travel inside messages. ref<account> converts to ref<deposit>
+// and to ref<> and keeps its identity: equality and hash ignore the protocol. Sending what the protocol lacks
+// does not compile. A default-constructed ref is nobody. A ref must not outlive the node it came from.
 //
 // send and ask are for actors; try_send may be called from any thread; blocking_send and blocking_ask are for
 // threads that are not workers (asserted).
@@ -90,13 +90,14 @@ class ref {
     return send_operation(to_, detail::envelope_from<M>(std::forward<Args>(args)...));
   }
 
-  /// Never waits: ok, full, no_such_actor, stopped, unreachable or too_large. Any thread. When there is no room the
-  /// message is not built and the arguments are as they were.
+  /// Never waits: ok, full, no_such_actor, stopped, unreachable or too_large. Any thread. When there is no
+  /// room the message is not built and the arguments are as they were.
   template <class M, class... Args>
   result<void> try_send(Args&&... args) const {
     check<M, Args...>();
     if constexpr (request<M>) detail::compile_error<detail::use_ask_because_this_is_a_request<M>>();
-    if (const error refused = detail::reserve(to_, detail::value_type_of<M>); refused.code != errc::ok) return refused;
+    if (const error refused = detail::reserve(to_, detail::value_type_of<M>); refused.code != errc::ok)
+      return refused;
     detail::envelope* e = nullptr;
     try {
       e = detail::envelope_from<M>(std::forward<Args>(args)...);
@@ -217,15 +218,16 @@ struct parts_of_protocol {
 };
 template <class M, class... Ms>
 struct parts_of_protocol<protocol<M, Ms...>> {
-  using type = decltype(joined(typename parts_of_message<M>::type(), typename parts_of_protocol<protocol<Ms...>>::type()));
+  using type = decltype(joined(typename parts_of_message<M>::type(),
+                               typename parts_of_protocol<protocol<Ms...>>::type()));
 };
 
 void encode_address(writer& out, const address& a);
 void decode_address(reader& in, address& a);
 }  // namespace detail
 
-/// A ref travels as the identity of its actor, whatever the lane. A ref whose protocol has a message that cannot be
-/// encoded does not travel, nor does a message that holds one: both are local-only.
+/// A ref travels as the identity of its actor, whatever the lane. A ref whose protocol has a message that
+/// cannot be encoded does not travel, nor does a message that holds one: both are local-only.
 template <class P>
 struct codec<ref<P>> {
   using parts = typename detail::parts_of_protocol<typename ref<P>::accepts>::type;
@@ -243,5 +245,7 @@ struct codec<ref<P>> {
 
 template <class P>
 struct std::hash<troupe::ref<P>> {
-  std::size_t operator()(const troupe::ref<P>& r) const noexcept { return troupe::detail::address_of(r).hash(); }
+  std::size_t operator()(const troupe::ref<P>& r) const noexcept {
+    return troupe::detail::address_of(r).hash();
+  }
 };

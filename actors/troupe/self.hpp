@@ -84,8 +84,9 @@ class self {
   }
 
   detail::actor_core& mine() const noexcept {
-    TROUPE_ASSERT(core_ != nullptr && detail::current_worker != nullptr && detail::current_worker->running == core_,
-                  "use self only inside its own actor, and not after it was moved from");
+    TROUPE_ASSERT(
+        core_ != nullptr && detail::current_worker != nullptr && detail::current_worker->running == core_,
+        "use self only inside its own actor, and not after it was moved from");
     return *core_;
   }
 

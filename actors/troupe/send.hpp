@@ -1,10 +1,11 @@
 // The awaitable behind `co_await ref.send<M>(args...)`.
 //
-// It gives result<void>: ok means that the message is in the target's mailbox (in this process) or encoded into
-// the lane to the target's node, and that it will be delivered or counted as a dead letter, exactly once. Errors:
-// no_such_actor, stopped, unreachable, too_large, not_encodable, full (only for a send to oneself, which never
-// waits). It waits while the target has no room. Destroyed while it waits, the message was never sent. The result
-// may be dropped: failures are counted by the node. Belongs to the actor that awaits it.
+// It gives result<void>: ok means that the message is in the target's mailbox (in this process) or encoded
+// into the lane to the target's node, and that it will be delivered or counted as a dead letter, exactly
+// once. Errors: no_such_actor, stopped, unreachable, too_large, not_encodable, full (only for a send to
+// oneself, which never waits). It waits while the target has no room. Destroyed while it waits, the message
+// was never sent. The result may be dropped: failures are counted by the node. Belongs to the actor that
+// awaits it.
 #pragma once
 
 #include <coroutine>
@@ -51,8 +52,8 @@ class [[nodiscard("co_await it: a send that is not awaited sends nothing")]] sen
   bool await_ready() noexcept;
   void await_suspend(std::coroutine_handle<> sender);
   result<void> await_resume() noexcept;
-  /// While it waits, on the sender's worker: true if the message has not been accepted and now never will be, once
-  /// this is destroyed.
+  /// While it waits, on the sender's worker: true if the message has not been accepted and now never will be,
+  /// once this is destroyed.
   bool give_up() noexcept;
 
  private:

@@ -18,9 +18,10 @@ namespace troupe {
 class node;
 
 struct spawn_options {
-  std::string name;                // shown in logs and dumps; names need not be unique
-  std::uint32_t mailbox = 1024;    // messages; at least 1
-  std::optional<unsigned> worker;  // pins the actor to that worker (modulo their number); else the spawner's, or in turn
+  std::string name;              // shown in logs and dumps; names need not be unique
+  std::uint32_t mailbox = 1024;  // messages; at least 1
+  std::optional<unsigned>
+      worker;  // pins the actor to that worker (modulo their number); else the spawner's, or in turn
 };
 
 namespace detail {
@@ -41,14 +42,16 @@ struct actor_function<R (&)(Args...)> : actor_function<R (*)(Args...)> {};
 template <class R, class... Args>
 struct actor_function<R(Args...)> : actor_function<R (*)(Args...)> {};
 
-/// Takes a slot (null: the node is at its limit or has stopped), then the typed part makes the frame, then birth.
+/// Takes a slot (null: the node is at its limit or has stopped), then the typed part makes the frame, then
+/// birth.
 actor_core* begin_spawn(node_core& node, actor_core* parent, const spawn_options& options);
-address finish_spawn(actor_core& core, actor_core* parent, const spawn_options& options, const protocol_info& accepts,
-                     std::coroutine_handle<> frame) noexcept;
+address finish_spawn(actor_core& core, actor_core* parent, const spawn_options& options,
+                     const protocol_info& accepts, std::coroutine_handle<> frame) noexcept;
 void abandon_spawn(actor_core& core) noexcept;
 
 template <class F, class... Args>
-auto spawn_actor(node_core& node, actor_core* parent, const spawn_options& options, F function, Args&&... args) {
+auto spawn_actor(node_core& node, actor_core* parent, const spawn_options& options, F function,
+                 Args&&... args) {
   using traits = actor_function<F>;
   using P = typename traits::protocol_type;
   check_arguments<Args...>();

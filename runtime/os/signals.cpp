@@ -17,10 +17,11 @@ struct signal_watch::state {
   int fd;
 };
 
-signal_watch::signal_watch(std::initializer_list<int> signals) : state_(new state) {
+signal_watch::signal_watch() : state_(new state) {
   sigset_t watched;
   sigemptyset(&watched);
-  for (const int s : signals) sigaddset(&watched, s);
+  sigaddset(&watched, SIGTERM);
+  sigaddset(&watched, SIGINT);
   pthread_sigmask(SIG_BLOCK, &watched, &state_->before);
   state_->fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
   TROUPE_ASSERT(state_->fd >= 0, "signalfd failed: is the process out of descriptors?");

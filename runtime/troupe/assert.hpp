@@ -10,6 +10,7 @@ namespace troupe::detail {
 }  // namespace troupe::detail
 
 /// TROUPE_ASSERT(condition, "what the caller did wrong and what to do instead")
-#define TROUPE_ASSERT(condition, advice)                                                      \
-  (static_cast<bool>(condition) ? static_cast<void>(0)                                        \
-                                : ::troupe::detail::assertion_failed(#condition, advice, __FILE__, __LINE__))
+#define TROUPE_ASSERT(condition, advice) \
+  (static_cast<bool>(condition)          \
+       ? static_cast<void>(0)            \
+       : ::troupe::detail::assertion_failed(#condition, advice, __FILE__, __LINE__))

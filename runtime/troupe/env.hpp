@@ -41,9 +41,9 @@ std::string_view to_string(io_backend backend) noexcept;
 struct endpoint {
   enum class kind : std::uint8_t { tcp, local };
   kind family = kind::tcp;
-  std::string host;         // tcp: name, IPv4 or IPv6 literal (without brackets)
-  std::uint16_t port = 0;   // tcp: 0 asks the kernel for a free one when listening
-  std::string path;         // local: file path, or '@' and an abstract name
+  std::string host;        // tcp: name, IPv4 or IPv6 literal (without brackets)
+  std::uint16_t port = 0;  // tcp: 0 asks the kernel for a free one when listening
+  std::string path;        // local: file path, or '@' and an abstract name
 
   /// The error names the text and the part of it that is wrong.
   static result<endpoint, setup_error> parse(std::string_view url);
@@ -132,7 +132,7 @@ class env {
 
   /// An I/O driver for one worker. `note` says in one line which backend it is and why.
   virtual result<std::unique_ptr<detail::io_driver>, setup_error> open_io(io_backend wanted,
-                                                                           std::string& note) = 0;
+                                                                          std::string& note) = 0;
 
   // Sockets. All are non-blocking and close-on-exec; I/O on them goes through a worker's io_driver.
   virtual result<descriptor, setup_error> listen(const endpoint& at, int backlog) = 0;

@@ -10,8 +10,9 @@ enum class log_level { debug, info, warning, error };
 
 using log_sink = std::function<void(log_level, std::string_view line)>;
 
-/// Replaces the sink; an empty function restores the default, which writes "troupe: LINE\n" for info and above
-/// to standard error. Thread-safe; the sink is called by one thread at a time and must not call back in here.
+/// Replaces the sink; an empty function restores the default, which writes "troupe: LINE\n" for info and
+/// above to standard error. Thread-safe; the sink is called by one thread at a time and must not call back in
+/// here.
 void set_log_sink(log_sink sink);
 
 /// Writes one line. Thread-safe.

@@ -15,26 +15,26 @@ namespace troupe {
 
 enum class errc : std::uint8_t {
   ok = 0,
-  full,              // mailbox, credit or send buffer has no room
-  no_such_actor,     // the target is dead, or never was
-  stopped,           // this actor (or the target's mailbox) is closed: stop was asked for
-  expired,           // the deadline passed
-  mailbox_full,      // the deadline passed while the message still waited for room
-  no_reply,          // the target died, or gave the request up, without answering
-  handler_failed,    // the target's handler threw
-  unreachable,       // no link to that node
-  link_down,         // the link broke while the request was out
-  too_large,         // the encoded message is over the limit (64 KiB)
-  not_encodable,     // the message type is local-only
-  not_found,         // no such name, kind or node
-  ambiguous,         // more than one node publishes that name
-  wrong_protocol,    // the actor does not accept these messages, or their schemas differ
-  name_taken,        // this node already publishes or offers that name
-  not_offered,       // that node offers no such kind
-  limit_reached,     // a configured limit refuses it
-  bad_message,       // the peer sent bytes that do not decode
-  closed,            // end of stream, or the stream was closed
-  io_failed,         // the kernel refused an I/O operation; see error::detail (errno)
+  full,            // mailbox, credit or send buffer has no room
+  no_such_actor,   // the target is dead, or never was
+  stopped,         // this actor (or the target's mailbox) is closed: stop was asked for
+  expired,         // the deadline passed
+  mailbox_full,    // the deadline passed while the message still waited for room
+  no_reply,        // the target died, or gave the request up, without answering
+  handler_failed,  // the target's handler threw
+  unreachable,     // no link to that node
+  link_down,       // the link broke while the request was out
+  too_large,       // the encoded message is over the limit (64 KiB)
+  not_encodable,   // the message type is local-only
+  not_found,       // no such name, kind or node
+  ambiguous,       // more than one node publishes that name
+  wrong_protocol,  // the actor does not accept these messages, or their schemas differ
+  name_taken,      // this node already publishes or offers that name
+  not_offered,     // that node offers no such kind
+  limit_reached,   // a configured limit refuses it
+  bad_message,     // the peer sent bytes that do not decode
+  closed,          // end of stream, or the stream was closed
+  io_failed,       // the kernel refused an I/O operation; see error::detail (errno)
 };
 
 /// A short lower-case phrase, e.g. "mailbox full".

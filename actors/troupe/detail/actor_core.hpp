@@ -1,30 +1,33 @@
 // An actor's slot: its mailbox, its coroutine and its place in the tree.
 //
-// The mailbox is a plain queue that only the home worker touches, and a lock-free inlet for everybody else. The
-// inlet is a stack of letters (Treiber, 1986): a sender pushes with a compare-exchange, the home worker takes the
-// whole chain with one exchange and turns it round, so each sender's letters stay in order. Whoever pushes onto
-// an empty inlet posts the actor to its home worker. That makes the inlet itself the "scheduled" flag: from
-// empty to not empty there is exactly one post, so no wake-up can be lost and none is doubled.
+// The mailbox is a plain queue that only the home worker touches, and a lock-free inlet for everybody else.
+// The inlet is a stack of letters (Treiber, 1986): a sender pushes with a compare-exchange, the home worker
+// takes the whole chain with one exchange and turns it round, so each sender's letters stay in order. Whoever
+// pushes onto an empty inlet posts the actor to its home worker. That makes the inlet itself the "scheduled"
+// flag: from empty to not empty there is exactly one post, so no wake-up can be lost and none is doubled.
 //
-// | operation                        | who         | synchronisation                                           |
-// | push                             | any thread  | CAS release: publishes the letter to the drain            |
-// | drain                            | home worker | exchange acquire: sees every letter pushed before         |
-// | reserve (from elsewhere)         | any thread  | inlet_messages fetch_add relaxed: a count, orders nothing |
-// | take                             | home worker | inlet_messages fetch_sub relaxed                          |
-// | depth_, closed_, …: write        | home worker | relaxed store                                             |
-// | depth_, closed_, …: read         | any thread  | relaxed load: a hint; the home worker decides at the drain|
-// | prepare                          | the spawner | relaxed stores, before anybody has the address            |
-// | park                             | any thread  | waiters_ fetch_add relaxed, before the push               |
+// | operation                        | who         | synchronisation | | push                             |
+// any thread  | CAS release: publishes the letter to the drain            | | drain | home worker | exchange
+// acquire: sees every letter pushed before         | | reserve (from elsewhere)         | any thread  |
+// inlet_messages fetch_add relaxed: a count, orders nothing | | take                             | home
+// worker | inlet_messages fetch_sub relaxed                          | | depth_, closed_, …: write        |
+// home worker | relaxed store                                             | | depth_, closed_, …: read | any
+// thread  | relaxed load: a hint; the home worker decides at the drain| | prepare                          |
+// the spawner | relaxed stores, before anybody has the address            | | park | any thread  | waiters_
+// fetch_add relaxed, before the push               |
 //
 // Rules
 //  1. The home worker drains the inlet before it appends a local message: order per sender holds even when a
 //     sender's earlier messages came through the inlet.
 //  2. A letter carries the generation it was meant for and is checked at the drain: slots are reused.
-//  3. The limit holds for queue + inlet together. Senders on k other workers that reserve at the same instant as
+//  3. The limit holds for queue + inlet together. Senders on k other workers that reserve at the same instant
+//  as
 //     the home worker can overshoot it by at most k messages.
-//  4. A message that finds no room waits with its sender's consent in `waiting_`, first come, first served, and is
+//  4. A message that finds no room waits with its sender's consent in `waiting_`, first come, first served,
+//  and is
 //     admitted when the queue has fallen to half its limit. try_send never overtakes a waiting message.
-//  5. Control letters are set aside at the drain and obeyed at the start of the actor's next run, never inside
+//  5. Control letters are set aside at the drain and obeyed at the start of the actor's next run, never
+//  inside
 //     another actor's send.
 #pragma once
 
@@ -83,7 +86,7 @@ enum class phase : std::uint8_t {
   free,      // no actor in this slot
   starting,  // spawned, its coroutine has not run yet
   running,
-  ending,    // its coroutine is gone; its children are being stopped
+  ending,  // its coroutine is gone; its children are being stopped
 };
 
 class actor_core : public strand {
@@ -100,7 +103,8 @@ class actor_core : public strand {
 
   // Any thread.
   void push(letter& l) noexcept;
-  /// Room for one message, without waiting: ok, full, no_such_actor or stopped. After ok: commit or unreserve.
+  /// Room for one message, without waiting: ok, full, no_such_actor or stopped. After ok: commit or
+  /// unreserve.
   errc reserve(std::uint32_t generation) noexcept;
   void unreserve() noexcept;
   void commit(std::uint32_t generation, envelope* e) noexcept;
@@ -124,8 +128,8 @@ class actor_core : public strand {
   /// When it is asked to stop, its frame is destroyed at once.
   void end_when_stopped() noexcept;
   bool stopping() const noexcept { return closed_.load(std::memory_order_relaxed); }
-  /// Any thread. Read it before the generation: if that is then the expected one, so is the protocol (release at
-  /// spawn and end, acquire here: a newer protocol comes with a newer generation).
+  /// Any thread. Read it before the generation: if that is then the expected one, so is the protocol (release
+  /// at spawn and end, acquire here: a newer protocol comes with a newer generation).
   const protocol_info* accepts() const noexcept { return accepts_.load(std::memory_order_acquire); }
   /// Messages held here, by walking the queue and the inlet.
   std::uint64_t walk() const noexcept;
@@ -180,9 +184,9 @@ class actor_core : public strand {
   std::atomic<std::uint32_t> depth_{0};           // charge::local: in the queue; written by home
   std::atomic<std::uint32_t> limit_{0};           // written by the spawner
   std::atomic<const protocol_info*> accepts_{nullptr};
-  std::atomic<std::uint32_t> generation_{1};      // moves on when the actor's coroutine has ended
-  std::atomic<bool> closed_{false};               // stop was asked for: nothing new is accepted
-  std::atomic<std::uint32_t> waiters_{0};         // messages that wait for room, in waiting_ or still in the inlet
+  std::atomic<std::uint32_t> generation_{1};  // moves on when the actor's coroutine has ended
+  std::atomic<bool> closed_{false};           // stop was asked for: nothing new is accepted
+  std::atomic<std::uint32_t> waiters_{0};  // messages that wait for room, in waiting_ or still in the inlet
 
   // Home worker only.
   node_core* node_;

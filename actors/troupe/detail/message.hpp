@@ -2,11 +2,13 @@
 //
 //   letter     the intrusive node that a mailbox's queue and inlet are made of
 //   envelope   a message on its way, with its type erased; a request also carries a receipt and a deadline
-//   receipt    what comes back to a waiting sender (there was room) or asker (the reply); it is allocated when the
+//   receipt    what comes back to a waiting sender (there was room) or asker (the reply); it is allocated
+//   when the
 //              wait begins, so that answering can never fail for lack of memory
 //   control    stop, kill, monitor and the like (actor_core.hpp): never counted against a mailbox's limit
 //
-// A letter has one owner at a time: the sender, then the inlet or queue it is in, then the actor's home worker.
+// A letter has one owner at a time: the sender, then the inlet or queue it is in, then the actor's home
+// worker.
 #pragma once
 
 #include <atomic>
@@ -86,24 +88,26 @@ enum class letter_kind : std::uint8_t { message, waiting, receipt, control };
 struct letter {
   explicit letter(letter_kind k) noexcept : kind(k) {}
   letter* next = nullptr;
-  std::uint32_t generation = 0;  // the addressee's, checked by its home worker: a stale letter never reaches a new actor
+  std::uint32_t generation =
+      0;  // the addressee's, checked by its home worker: a stale letter never reaches a new actor
   letter_kind kind;
 };
 
-/// Where a wait for a receipt stands. The target's home moves open → settled when it admits the waiting message;
-/// the sender moves open → cancelled when it gives the wait up. Exactly one of the two wins (acq_rel exchange on
-/// both sides), so a message that was given up is never delivered and an admitted one is never called unsent.
+/// Where a wait for a receipt stands. The target's home moves open → settled when it admits the waiting
+/// message; the sender moves open → cancelled when it gives the wait up. Exactly one of the two wins (acq_rel
+/// exchange on both sides), so a message that was given up is never delivered and an admitted one is never
+/// called unsent.
 enum class receipt_state : std::uint8_t { open, settled, cancelled };
 
 struct receipt : letter {
   receipt() noexcept : letter(letter_kind::receipt) {}
 
-  actor_core* to = nullptr;      // local waiter; null when a peer node asks
-  peer_node* peer = nullptr;     // the asking node
-  std::uint64_t ticket = 0;      // the waiter's operation, or the peer's correlation
+  actor_core* to = nullptr;           // local waiter; null when a peer node asks
+  peer_node* peer = nullptr;          // the asking node
+  std::uint64_t ticket = 0;           // the waiter's operation, or the peer's correlation
   const value_type* value = nullptr;  // of the reply; null: none
   error outcome = errc::ok;
-  std::uint32_t block = 0;       // bytes allocated
+  std::uint32_t block = 0;  // bytes allocated
   bool has_value = false;
   std::atomic<receipt_state> state{receipt_state::open};
 
@@ -134,10 +138,10 @@ struct envelope : letter {
   envelope() noexcept : letter(letter_kind::message) {}
 
   const value_type* type = nullptr;
-  receipt* answer = nullptr;   // request: where the reply goes; waiting send: where "there was room" goes
-  instant deadline{};          // zero: none. Past it, the message is not started
-  credit_note credit{};        // `from` is null for messages of this process
-  std::uint32_t block = 0;     // bytes allocated
+  receipt* answer = nullptr;  // request: where the reply goes; waiting send: where "there was room" goes
+  instant deadline{};         // zero: none. Past it, the message is not started
+  credit_note credit{};       // `from` is null for messages of this process
+  std::uint32_t block = 0;    // bytes allocated
   std::uint16_t offset = 0;
   bool is_request = false;
   charge charged = charge::none;

@@ -1,5 +1,6 @@
-// What must not be in a message or an actor's parameters: pointers, references and views, which mean nothing elsewhere
-// and dangle at home. Seen through aggregates, standard containers, optionals, pairs, tuples and variants.
+// What must not be in a message or an actor's parameters: pointers, references and views, which mean nothing
+// elsewhere and dangle at home. Seen through aggregates, standard containers, optionals, pairs, tuples and
+// variants.
 #pragma once
 
 #include <concepts>

@@ -22,9 +22,10 @@ namespace troupe::detail {
 
 class pool_cache {
  public:
-  static constexpr std::size_t granule = 64;    // bytes; also the alignment of every block
-  static constexpr std::size_t classes = 32;    // blocks of 64, 128, … 2048 bytes; larger ones go to operator new
-  static constexpr std::uint32_t batch = 32;    // blocks per exchange with the depot
+  static constexpr std::size_t granule = 64;  // bytes; also the alignment of every block
+  static constexpr std::size_t classes =
+      32;  // blocks of 64, 128, … 2048 bytes; larger ones go to operator new
+  static constexpr std::uint32_t batch = 32;  // blocks per exchange with the depot
 
   pool_cache() noexcept = default;
   pool_cache(const pool_cache&) = delete;

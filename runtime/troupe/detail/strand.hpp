@@ -1,10 +1,10 @@
 // A strand: a serial context whose coroutines run one at a time on one home worker, and the operations they
 // wait in. An actor is a strand (actors/); the runtime's own awaitables know no more than this.
 //
-// An `operation` is the suspended half of an awaitable. It lives in the frame of the coroutine that awaits, is
-// linked to its strand while it waits, and unlinks itself when it is destroyed, so a frame can be destroyed
-// at any suspension. Whoever completes it from afar must not keep its address: it keeps the strand and the
-// operation's `ticket`, and the home worker looks the ticket up.
+// An `operation` is the suspended half of an awaitable. It lives in the frame of the coroutine that awaits,
+// is linked to its strand while it waits, and unlinks itself when it is destroyed, so a frame can be
+// destroyed at any suspension. Whoever completes it from afar must not keep its address: it keeps the strand
+// and the operation's `ticket`, and the home worker looks the ticket up.
 //
 // Everything here is touched by the strand's home worker alone.
 #pragma once

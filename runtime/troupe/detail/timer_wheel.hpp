@@ -57,7 +57,7 @@ class timer_wheel {
   std::size_t size() const noexcept { return armed_; }
 
  private:
-  static constexpr std::uint64_t slots = 1u << slot_bits;
+  static constexpr unsigned slots = 1u << slot_bits;
 
   void insert(timer& t) noexcept;
   void unlink(timer& t) noexcept;

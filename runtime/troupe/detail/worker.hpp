@@ -62,7 +62,7 @@ struct deferred {
 
 class worker {
  public:
-  static constexpr unsigned run_budget = 64;                       // runnables a turn
+  static constexpr unsigned run_budget = 64;  // runnables a turn
   static constexpr duration flush_after = std::chrono::microseconds(20);
 
   worker(env& world, unsigned index, std::unique_ptr<io_driver> io);
@@ -74,7 +74,8 @@ class worker {
   unsigned index() const noexcept { return index_; }
   env& world() const noexcept { return world_; }
   void post(runnable& r) noexcept;
-  /// Runs `f` on this worker's thread, in a later turn. Calls from one thread run in the order they were made.
+  /// Runs `f` on this worker's thread, in a later turn. Calls from one thread run in the order they were
+  /// made.
   void post(std::function<void(worker&)> f);
   void request_stop() noexcept;
 

@@ -1,0 +1,42 @@
+# troupe_options: how the project's own code is compiled. Modules, tests and examples link it privately.
+add_library(troupe_options INTERFACE)
+set_target_properties(troupe_options PROPERTIES EXPORT_NAME options)
+target_compile_features(troupe_options INTERFACE cxx_std_20)
+set(CMAKE_CXX_EXTENSIONS OFF)
+target_compile_options(troupe_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC makes coroutine resumption a tail call only with this flag; without it -O0 overflows the stack.
+  target_compile_options(troupe_options INTERFACE $<$<CONFIG:Debug>:-foptimize-sibling-calls>)
+  if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # When it optimizes, GCC 12 reports these inside std::string, std::optional and std::vector where nothing is
+    # wrong (its bugs 105329 and 80635, for two); clang's warnings and the sanitizers stand in for them.
+    target_compile_options(troupe_options INTERFACE -Wno-restrict -Wno-maybe-uninitialized -Wno-free-nonheap-object)
+  endif()
+endif()
+
+set(TROUPE_SANITIZE "" CACHE STRING "Sanitizers: address (ASan and UBSan), thread (TSan), or empty")
+set_property(CACHE TROUPE_SANITIZE PROPERTY STRINGS "" address thread)
+if(TROUPE_SANITIZE STREQUAL "address")
+  set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
+elseif(TROUPE_SANITIZE STREQUAL "thread")
+  set(sanitizers -fsanitize=thread)
+elseif(TROUPE_SANITIZE)
+  message(FATAL_ERROR "TROUPE_SANITIZE=${TROUPE_SANITIZE} is unknown: use address or thread")
+endif()
+if(TROUPE_SANITIZE)
+  target_compile_options(troupe_options INTERFACE ${sanitizers} -fno-omit-frame-pointer)
+  target_link_options(troupe_options INTERFACE ${sanitizers})
+endif()
+
+set(TROUPE_MUTANT "" CACHE STRING "Builds in a planted fault that the tests must find, for example drop_message")
+if(TROUPE_MUTANT)
+  string(TOUPPER ${TROUPE_MUTANT} mutant)
+  target_compile_definitions(troupe_options INTERFACE TROUPE_MUTANT_${mutant})
+endif()
+
+find_program(CCACHE ccache)
+mark_as_advanced(CCACHE)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()

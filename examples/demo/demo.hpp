@@ -1,0 +1,40 @@
+// The launcher's two demos and what they are told by its flags. Each prints its figures while it works and one
+// verdict line at its end, "NAME: PASS ..." or "NAME: FAIL reason", and gives the exit code of the program.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace demo {
+
+enum class layout_choice : std::uint8_t { threads, procs, tcp, all };
+
+struct options {
+  std::string io = "auto";  // passed on to every process: auto, uring or asio
+  unsigned workers = 0;     // worker threads of every process; 0: the demo's own choice
+  bool verbose = false;     // show what the processes write
+
+  // chat
+  bool hold = false;  // stay until Ctrl-C, for people to join
+
+  // orders
+  layout_choice layout = layout_choice::all;
+  std::string orders_file;  // empty: generate
+  std::string stock_file;
+  std::string out_dir;  // empty: a temporary folder, removed at the end
+  std::uint64_t generate = 20'000;
+  std::optional<std::uint64_t> seed;  // else a fresh one
+  unsigned stock_workers = 2;
+  unsigned payment_workers = 2;
+};
+
+inline constexpr int exit_passed = 0;
+inline constexpr int exit_failed = 1;
+inline constexpr int exit_bad_usage = 2;
+inline constexpr int exit_interrupted = 130;
+
+int run_chat_demo(const options& given);
+int run_orders_demo(const options& given);
+
+}  // namespace demo

@@ -1,0 +1,229 @@
+// One run of the order pipeline in one layout; see layout_run.hpp.
+#include "layout_run.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "demo/process.hpp"
+
+namespace demo {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr troupe::duration longest_start = 20s;    // of one process, until it listens
+constexpr troupe::duration longest_silence = 30s;  // of the ledger, without a new line
+constexpr troupe::duration longest_stop = 10s;
+constexpr troupe::duration gather = 300ms;         // one death makes others fail: wait for the cause
+
+template <class... Values>
+std::string format(const char* form, Values... values) {
+  std::array<char, 256> text;
+  const int size = std::snprintf(text.data(), text.size(), form, values...);
+  return std::string(text.data(), std::min(static_cast<std::size_t>(size), text.size() - 1));
+}
+
+class layout_run {
+ public:
+  layout_run(orders::layout which, const orders::plan& plan, std::uint64_t lines, const options& given, display& screen)
+      : which_(which),
+        title_("orders: " + std::string(to_string(which)) + ": "),
+        plan_(plan),
+        lines_(lines),
+        given_(given),
+        screen_(screen),
+        processes_(orders::deployment(which)),
+        running_(given.verbose) {}
+
+  run_end run() {
+    if (start_all() && work()) stop_all();
+    if (!end_.interrupted && !end_.failure.empty()) explain();
+    if (end_.interrupted || !end_.failure.empty()) {
+      std::error_code ignored;
+      std::filesystem::remove(plan_.ledger_file + ".partial", ignored);  // a killed ledger leaves it
+    }
+    return end_;
+  }
+
+ private:
+  bool start_all() {
+    for (const orders::placement& p : processes_) {
+      const std::string node(p.node);
+      const auto pid = running_.start(node, "orders", command(p));
+      if (!pid) return fail(pid.error().text);
+      pids_[node] = *pid;
+      const troupe::instant until = troupe::os_env().now() + longest_start;
+      while (notes_[node].empty()) {
+        if (!step(until)) return false;
+      }
+      screen_.line(title_ + format("%s is process %d, I/O by ", node.c_str(), *pid) + notes_[node]);
+    }
+    return true;
+  }
+
+  std::vector<std::string> command(const orders::placement& p) const {
+    std::vector<std::string> words = {"--node", std::string(p.node), "--io", given_.io};
+    const auto add = [&](const char* flag, std::string value) {
+      words.emplace_back(flag);
+      words.push_back(std::move(value));
+    };
+    if (processes_.size() > 1) add("--listen", "tcp://127.0.0.1:0");
+    if (which_ == orders::layout::tcp) add("--lanes", "tcp");
+    if (given_.workers > 0) add("--workers", std::to_string(given_.workers));
+    for (const std::string_view target : p.joins) add("--join", urls_.at(std::string(target)));
+    for (const std::string_view stage : p.stages) add("--stage", std::string(stage));
+    add("--orders", plan_.orders_file);
+    add("--stock", plan_.stock_file);
+    add("--ledger", plan_.ledger_file);
+    add("--stock-workers", std::to_string(plan_.stock_workers));
+    add("--payment-workers", std::to_string(plan_.payment_workers));
+    return words;
+  }
+
+  bool work() {
+    began_ = troupe::os_env().now();
+    std::uint64_t seen = 0;
+    troupe::instant until = began_ + longest_silence;
+    while (done_ < processes_.size()) {
+      if (!step(until)) return false;
+      if (std::exchange(seen, written_) != written_) until = troupe::os_env().now() + longest_silence;
+      if (written_ > 0) screen_.live(title_ + figures());
+    }
+    screen_.line(title_ + figures());
+    for (const auto& [link, text] : lanes_) screen_.line(title_ + link + text);
+    return true;
+  }
+
+  /// First stage first, so that nobody sees one that it needs go.
+  void stop_all() {
+    for (auto p = processes_.rbegin(); p != processes_.rend(); ++p) {
+      const std::string node(p->node);
+      const int code = running_.stop(node, longest_stop);
+      if (code != 0 && code != 128 + SIGTERM) fail(node + " ended with exit code " + std::to_string(code) + " after its work");
+    }
+  }
+
+  /// Hears one event; false ends the run.
+  bool step(troupe::instant until) {
+    const event e = running_.wait(until - troupe::os_env().now());
+    switch (e.what) {
+      case event::kind::line:
+        return hear(e.from, e.text);
+      case event::kind::ended:
+        return e.code == 0 && done_ == processes_.size() ? true : died(e);
+      case event::kind::interrupted:
+        end_.interrupted = true;
+        return false;
+      default:
+        return fail(format("no new line in the ledger for %d s", static_cast<int>(longest_silence / 1s)));
+    }
+  }
+
+  /// A line of the program `orders` (orders/main.cpp lists them).
+  bool hear(const std::string& node, const std::string& text) {
+    std::istringstream words(text);
+    std::string what;
+    words >> what;
+    if (what == "at") words >> urls_[node];
+    if (what == "io") notes_[node] = text.substr(3);
+    if (what == "lane") hear_lane(node, words);
+    if (what == "written") hear_written(words);
+    if (what == "done") ++done_;
+    return what == "failed" ? fail(node + ": " + text.substr(7)) : true;
+  }
+
+  void hear_written(std::istringstream& words) {
+    std::uint64_t written = 0;
+    std::uint64_t latency = 0;
+    if (!(words >> written >> latency) || written <= written_) return;
+    written_ = written;
+    latency_ = latency;
+    written_at_ = troupe::os_env().now();
+  }
+
+  void hear_lane(const std::string& node, std::istringstream& words) {
+    std::string peer;
+    std::string lane;
+    std::uint64_t out = 0;
+    std::uint64_t in = 0;
+    if (!(words >> peer >> lane >> out >> in)) return;
+    lane_ = lane;
+    lanes_[node + " -> " + peer] = format(" by %s: %llu frames out, %llu in", lane.c_str(),
+                                          static_cast<unsigned long long>(out), static_cast<unsigned long long>(in));
+  }
+
+  std::string figures() const {
+    const double seconds = std::chrono::duration<double>(written_at_ - began_).count();
+    const double rate = seconds > 0 ? static_cast<double>(written_) / seconds : 0;
+    return format("%llu of %llu lines, %.0f/s, lane %s, mean latency %.2f ms", static_cast<unsigned long long>(written_),
+                  static_cast<unsigned long long>(lines_), rate, lane_.c_str(), static_cast<double>(latency_) / 1e6);
+  }
+
+  bool fail(std::string why) {
+    if (end_.failure.empty()) end_.failure = std::move(why);
+    return false;
+  }
+
+  bool died(const event& e) {
+    return fail(e.from + " (process " + std::to_string(pids_[e.from]) + ") " + e.text);
+  }
+
+  /// A killed process is the cause of what the others report.
+  void explain() {
+    const troupe::instant until = troupe::os_env().now() + gather;
+    for (;;) {
+      const event e = running_.wait(until - troupe::os_env().now());
+      if (e.what == event::kind::timeout) break;
+      if (e.what == event::kind::interrupted) end_.interrupted = true;
+      if (e.what != event::kind::ended || e.code <= 128) continue;
+      const std::string consequence = std::exchange(end_.failure, {});
+      died(e);
+      end_.failure += "; then " + consequence;
+      break;
+    }
+    for (const orders::placement& p : processes_) {
+      std::istringstream lines(running_.complaints(std::string(p.node)));
+      for (std::string line; !given_.verbose && std::getline(lines, line);) {
+        screen_.line(title_ + std::string(p.node) + " wrote: " + line);
+      }
+    }
+  }
+
+  orders::layout which_;
+  std::string title_;
+  const orders::plan& plan_;
+  std::uint64_t lines_;
+  const options& given_;
+  display& screen_;
+  std::vector<orders::placement> processes_;
+  processes running_;
+
+  run_end end_;
+  std::map<std::string, pid_t> pids_;  // by node, as the next three
+  std::map<std::string, std::string> urls_;
+  std::map<std::string, std::string> notes_;
+  std::map<std::string, std::string> lanes_;
+  std::string lane_ = "mailboxes";
+  std::size_t done_ = 0;
+  std::uint64_t written_ = 0;
+  std::uint64_t latency_ = 0;  // nanoseconds
+  troupe::instant began_{};
+  troupe::instant written_at_{};
+};
+
+}  // namespace
+
+run_end run_layout(orders::layout which, const orders::plan& plan, std::uint64_t lines, const options& given,
+                   display& screen) {
+  return layout_run(which, plan, lines, given, screen).run();
+}
+
+}  // namespace demo
