@@ -34,6 +34,14 @@ void scheduler::stop() {
   for (const auto& w : workers_) w->request_stop();
   for (auto& t : threads_) t.join();
   threads_.clear();
+  settle();
+}
+
+void scheduler::settle() {
+  for (bool busy = true; busy;) {
+    busy = false;
+    for (const auto& w : workers_) busy = w->settle() || busy;
+  }
 }
 
 }  // namespace troupe::detail

@@ -28,6 +28,8 @@ class scheduler {
   void start();
   /// Ends the threads after they have drained what was posted; idempotent. Not from a worker.
   void stop();
+  /// After stop(): runs what was posted to the workers since their threads ended.
+  void settle();
 
   unsigned size() const noexcept { return static_cast<unsigned>(workers_.size()); }
   worker& at(unsigned index) const noexcept { return *workers_[index]; }

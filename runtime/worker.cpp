@@ -144,4 +144,14 @@ void worker::run() {
   } while (head_ != nullptr || flushes_ != nullptr || closing != 0 || !inbox_looks_empty());
 }
 
+bool worker::settle() {
+  worker* const outer = std::exchange(current_worker, this);
+  drain_inbox();
+  const bool busy = head_ != nullptr || flushes_ != nullptr;
+  run_queue(run_budget);
+  flush(true);
+  current_worker = outer;
+  return busy;
+}
+
 }  // namespace troupe::detail

@@ -54,7 +54,8 @@ TEST_CASE("a hello that is longer than ours is understood, a later minor version
 
 TEST_CASE("every truncated hello is refused") {
   const auto bytes = greet(greeting_kind::hello, example());
-  for (std::size_t n = 0; n < body_of(bytes).size(); ++n) CHECK_FALSE((parse_hello(body_of(bytes).first(n))).has_value());
+  for (std::size_t n = 0; n < body_of(bytes).size(); ++n)
+    CHECK_FALSE((parse_hello(body_of(bytes).first(n))).has_value());
 }
 
 TEST_CASE("a hello with a bad name or impossible limits is refused with the reason") {

@@ -1,197 +1,11 @@
-// Hostile peers with real bytes: the numbers are the rows of the table of bad inputs and faults.
+// Hostile peers on a socket, with real bytes: the rows are those of the contract's table of bad inputs.
 #include "catch.hpp"
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <random>
 
-#include "frame.hpp"
-#include "link_fixture.hpp"
-#include "shm_memory.hpp"
+#include "raw_peer.hpp"
 
-using namespace link_test;
-
-namespace {
-
-using bytes = std::vector<std::byte>;
-
-void append(bytes& to, byte_view more) { to.insert(to.end(), more.begin(), more.end()); }
-
-template <class... T>
-bytes numbers(T... values) {
-  bytes all;
-  (append(all, std::as_bytes(std::span(&values, 1))), ...);
-  return all;
-}
-
-bytes frame(const frame_header& header, byte_view body = {}) {
-  bytes raw(header.bytes());
-  write_frame_header(raw.data(), header, body.size());
-  append(raw, body);
-  return raw;
-}
-
-bytes message(std::uint32_t route, byte_view body) { return frame({frame_kind::message, route, 0, 0}, body); }
-bytes note_body(std::uint64_t number, std::string_view text) {
-  bytes body = numbers(number, static_cast<std::uint32_t>(text.size()));
-  append(body, bytes_of(text));
-  return body;
-}
-bytes route(std::uint32_t number, std::uint64_t target, std::uint32_t window = 0, std::uint32_t schema = 0,
-            std::string_view text = wire_type_of<note>.schema) {
-  bytes body = numbers(target, window, schema);
-  append(body, bytes_of(text));
-  return frame({frame_kind::route, number, 0, 0}, body);
-}
-
-/// A peer made of a plain socket, which says what it likes.
-class raw_peer {
- public:
-  explicit raw_peer(const endpoint& at) {
-    if (at.family == endpoint::kind::tcp) {
-      sockaddr_in to{};
-      to.sin_family = AF_INET;
-      to.sin_port = htons(at.port);
-      to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-      open(reinterpret_cast<const sockaddr*>(&to), sizeof to);
-    } else {
-      sockaddr_un to{};
-      to.sun_family = AF_UNIX;
-      std::memcpy(to.sun_path, at.path.data(), at.path.size());
-      to.sun_path[0] = '\0';
-      open(reinterpret_cast<const sockaddr*>(&to),
-           static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + at.path.size()));
-    }
-  }
-  ~raw_peer() { hang_up(); }
-
-  void hang_up() {
-    if (fd >= 0) ::close(fd);
-    fd = -1;
-  }
-  void reset() {  // with a RST
-    const linger none{1, 0};
-    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-    hang_up();
-  }
-  void say(byte_view raw) {
-    while (!raw.empty()) {
-      const ssize_t n = ::send(fd, raw.data(), raw.size(), MSG_NOSIGNAL);
-      if (n <= 0) return;
-      raw = raw.subspan(static_cast<std::size_t>(n));
-    }
-  }
-  bool hear(byte_span into) {
-    while (!into.empty()) {
-      const ssize_t n = receive(into);
-      if (n <= 0) return false;
-      into = into.subspan(static_cast<std::size_t>(n));
-    }
-    return true;
-  }
-  std::optional<std::pair<greeting_kind, bytes>> hear_greeting() {
-    bytes eight(greeting_header_bytes);
-    if (!hear(eight)) return std::nullopt;
-    const auto header = parse_header(eight);
-    if (!header) return std::nullopt;
-    bytes body(header->length - greeting_header_bytes);
-    if (!hear(body)) return std::nullopt;
-    return std::pair{header->kind, body};
-  }
-  /// The node hangs up within ten seconds, whatever it says before that.
-  bool is_closed() {
-    std::byte waste[4096];
-    for (;;) {
-      const ssize_t n = receive(waste);
-      if (n == 0 || (n < 0 && errno == ECONNRESET)) return true;
-      if (n < 0) return false;
-    }
-  }
-  static hello introduction(bool shm = false) {
-    hello h;
-    h.node = {"mallory", {os_env().random(), os_env().random()}};
-    h.window = 128 * 1024;
-    h.max_destinations = 16;
-    h.max_routes = 16;
-    h.wants_shm = shm;
-    return h;
-  }
-  /// The handshake, up to the confirmation.
-  bool link(const hello& mine = introduction()) {
-    say(greet(greeting_kind::hello, mine));
-    const auto answer = hear_greeting();
-    if (!answer || answer->first != greeting_kind::welcome) return false;
-    say(greet(greeting_kind::confirm));
-    return true;
-  }
-  /// A valid segment of these frames, next in the sequence.
-  bytes segment(const std::vector<bytes>& frames, std::uint64_t ack = 0) {
-    segment_header header;
-    header.frames = static_cast<std::uint16_t>(frames.size());
-    header.first = next;
-    header.ack = ack;
-    bytes raw(segment_header_bytes);
-    for (const bytes& f : frames) append(raw, f);
-    seal_segment(header, raw);
-    next += frames.size();
-    return raw;
-  }
-
-  int fd = -1;
-  std::uint64_t next = 1;
-
- private:
-  ssize_t receive(byte_span into) const {
-    ssize_t n = -1;
-    do {
-      n = ::recv(fd, into.data(), into.size(), 0);
-    } while (n < 0 && errno == EINTR);
-    return n;
-  }
-  void open(const sockaddr* to, socklen_t size) {
-    fd = ::socket(to->sa_family, SOCK_STREAM, 0);
-    const timeval limit{10, 0};
-    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    if (::connect(fd, to, size) != 0) throw std::runtime_error("cannot connect to the node");
-  }
-};
-
-/// A node under attack, with an honest link that must not notice.
-struct attacked_node {
-  attacked_node() : node({1, io_backend::automatic, true, "victim"}), friendly({1, io_backend::automatic, true, "friend"}) {
-    at = node.listen();
-    node.start();
-    friendly.start();
-    friendly.join(at);
-    node.linked();
-  }
-  /// The attacker's link went down because it broke the rules, saying `why`; the honest one still works.
-  bool closed_for(const char* why) {
-    const bool down = node.host.wait_until([](record& r) { return !r.downs.empty(); });
-    if (!down) return false;
-    const auto [how, text] = node.down();
-    INFO(text);
-    CHECK(how == link_end::violated);
-    CHECK(text.find(why) != std::string::npos);
-    return others_unharmed();
-  }
-  bool others_unharmed() {
-    const std::size_t before = node.host.with([](record& r) { return r.arrivals.size(); });
-    CHECK(friendly.send(0, 99, 1) == send_outcome::sent);
-    return node.host.wait_until([&](record& r) { return r.arrivals.size() > before; });
-  }
-  test_node node;
-  test_node friendly;
-  endpoint at;
-};
-
-}  // namespace
+using namespace hostile;
 
 TEST_CASE("row 1: a segment or frame length of all ones, zero or less than the header closes the link") {
   for (const std::uint32_t length : {~0u, 0u, 31u}) {
@@ -215,7 +29,8 @@ TEST_CASE("row 1: a segment or frame length of all ones, zero or less than the h
 }
 
 TEST_CASE("row 2: an unknown kind or flag closes the link, and the kinds 12 to 15 are skipped") {
-  for (const std::uint32_t word : {8u, 8u | 7u << 24, 8u | 11u << 24, 8u | 1u << 24 | 4u << 28, 8u | 6u << 24 | 8u << 28}) {
+  for (const std::uint32_t word :
+       {8u, 8u | 7u << 24, 8u | 11u << 24, 8u | 1u << 24 | 4u << 28, 8u | 6u << 24 | 8u << 28}) {
     attacked_node victim;
     raw_peer peer(victim.at);
     REQUIRE(peer.link());
@@ -226,8 +41,8 @@ TEST_CASE("row 2: an unknown kind or flag closes the link, and the kinds 12 to 1
   attacked_node victim;
   raw_peer peer(victim.at);
   REQUIRE(peer.link());
-  peer.say(peer.segment({numbers(8u | 12u << 24, 0u), numbers(16u | 15u << 24 | 15u << 28, 1u, 2u, 3u), route(0, 5),
-                         message(0, note_body(1, "after"))}));
+  peer.say(peer.segment({numbers(8u | 12u << 24, 0u), numbers(16u | 15u << 24 | 15u << 28, 1u, 2u, 3u),
+                         route(0, 5), message(0, note_body(1, "after"))}));
   CHECK(victim.node.host.wait_until([](record& r) { return r.arrivals.size() == 1; }));
 }
 
@@ -409,8 +224,8 @@ TEST_CASE("random frames inside valid segments never do harm") {
       for (int f = 0; f < 4; ++f) {
         bytes body(random() % 64);
         for (std::byte& b : body) b = static_cast<std::byte>(random() % 4);
-        frames.push_back(frame({static_cast<frame_kind>(1 + random() % 6), static_cast<std::uint32_t>(random() % 4),
-                                random() % 3, 0},
+        frames.push_back(frame({static_cast<frame_kind>(1 + random() % 6),
+                                static_cast<std::uint32_t>(random() % 4), random() % 3, 0},
                                body));
       }
       peer.say(peer.segment(frames));
@@ -421,7 +236,8 @@ TEST_CASE("random frames inside valid segments never do harm") {
 }
 
 TEST_CASE("row 14: a peer that does not finish the handshake is hung up on, and the others are unharmed") {
-  test_node node({1, io_backend::automatic, true, "victim"}, [](link_options& o) { o.handshake_deadline = 100ms; });
+  test_node node({1, io_backend::automatic, true, "victim"},
+                 [](link_options& o) { o.handshake_deadline = 100ms; });
   const endpoint at = node.listen();
   node.start();
   raw_peer silent(at);
@@ -476,124 +292,4 @@ TEST_CASE("a second link of the same incarnation is refused while the first one 
   CHECK(answer->first == greeting_kind::refused);
   CHECK(parse_refusal(answer->second)->code == refusal_code::already_linked);
   CHECK(second.is_closed());
-}
-
-namespace {
-
-/// A hostile peer on shared memory: it links honestly up to the memory, and then writes what it likes there.
-struct shm_attacker {
-  explicit shm_attacker(const endpoint& tcp) : peer(beside(tcp)) {
-    REQUIRE(peer.link(raw_peer::introduction(true)));
-    memory = prepare_shm(os_env(), 1, 1, smallest_ring);
-    REQUIRE(memory.offer.ok);
-  }
-  static endpoint beside(const endpoint& tcp) {
-    endpoint local;
-    local.family = endpoint::kind::local;
-    local.path = "@troupe-" + std::to_string(os_env().user_id()) + "-" + std::to_string(tcp.port);
-    return local;
-  }
-  /// Offers these descriptors and takes what the node offers; the node's verdict.
-  std::optional<memory_offer> offer(std::span<const int> descriptors) {
-    REQUIRE(os_env().send_descriptors(peer.fd, greet(greeting_kind::memory, memory.offer), descriptors).has_value());
-    heard theirs;
-    bytes raw(greeting_header_bytes + 5);
-    pollfd readable{peer.fd, POLLIN, 0};
-    ::poll(&readable, 1, 10'000);
-    auto got = os_env().receive_descriptors(peer.fd, raw, 2);
-    if (!got || got->bytes != raw.size()) return std::nullopt;
-    theirs.header = *parse_header(byte_view(raw).first(greeting_header_bytes));
-    theirs.body = {raw.begin() + greeting_header_bytes, raw.end()};
-    theirs.descriptors = std::move(got->descriptors);
-    const memory_offer mine = map_peer_shm(os_env(), memory, theirs);
-    peer.say(greet(greeting_kind::mapped, mine));
-    const auto verdict = peer.hear_greeting();
-    if (!verdict || verdict->first != greeting_kind::mapped) return std::nullopt;
-    return parse_memory_offer(verdict->second);
-  }
-  void ring() { os_env().signal_event(memory.peer_doorbell.get()); }
-
-  raw_peer peer;
-  shm_pair memory;
-};
-
-test_node& start(test_node& node, endpoint& at) {
-  at = node.listen();
-  node.start();
-  return node;
-}
-
-}  // namespace
-
-TEST_CASE("row 23: ring positions out of range, backwards or misaligned close the lane") {
-  for (const std::uint64_t lie : {~std::uint64_t{0}, std::uint64_t{smallest_ring} + 8, std::uint64_t{3}}) {
-    endpoint at;
-    test_node node({1, io_backend::automatic, false, "victim"});
-    start(node, at);
-    shm_attacker attacker(at);
-    const int fds[] = {attacker.memory.memory_fd.get(), attacker.memory.doorbell.get()};
-    const auto verdict = attacker.offer(fds);
-    REQUIRE(verdict.has_value());
-    REQUIRE(verdict->ok);
-    REQUIRE(node.linked());
-    REQUIRE(node.link().lane() == lane_kind::shm);
-    attacker.memory.mine.writer(0).position = lie;
-    attacker.ring();
-    REQUIRE(node.unlinked());
-    CHECK(node.down().first == link_end::violated);
-  }
-}
-
-TEST_CASE("row 23: a read position that was never written closes the lane") {
-  endpoint at;
-  test_node node({1, io_backend::automatic, false, "victim"});
-  start(node, at);
-  shm_attacker attacker(at);
-  const int fds[] = {attacker.memory.memory_fd.get(), attacker.memory.doorbell.get()};
-  REQUIRE((attacker.offer(fds)).has_value());
-  REQUIRE(node.linked());
-  attacker.memory.mine.reader(0).position = std::uint64_t{1} << 50;
-  send_outcome how = send_outcome::sent;
-  for (std::uint64_t target = 1; how == send_outcome::sent && target < 16; ++target) {
-    how = node.send(0, target, 1, 60'000);
-  }
-  CHECK(how == send_outcome::blocked);
-  REQUIRE(node.unlinked());
-  CHECK(node.down().first == link_end::violated);
-}
-
-TEST_CASE("row 24: memory that is unsealed, short or missing is refused, and the socket carries the link") {
-  for (const char* const lie : {"unsealed", "short", "an event"}) {
-    INFO(lie);
-    endpoint at;
-    test_node node({1, io_backend::automatic, false, "victim"});
-    start(node, at);
-    shm_attacker attacker(at);
-    const std::size_t size = shm_segment::size_for(1, 1, smallest_ring);
-    descriptor unsealed(os_env(), ::memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    REQUIRE(::ftruncate(unsealed.get(), static_cast<off_t>(size)) == 0);
-    auto small = os_env().create_segment(4096);
-    REQUIRE(small.has_value());
-    const int memory = lie == std::string("unsealed") ? unsealed.get()
-                       : lie == std::string("short")  ? small->first.get()
-                                                      : attacker.memory.doorbell.get();
-    const int fds[] = {memory, attacker.memory.doorbell.get()};
-    const auto verdict = attacker.offer(fds);
-    REQUIRE(verdict.has_value());
-    CHECK_FALSE(verdict->ok);
-    REQUIRE(node.linked());
-    CHECK(node.link().lane() == lane_kind::local_socket);
-    CHECK(node.link().lane_reason().find("shared memory could not be set up") != std::string::npos);
-  }
-}
-
-TEST_CASE("row 25: a hundred descriptors in one message are refused") {
-  endpoint at;
-  test_node node({1, io_backend::automatic, false, "victim"});
-  start(node, at);
-  shm_attacker attacker(at);
-  const std::vector<int> fds(100, attacker.memory.doorbell.get());
-  CHECK_FALSE((attacker.offer(fds)).has_value());
-  CHECK(attacker.peer.is_closed());
-  CHECK(node.host.with([](record& r) { return r.ups.empty(); }));
 }

@@ -10,7 +10,8 @@ bool mentions(const std::string& text, const char* what) { return text.find(what
 
 }  // namespace
 
-TEST_CASE("joining where nobody listens fails at the deadline and names the endpoint, the reason and the fix") {
+TEST_CASE(
+    "joining where nobody listens fails at the deadline and names the endpoint, the reason and the fix") {
   test_node node({});
   node.start();
   const std::string answer = node.join(*endpoint::parse("tcp://127.0.0.1:1"), 150ms);
@@ -91,7 +92,8 @@ TEST_CASE("a node has at most as many links as it is configured for") {
   back.start();
   std::vector<std::unique_ptr<test_node>> others;
   for (int i = 0; i < 3; ++i) {
-    others.push_back(std::make_unique<test_node>(node_options{1, io_backend::automatic, true, "n" + std::to_string(i)}));
+    others.push_back(
+        std::make_unique<test_node>(node_options{1, io_backend::automatic, true, "n" + std::to_string(i)}));
     others.back()->start();
   }
   CHECK(others[0]->join(at) == "back");

@@ -1,5 +1,5 @@
-// Two or more nodes in one process, each a scheduler and a hub, with a session_host that records what happens.
-// The host's state is behind a mutex; tests wait for it with a deadline and never sleep.
+// Two or more nodes in one process, each a scheduler and a hub, with a session_host that records what
+// happens. The host's state is behind a mutex; tests wait for it with a deadline and never sleep.
 #pragma once
 
 #include <condition_variable>
@@ -106,7 +106,8 @@ class recording_host : public session_host {
   void control(session&, const control_note& c) override {
     change([&](record& r) {
       r.controls.push_back(std::to_string(c.kind) + ":" + std::to_string(c.subject) + ":" +
-                           std::to_string(c.object) + ":" + std::to_string(c.code) + ":" + std::string(c.text));
+                           std::to_string(c.object) + ":" + std::to_string(c.code) + ":" +
+                           std::string(c.text));
     });
   }
   void stream_acked(worker&, std::uint64_t messages) override {
@@ -241,7 +242,8 @@ class test_node {
   void consume_held() {
     session* const link = host.with([](record& r) { return r.link; });
     on(link->home().index(), [&] {
-      for (const held_credit& c : host.with([](record& r) { return std::exchange(r.held, {}); })) link->consumed(c);
+      for (const held_credit& c : host.with([](record& r) { return std::exchange(r.held, {}); }))
+        link->consumed(c);
     });
   }
   session& link() {
@@ -277,12 +279,13 @@ struct pair_of_nodes {
   explicit pair_of_nodes(lane_kind lane, io_backend io = io_backend::automatic, unsigned front_workers = 1,
                          unsigned back_workers = 1, const std::function<void(link_options&)>& adjust = {},
                          env& world = os_env())
-      : back({back_workers, io, lane == lane_kind::tcp, "back"},
-             [&](link_options& o) {
-               if (adjust) adjust(o);
-               if (lane == lane_kind::local_socket) o.tcp_only = true;
-             },
-             world),
+      : back(
+            {back_workers, io, lane == lane_kind::tcp, "back"},
+            [&](link_options& o) {
+              if (adjust) adjust(o);
+              if (lane == lane_kind::local_socket) o.tcp_only = true;
+            },
+            world),
         front({front_workers, io, lane == lane_kind::tcp, "front"}, adjust, world) {
     const std::string path = "unix://@troupe-test-" + std::to_string(os_env().random());
     const endpoint at = back.listen(lane == lane_kind::local_socket ? path.c_str() : "tcp://127.0.0.1:0");

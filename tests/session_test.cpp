@@ -370,7 +370,9 @@ class counting_env : public env {
   result<descriptor, setup_error> listen(const endpoint& at, int backlog) override {
     return os_env().listen(at, backlog);
   }
-  result<descriptor, setup_error> open_socket(const endpoint& to) override { return os_env().open_socket(to); }
+  result<descriptor, setup_error> open_socket(const endpoint& to) override {
+    return os_env().open_socket(to);
+  }
   endpoint local_endpoint(int fd) override { return os_env().local_endpoint(fd); }
   void close(int fd) noexcept override { os_env().close(fd); }
   result<peer_process> peer_of(int socket) override { return os_env().peer_of(socket); }

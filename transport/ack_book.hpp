@@ -1,6 +1,6 @@
-// What this side has received and still has to acknowledge, for each of the peer's streams. Acknowledgements ride
-// on whatever the home worker's stream sends; when it sends nothing they become due 20 ms after the first frame or
-// after 256 KiB. Each is said once: an idle link is silent. Home worker only.
+// What this side has received and still has to acknowledge, for each of the peer's streams. Acknowledgements
+// ride on whatever the home worker's stream sends; when it sends nothing they become due 20 ms after the
+// first frame or after 256 KiB. Each is said once: an idle link is silent. Home worker only.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
-// Fixed-width little-endian numbers in raw bytes: each is read or written once, with memcpy, so that bytes which
-// another process may change meanwhile are looked at a single time.
+// Fixed-width little-endian numbers in raw bytes: each is read or written once, with memcpy, so that bytes
+// which another process may change meanwhile are looked at a single time.
 #pragma once
 
 #include <bit>

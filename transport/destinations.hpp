@@ -1,10 +1,10 @@
-// The sender's side of credit: the destinations that one stream sends to, each with a window of bytes that the
-// peer grants it, the routes learnt for it, and the senders who wait.
+// The sender's side of credit: the destinations that one stream sends to, each with a window of bytes that
+// the peer grants it, the routes learnt for it, and the senders who wait.
 //
 // A window is an index that both sides know, below the peer's limit. A destination holds one while any of its
-// bytes is out; once the whole window has come back it is idle, and the longest idle one gives its index and its
-// routes to a newcomer. So both tables are bounded, and a destination that takes nothing keeps only its own
-// window. A message costs its encoded size plus `message_overhead`.
+// bytes is out; once the whole window has come back it is idle, and the longest idle one gives its index and
+// its routes to a newcomer. So both tables are bounded, and a destination that takes nothing keeps only its
+// own window. A message costs its encoded size plus `message_overhead`.
 //
 // | state    | window | waiters | in list  | leaves it when                                   |
 // | idle     | full   | none    | idle     | something is sent, or a newcomer takes the index |
@@ -94,7 +94,8 @@ class destination_table {
     std::uint32_t routes;
   };
   /// `retry` is asked for whenever a waiter may have become able to go on.
-  destination_table(const limits& l, worker& on, deferred& retry) noexcept : limits_(l), on_(on), retry_(retry) {
+  destination_table(const limits& l, worker& on, deferred& retry) noexcept
+      : limits_(l), on_(on), retry_(retry) {
     limits_.windows = std::min(limits_.windows, limits_.routes);  // so that each can have a route
   }
   destination_table(const destination_table&) = delete;

@@ -1,4 +1,5 @@
-// The frame: the unit inside a segment. An 8-byte word, then the extensions that its flags announce, then the body.
+// The frame: the unit inside a segment. An 8-byte word, then the extensions that its flags announce, then the
+// body.
 //
 //   word       length 24 bits (the whole frame) | kind 4 | flags 4 | route 32
 //   extensions correlation u64 (flag 1), remaining time in nanoseconds u64 (flag 2), in this order

@@ -39,7 +39,9 @@ greeter::io_awaiter<Start> greeter::perform(const Start& start) noexcept {
   return {*this, start};
 }
 
-greeter::greeter(worker& on, duration patience) : on_(on) { on_.timers().arm(deadline_, on_.now() + patience); }
+greeter::greeter(worker& on, duration patience) : on_(on) {
+  on_.timers().arm(deadline_, on_.now() + patience);
+}
 
 greeter::~greeter() {
   TROUPE_ASSERT(in_flight_ == nullptr && !socket_, "end() a handshake before its greeter is destroyed");
@@ -126,7 +128,8 @@ task<bool> greeter::read_exactly(byte_span into, std::size_t descriptors, std::v
 task<std::optional<heard>> greeter::hear(std::size_t descriptors) {
   heard h;
   std::byte eight[greeting_header_bytes];
-  const std::size_t ask_for = descriptors == 0 ? 0 : descriptors + 1;  // one more shows that there are too many
+  const std::size_t ask_for =
+      descriptors == 0 ? 0 : descriptors + 1;  // one more shows that there are too many
   const bool begun = co_await read_exactly(eight, ask_for, &h.descriptors);
   if (!begun) co_return std::nullopt;
   const auto header = parse_header(eight);

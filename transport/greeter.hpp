@@ -62,7 +62,9 @@ class greeter {
 /// A coroutine that nobody awaits; its frame ends with it. Start it with worker::resume(handle).
 struct detached {
   struct promise_type : pooled_frame {
-    detached get_return_object() noexcept { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    detached get_return_object() noexcept {
+      return {std::coroutine_handle<promise_type>::from_promise(*this)};
+    }
     std::suspend_always initial_suspend() const noexcept { return {}; }
     std::suspend_never final_suspend() const noexcept { return {}; }
     void return_void() const noexcept {}

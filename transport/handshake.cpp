@@ -22,7 +22,9 @@ T get(reader& in) {
   return value;
 }
 
-void put_text(writer& out, std::string_view text) { out.write(text.data(), std::min(text.size(), max_greeting_text)); }
+void put_text(writer& out, std::string_view text) {
+  out.write(text.data(), std::min(text.size(), max_greeting_text));
+}
 
 std::string get_text(reader& in) {
   std::string text(std::min(in.remaining(), max_greeting_text), '\0');
@@ -124,7 +126,8 @@ result<hello, std::string> parse_hello(byte_view body) {
   if (h.window < max_encoded_message + message_overhead || h.window > largest_window) {
     return std::string("the hello's credit window is out of range");
   }
-  if (h.max_destinations == 0 || h.max_routes == 0) return std::string("the hello allows no destinations or routes");
+  if (h.max_destinations == 0 || h.max_routes == 0)
+    return std::string("the hello allows no destinations or routes");
   h.max_destinations = std::min(h.max_destinations, largest_table);
   h.max_routes = std::min(h.max_routes, largest_table);
   return h;

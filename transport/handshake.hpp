@@ -4,12 +4,12 @@
 //   hello            ->
 //                    <-     welcome (its own hello), or refused
 //   confirm          ->     or refused
-//   memory           <->    only over a local socket, if both want shared memory: the segment and the doorbell
-//   mapped           <->      travel beside it; then both say whether they could map the other's
+//   memory           <->    only over a local socket, if both want shared memory: the segment and the
+//   doorbell mapped           <->      travel beside it; then both say whether they could map the other's
 //
-// A greeting is an 8-byte header (magic u32, kind u8, wire major u8, length of the whole u16) and at most 1 KiB
-// in all, so a stranger is found out by its first eight bytes. The header and `refused` stay as they are in every
-// later version; a hello may grow at its end. Sessions speak the smaller of the two minor versions.
+// A greeting is an 8-byte header (magic u32, kind u8, wire major u8, length of the whole u16) and at most 1
+// KiB in all, so a stranger is found out by its first eight bytes. The header and `refused` stay as they are
+// in every later version; a hello may grow at its end. Sessions speak the smaller of the two minor versions.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,14 @@ inline constexpr std::size_t greeting_header_bytes = 8;
 inline constexpr std::size_t max_greeting = 1024;
 inline constexpr std::size_t max_greeting_text = 512;
 
-enum class greeting_kind : std::uint8_t { hello = 1, welcome = 2, confirm = 3, refused = 4, memory = 5, mapped = 6 };
+enum class greeting_kind : std::uint8_t {
+  hello = 1,
+  welcome = 2,
+  confirm = 3,
+  refused = 4,
+  memory = 5,
+  mapped = 6
+};
 
 struct greeting_header {
   greeting_kind kind = greeting_kind::hello;

@@ -136,7 +136,8 @@ void acceptor::accepted(std::int32_t result) {
     hub_.accepted(descriptor(on_.world(), result), local_);
     return start();
   }
-  // Out of descriptors or memory, or the caller hung up already: the listener is fine, so look again in a moment.
+  // Out of descriptors or memory, or the caller hung up already: the listener is fine, so look again in a
+  // moment.
   on_.timers().arm(pause_, on_.now() + accept_pause);
 }
 
@@ -160,14 +161,16 @@ result<endpoint, setup_error> hub_on_workers::listen(const endpoint& at) {
     if (local) {
       start_listening(std::move(*local), true);
     } else {
-      log(log_level::warning, "nodes on this host will use TCP instead of shared memory: " + local.error().text);
+      log(log_level::warning,
+          "nodes on this host will use TCP instead of shared memory: " + local.error().text);
     }
   }
   return bound;
 }
 
 void hub_on_workers::start_listening(descriptor listener, bool local) {
-  acceptor& a = *acceptors_.emplace_back(std::make_unique<acceptor>(*this, zero_, std::move(listener), local));
+  acceptor& a =
+      *acceptors_.emplace_back(std::make_unique<acceptor>(*this, zero_, std::move(listener), local));
   zero_.post([&a](worker&) { a.start(); });
 }
 
@@ -226,9 +229,12 @@ joining* hub_on_workers::join_of(std::uint64_t link) {
 std::string hub_on_workers::advice(const joining& j) const {
   switch (j.last.code) {
     case refusal_code::version:
-    case refusal_code::self: return "";
-    case refusal_code::not_admitted: return "; give the nodes different names, or end the other one first";
-    default: return "; start a node that listens on " + j.to.url() + ", or correct the address";
+    case refusal_code::self:
+      return "";
+    case refusal_code::not_admitted:
+      return "; give the nodes different names, or end the other one first";
+    default:
+      return "; start a node that listens on " + j.to.url() + ", or correct the address";
   }
 }
 

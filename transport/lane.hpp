@@ -18,7 +18,8 @@
 
 namespace troupe::detail {
 
-/// Messages may fill a lane up to its reserve; replies, control, credit and acknowledgements may use that too.
+/// Messages may fill a lane up to its reserve; replies, control, credit and acknowledgements may use that
+/// too.
 enum class room : std::uint8_t { ordinary, reserve };
 
 inline constexpr std::size_t lane_reserve = 64 * 1024;
@@ -27,12 +28,13 @@ inline constexpr std::size_t lane_reserve = 64 * 1024;
 class lane_port {
  public:
   virtual ~lane_port() = default;
-  /// Room for one segment of max_segment bytes, or empty while the lane is full: then lane_events::room_appeared
-  /// follows. Calling it again before publish() gives the same room.
+  /// Room for one segment of max_segment bytes, or empty while the lane is full: then
+  /// lane_events::room_appeared follows. Calling it again before publish() gives the same room.
   virtual byte_span open(room from) = 0;
   /// Whether open(room::ordinary) and publish() would succeed that many times now.
   virtual bool has_room(unsigned segments) = 0;
-  /// The first `bytes` of what open() gave go to the peer, in the order of these calls. 0: gives the room back.
+  /// The first `bytes` of what open() gave go to the peer, in the order of these calls. 0: gives the room
+  /// back.
   virtual void publish(std::size_t bytes) = 0;
 };
 
@@ -80,7 +82,8 @@ template <class Owner, void (Owner::*Then)()>
 class bound_timer : public timer {
  public:
   explicit bound_timer(Owner& owner) noexcept
-      : timer([](timer& self) noexcept { (static_cast<bound_timer&>(self).owner_.*Then)(); }), owner_(owner) {}
+      : timer([](timer& self) noexcept { (static_cast<bound_timer&>(self).owner_.*Then)(); }),
+        owner_(owner) {}
 
  private:
   Owner& owner_;
@@ -90,7 +93,8 @@ template <class Owner, void (Owner::*Then)()>
 class bound_flush : public deferred {
  public:
   explicit bound_flush(Owner& owner) noexcept
-      : deferred([](deferred& self) noexcept { (static_cast<bound_flush&>(self).owner_.*Then)(); }), owner_(owner) {}
+      : deferred([](deferred& self) noexcept { (static_cast<bound_flush&>(self).owner_.*Then)(); }),
+        owner_(owner) {}
 
  private:
   Owner& owner_;

@@ -122,8 +122,8 @@ task<bool> link::read_hello(const heard& from) {
   if (from.header.major != wire_major) {
     refusal no;
     no.code = refusal_code::version;
-    no.text = "wire version " + std::to_string(wire_major) + " here and " + std::to_string(from.header.major) +
-              " there: use the same troupe release on both nodes";
+    no.text = "wire version " + std::to_string(wire_major) + " here and " +
+              std::to_string(from.header.major) + " there: use the same troupe release on both nodes";
     co_return co_await refuse(std::move(no));
   }
   result<hello, std::string> parsed = parse_hello(from.body);
@@ -141,7 +141,8 @@ std::optional<refusal> link::objection(const incarnation& dialer) {
   no.who = owner_.options().self.id;
   if (peer_.node.id == owner_.options().self.id) {
     no.code = refusal_code::self;
-    no.text = "node '" + peer_.node.name + "' dialled itself: remove the address from its list of nodes to join";
+    no.text =
+        "node '" + peer_.node.name + "' dialled itself: remove the address from its list of nodes to join";
     return no;
   }
   claimed_ = owner_.registry().claim(peer_.node.id, dialer, number_, !accepted_);
@@ -178,8 +179,8 @@ bool link::take_refusal(const heard& from) {
 task<std::shared_ptr<lane>> link::choose_lane() {
   if (kind_ == lane_kind::tcp) {
     lane_reason_ = owner_.options().tcp_only ? "this node uses TCP only"
-                   : accepted_              ? "the peer came over TCP"
-                                            : "no local socket leads to the peer";
+                   : accepted_               ? "the peer came over TCP"
+                                             : "no local socket leads to the peer";
   } else if (owner_.options().tcp_only || !peer_.wants_shm) {
     lane_reason_ = "one side does not want shared memory";
   } else {
@@ -232,8 +233,8 @@ task<std::shared_ptr<lane>> link::share_memory() {
     co_return nullptr;
   }
   lane_reason_ = "the peer is on this host";
-  std::shared_ptr<lane> made = std::make_shared<shm_lane>(home_, std::move(memory), greeter_.take_socket(),
-                                                          std::move(process_.pidfd));
+  std::shared_ptr<lane> made =
+      std::make_shared<shm_lane>(home_, std::move(memory), greeter_.take_socket(), std::move(process_.pidfd));
   co_return made;
 }
 

@@ -1,5 +1,5 @@
-// One connection from its first byte to its last: connects or is accepted, shakes hands, becomes a session, and
-// tells the hub what became of it. Everything runs on its home worker.
+// One connection from its first byte to its last: connects or is accepted, shakes hands, becomes a session,
+// and tells the hub what became of it. Everything runs on its home worker.
 #pragma once
 
 #include <memory>
@@ -72,7 +72,7 @@ class link : public std::enable_shared_from_this<link> {
   peer_process process_;  // on a local socket
   hello peer_;
   bool claimed_ = false;
-  refusal refused_;        // by either side
+  refusal refused_;  // by either side
   std::string lane_reason_;
   std::shared_ptr<link_session> session_;
 };

@@ -1,10 +1,10 @@
 // Which peers this node is linked with, or about to be: one link for each incarnation.
 //
-// Rule. Handshakes run on several workers, so both nodes may dial each other at once. Each handshake claims its
-// peer before it goes on: an acceptor before it says welcome, a dialer, for good, before it says confirm; the
-// acceptor's claim becomes final with that confirm. Against a final claim every other fails. Against an acceptor's
-// it fails too, unless it is for the connection that the smaller incarnation dialled. A dialer that was welcomed
-// and may not confirm refuses; so both nodes keep the same connection. Thread-safe.
+// Rule. Handshakes run on several workers, so both nodes may dial each other at once. Each handshake claims
+// its peer before it goes on: an acceptor before it says welcome, a dialer, for good, before it says confirm;
+// the acceptor's claim becomes final with that confirm. Against a final claim every other fails. Against an
+// acceptor's it fails too, unless it is for the connection that the smaller incarnation dialled. A dialer
+// that was welcomed and may not confirm refuses; so both nodes keep the same connection. Thread-safe.
 #pragma once
 
 #include <map>

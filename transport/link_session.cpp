@@ -8,9 +8,12 @@ namespace troupe::detail {
 
 std::string_view to_string(lane_kind lane) noexcept {
   switch (lane) {
-    case lane_kind::shm: return "shm";
-    case lane_kind::local_socket: return "local socket";
-    case lane_kind::tcp: break;
+    case lane_kind::shm:
+      return "shm";
+    case lane_kind::local_socket:
+      return "local socket";
+    case lane_kind::tcp:
+      break;
   }
   return "tcp";
 }
@@ -84,8 +87,11 @@ bool link_session::segment_arrived(const segment_header& header, byte_view frame
     given_[header.acked_stream] = true;
   }
   switch (from.classify(header)) {
-    case receiving_stream::order::broken: return violated("a gap in a stream's sequence numbers");
-    case receiving_stream::order::duplicate: duplicates_.fetch_add(1, std::memory_order_relaxed); break;
+    case receiving_stream::order::broken:
+      return violated("a gap in a stream's sequence numbers");
+    case receiving_stream::order::duplicate:
+      duplicates_.fetch_add(1, std::memory_order_relaxed);
+      break;
     case receiving_stream::order::next:
       if (std::string wrong = from.take(header, frames, home_.now()); !wrong.empty()) {
         return violated(std::move(wrong));
@@ -196,9 +202,8 @@ void link_session::end(link_end why, std::string text) {
   acks_.rest();
   parts_ = 2;
   lane_->stop([self = shared_from_this()] { self->part_stopped(); });
-  on_each_worker(
-      [this](worker& on, sending_stream& stream) { host_.stream_down(on, *this, stream.stop()); },
-      &link_session::part_stopped);
+  on_each_worker([this](worker& on, sending_stream& stream) { host_.stream_down(on, *this, stream.stop()); },
+                 &link_session::part_stopped);
 }
 
 void link_session::part_stopped() {

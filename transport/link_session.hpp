@@ -1,11 +1,13 @@
-// A session over one lane: the streams of every worker, what the peer's streams bring, acknowledgements, and an
-// orderly end.
+// A session over one lane: the streams of every worker, what the peer's streams bring, acknowledgements, and
+// an orderly end.
 //
 // Life, all on the home worker:
 //   starting  stream_up on every worker, then link_up; nothing is read before
 //   up        reads and writes
-//   closing   close() was called, or every stream of the peer has said goodbye: the streams send what is queued
-//             and say goodbye; over when both sides' goodbyes are acknowledged, the peer hangs up, or a second passed
+//   closing   close() was called, or every stream of the peer has said goodbye: the streams send what is
+//   queued
+//             and say goodbye; over when both sides' goodbyes are acknowledged, the peer hangs up, or a
+//             second passed
 //   ended     the lane stops and every stream is closed on its own worker; then link_down, then `gone`
 //
 // The object lives until the last posted call that holds it has run.
@@ -110,8 +112,8 @@ class link_session final : public session,
 
   ack_book acks_;
   std::vector<std::shared_ptr<sending_stream>> streams_;  // ours, by worker
-  std::vector<bool> given_;                               // these streams were acked or credited and not told yet
-  std::vector<receiving_stream> receiving_;               // the peer's
+  std::vector<bool> given_;                  // these streams were acked or credited and not told yet
+  std::vector<receiving_stream> receiving_;  // the peer's
   struct debt {
     std::uint32_t stream;
     std::uint32_t window;

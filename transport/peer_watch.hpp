@@ -1,6 +1,6 @@
-// Tells a dead peer from an unreachable one: combines the end of a connection with the end of the process behind
-// it, where the kernel vouches for one (pidfd). The two come in any order, milliseconds apart, so the first waits
-// a moment for the second. Home worker only.
+// Tells a dead peer from an unreachable one: combines the end of a connection with the end of the process
+// behind it, where the kernel vouches for one (pidfd). The two come in any order, milliseconds apart, so the
+// first waits a moment for the second. Home worker only.
 #pragma once
 
 #include <functional>

@@ -34,16 +34,24 @@ std::string receiving_stream::take(const segment_header& header, byte_view frame
 }
 
 std::string receiving_stream::take_frame(const frame_view& frame, instant now) {
-  const bool may_correlate = frame.header.kind == frame_kind::message || frame.header.kind == frame_kind::reply;
+  const bool may_correlate =
+      frame.header.kind == frame_kind::message || frame.header.kind == frame_kind::reply;
   if (frame.header.correlation != 0 && !may_correlate) return "a correlation on a frame that has none";
-  if (frame.header.remaining_ns != 0 && frame.header.kind != frame_kind::message) return "a deadline on no message";
+  if (frame.header.remaining_ns != 0 && frame.header.kind != frame_kind::message)
+    return "a deadline on no message";
   switch (frame.header.kind) {
-    case frame_kind::message: return take_message(frame, now);
-    case frame_kind::reply: return take_reply(frame);
-    case frame_kind::route: return take_route(frame);
-    case frame_kind::credit: return take_credit(frame);
-    case frame_kind::control: return take_control(frame);
-    default: break;
+    case frame_kind::message:
+      return take_message(frame, now);
+    case frame_kind::reply:
+      return take_reply(frame);
+    case frame_kind::route:
+      return take_route(frame);
+    case frame_kind::credit:
+      return take_credit(frame);
+    case frame_kind::control:
+      return take_control(frame);
+    default:
+      break;
   }
   if (!frame.body.empty()) return "a goodbye with a body";
   said_goodbye_ = true;
@@ -66,7 +74,8 @@ std::string receiving_stream::take_message(const frame_view& frame, instant now)
     const auto most = static_cast<std::uint64_t>((instant::max() - now).count());
     deadline = now + duration(static_cast<duration::rep>(std::min(frame.header.remaining_ns, most)));
   }
-  inbound_message message{body, false, frame.header.correlation, deadline, {number_, route.window, cost}};
+  inbound_message message{
+      body, route.binding.longer_schema, frame.header.correlation, deadline, {number_, route.window, cost}};
   route.binding.deliver(route.binding.cookie, route.binding.cookie2, sink_.as_session(), message);
   if (!body.ok()) return "a message body that does not decode";
   return {};
@@ -74,10 +83,12 @@ std::string receiving_stream::take_message(const frame_view& frame, instant now)
 
 std::string receiving_stream::take_reply(const frame_view& frame) {
   if (frame.header.correlation == 0) return "a reply without a correlation";
-  if (frame.header.route > static_cast<std::uint32_t>(errc::io_failed)) return "a reply with an unknown status";
+  if (frame.header.route > static_cast<std::uint32_t>(errc::io_failed))
+    return "a reply with an unknown status";
   if (frame.body.size() > max_encoded_message) return "a reply over 64 KiB";
   reader body(frame.body, sink_.as_session().cookie);
-  sink_.host().reply(sink_.as_session(), frame.header.correlation, static_cast<errc>(frame.header.route), body);
+  sink_.host().reply(sink_.as_session(), frame.header.correlation, static_cast<errc>(frame.header.route),
+                     body);
   if (!body.ok()) return "a reply body that does not decode";
   return {};
 }
@@ -92,7 +103,8 @@ std::string receiving_stream::take_route(const frame_view& frame) {
   if (window >= limits_.windows) return "a destination number over the limit";
   if (schema >= max_schemas) return "a schema number over the limit";
   if (text.size() > max_schema_text) return "a schema text over 16 KiB";
-  if (text.empty() && (schema >= schemas_.size() || schemas_[schema].empty())) return "a schema that was never told";
+  if (text.empty() && (schema >= schemas_.size() || schemas_[schema].empty()))
+    return "a schema that was never told";
 
   if (!text.empty()) {
     if (schemas_.size() <= schema) schemas_.resize(schema + 1);
@@ -105,13 +117,15 @@ std::string receiving_stream::take_route(const frame_view& frame) {
   w.target = target;
   if (routes_.size() <= frame.header.route) routes_.resize(frame.header.route + 1);
   const route_binding binding = sink_.host().bind(sink_.as_session(), target, schemas_[schema]);
-  TROUPE_ASSERT(binding.deliver != nullptr, "bind() answers with a function; unknown targets make dead letters");
+  TROUPE_ASSERT(binding.deliver != nullptr,
+                "bind() answers with a function; unknown targets make dead letters");
   routes_[frame.header.route] = {binding, window};
   return {};
 }
 
 std::string receiving_stream::take_credit(const frame_view& frame) {
-  if (frame.body.empty() || frame.body.size() % credit_entry_bytes != 0) return "a credit frame of a wrong length";
+  if (frame.body.empty() || frame.body.size() % credit_entry_bytes != 0)
+    return "a credit frame of a wrong length";
   for (byte_view rest = frame.body; !rest.empty(); rest = rest.subspan(credit_entry_bytes)) {
     const auto window = load<std::uint32_t>(rest.data());
     const auto bytes = load<std::uint32_t>(rest.data() + 4);

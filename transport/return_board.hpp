@@ -1,10 +1,10 @@
-// What the peer gives back to one stream: acknowledgements and credit. The session's home worker writes it when
-// it reads them; the stream's worker takes them over. Bounded whatever the peer sends: one counter a window.
+// What the peer gives back to one stream: acknowledgements and credit. The session's home worker writes it
+// when it reads them; the stream's worker takes them over. Bounded whatever the peer sends: one counter a
+// window.
 //
-// | operation  | who                 | synchronisation                                                       |
-// | acked,     | the home worker     | release on the word or bit that announces it                          |
-// |   credited |                     |                                                                       |
-// | take_*     | the stream's worker | acquire exchange of the same word, so that it sees what was announced |
+// | operation  | who                 | synchronisation | | acked,     | the home worker     | release on the
+// word or bit that announces it                          | |   credited |                     | | | take_* |
+// the stream's worker | acquire exchange of the same word, so that it sees what was announced |
 #pragma once
 
 #include <atomic>

@@ -9,7 +9,8 @@
 //   24 ack u64             every frame of that stream up to this number is in its mailbox; 0: says nothing
 //
 // A segment without frames carries only its acknowledgement and is not acknowledged itself. The header is
-// copied before it is looked at, so a peer that rewrites shared memory meanwhile changes nothing that was checked.
+// copied before it is looked at, so a peer that rewrites shared memory meanwhile changes nothing that was
+// checked.
 #pragma once
 
 #include <cstdint>

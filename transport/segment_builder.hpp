@@ -1,9 +1,9 @@
-// Builds the segments of one sending stream in place, in the room that the lane gives, and keeps the record of
-// what was sent until it is acknowledged. Touched by the stream's own worker; sealed() is for any thread.
+// Builds the segments of one sending stream in place, in the room that the lane gives, and keeps the record
+// of what was sent until it is acknowledged. Touched by the stream's own worker; sealed() is for any thread.
 //
 // Records hold (last sequence, messages) for each segment with messages. They are bounded: when the peer
-// acknowledges nothing for a long time the newest record grows instead of a new one being added. A replay buffer
-// would hang off the records.
+// acknowledges nothing for a long time the newest record grows instead of a new one being added. A replay
+// buffer would hang off the records.
 #pragma once
 
 #include <atomic>
@@ -28,8 +28,8 @@ class segment_builder {
   segment_builder(lane_port& port, std::uint8_t stream, ack_source* acks) noexcept
       : port_(port), acks_(acks), stream_(stream) {}
 
-  /// What is left of the open segment, at least `bytes` (up to max_frame); seals it and opens another if it has
-  /// less. Empty: the lane is full.
+  /// What is left of the open segment, at least `bytes` (up to max_frame); seals it and opens another if it
+  /// has less. Empty: the lane is full.
   byte_span space(std::size_t bytes, room from) {
     if (!room_.empty() && room_.size() - used_ < bytes) seal();
     if (room_.empty()) {

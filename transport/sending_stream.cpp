@@ -32,7 +32,8 @@ send_outcome sending_stream::send_to(destination& to, const outgoing& what) {
 
   frame_header header{frame_kind::message, route->number, what.correlation, 0};
   if (what.deadline != instant{}) {
-    header.remaining_ns = static_cast<std::uint64_t>(std::max<duration::rep>((what.deadline - on_.now()).count(), 1));
+    header.remaining_ns =
+        static_cast<std::uint64_t>(std::max<duration::rep>((what.deadline - on_.now()).count(), 1));
   }
   std::size_t bytes = 0;
   const send_outcome how = encode(header, what.type, what.message, what.codec_context, room::ordinary, bytes);
@@ -95,7 +96,8 @@ send_outcome sending_stream::encode(const frame_header& header, const wire_type*
 bool sending_stream::has_room(std::uint64_t target) {
   if (life_ != life::up || !side_queue_.empty()) return false;
   const destination* const to = destinations_.open(target);
-  if (to == nullptr || to->has_waiters() || to->available < max_encoded_message + message_overhead) return false;
+  if (to == nullptr || to->has_waiters() || to->available < max_encoded_message + message_overhead)
+    return false;
   return builder_.has_room(3);  // the rest of the open one, one for the route, one for the message
 }
 
@@ -134,8 +136,10 @@ void sending_stream::control(const control_note& note) {
   store<std::uint64_t>(body, note.subject);
   store<std::uint64_t>(body + 8, note.object);
   if (!note.text.empty()) std::memcpy(body + control_fixed_bytes, note.text.data(), note.text.size());
-  const std::uint32_t what = static_cast<std::uint32_t>(note.kind) | static_cast<std::uint32_t>(note.code) << 8;
-  put_or_keep({frame_kind::control, what, 0, 0}, byte_view(body).first(control_fixed_bytes + note.text.size()));
+  const std::uint32_t what = static_cast<std::uint32_t>(note.kind) | static_cast<std::uint32_t>(note.code)
+                                                                         << 8;
+  put_or_keep({frame_kind::control, what, 0, 0},
+              byte_view(body).first(control_fixed_bytes + note.text.size()));
 }
 
 void sending_stream::put_or_keep(const frame_header& header, byte_view body) {
@@ -157,7 +161,8 @@ bool sending_stream::put(const frame_header& header, byte_view body) {
 void sending_stream::keep_aside(const frame_header& header, byte_view body) {
   const std::size_t bytes = header.bytes() + body.size();
   if (side_bytes_ + bytes > side_queue_limit) {
-    return events_.port_violated("the peer does not read: over 64 MiB of replies and control notes wait for it");
+    return events_.port_violated(
+        "the peer does not read: over 64 MiB of replies and control notes wait for it");
   }
   std::vector<std::byte>& frame = side_queue_.emplace_back(bytes);
   write_frame_header(frame.data(), header, body.size());

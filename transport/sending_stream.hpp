@@ -1,13 +1,13 @@
-// One worker's sending side of a session: encodes frames straight into the lane's room, within the credit that
-// each destination has.
+// One worker's sending side of a session: encodes frames straight into the lane's room, within the credit
+// that each destination has.
 //
 // Order. Everything goes out in the order of the calls. While the lane is full, messages are refused (their
-// senders wait at their destination) and what may not be refused, replies and control notes, is encoded into a
-// bounded side queue; as long as that holds anything, it goes first and messages are refused. Waiting senders
-// are served one for each destination in turn, so a destination without credit holds up nobody else.
+// senders wait at their destination) and what may not be refused, replies and control notes, is encoded into
+// a bounded side queue; as long as that holds anything, it goes first and messages are refused. Waiting
+// senders are served one for each destination in turn, so a destination without credit holds up nobody else.
 //
-// Life. up: everything works. closing (after finish): no new messages, the side queue goes out, then a goodbye.
-// stopped: nothing is sent any more.
+// Life. up: everything works. closing (after finish): no new messages, the side queue goes out, then a
+// goodbye. stopped: nothing is sent any more.
 //
 // | operation                         | who                                                         |
 // | note_ack, note_credit             | the session's home worker                                   |
@@ -26,7 +26,7 @@
 
 namespace troupe::detail {
 
-inline constexpr std::uint32_t max_schemas = 256;                          // remembered per stream
+inline constexpr std::uint32_t max_schemas = 256;                       // remembered per stream
 inline constexpr std::size_t side_queue_limit = std::size_t{64} << 20;  // bytes
 
 class sending_stream;
@@ -65,7 +65,9 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
 
   /// False: the peer acknowledged what was never sent. An older acknowledgement changes nothing.
   bool note_ack(std::uint64_t sequence) noexcept;
-  bool note_credit(std::uint32_t window, std::uint32_t bytes) noexcept { return board_.credited(window, bytes); }
+  bool note_credit(std::uint32_t window, std::uint32_t bytes) noexcept {
+    return board_.credited(window, bytes);
+  }
   /// Makes the stream's worker take over acks and credit, and try again where the lane was full.
   void poke();
   void flush_soon() { on_.defer(flush_); }

@@ -67,7 +67,7 @@ struct held_credit {
 
 struct inbound_message {
   reader& body;
-  bool longer_schema = false;     // for wire_type::decode
+  bool longer_schema = false;     // as the route's binding says; for wire_type::decode
   std::uint64_t correlation = 0;  // not 0: a request, to be answered with out_stream::reply
   instant deadline{};             // zero: none
   held_credit credit;
@@ -80,6 +80,7 @@ struct route_binding {
   void (*deliver)(std::uint64_t cookie, std::uint64_t cookie2, session& from, inbound_message& message) = nullptr;
   std::uint64_t cookie = 0;
   std::uint64_t cookie2 = 0;
+  bool longer_schema = false;  // the peer's schema has fields that ours lacks
 };
 
 /// The control notes that the layer above exchanges; opaque to the link, delivered in order with everything

@@ -22,7 +22,8 @@ class shm_lane::stream_port final : public lane_port {
     std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in read_ring
     space = writer_.open(more);
     if (writer_.violated() && !violated.exchange(true, std::memory_order_relaxed)) {
-      lane_.home_.world().signal_event(lane_.memory_.doorbell.get());  // makes the home worker look at the flag
+      lane_.home_.world().signal_event(
+          lane_.memory_.doorbell.get());  // makes the home worker look at the flag
     }
     return space;
   }
@@ -101,9 +102,12 @@ void shm_lane::poll() {
   if (stopping_) return close_if_idle();
   constexpr std::size_t budget = 128 * 1024;  // bytes of each ring in one turn
   switch (read_all(budget)) {
-    case found::something: return home_.schedule(poll_);
-    case found::nothing: return sleep_or_poll_again();
-    case found::the_end: return;
+    case found::something:
+      return home_.schedule(poll_);
+    case found::nothing:
+      return sleep_or_poll_again();
+    case found::the_end:
+      return;
   }
 }
 
@@ -111,7 +115,8 @@ void shm_lane::sleep_or_poll_again() {
   ring_index& asleep = memory_.mine.sleep().position;
   asleep.store(1, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in publish
-  const bool more = std::ranges::any_of(readers_, [](ring_reader& r) { return r.next().has_value() || r.violated(); });
+  const bool more =
+      std::ranges::any_of(readers_, [](ring_reader& r) { return r.next().has_value() || r.violated(); });
   if (!more) return;
   asleep.store(0, std::memory_order_relaxed);
   home_.schedule(poll_);
@@ -165,8 +170,8 @@ void shm_lane::socket_readable(std::int32_t result) {
 /// What the peer committed before it went is still delivered: at most one ringful each, however it goes on.
 void shm_lane::peer_is_gone(link_end why) {
   if (read_all(largest_ring) == found::the_end) return;
-  events_->lane_ended(why, why == link_end::died ? "the peer's process has ended"
-                                                 : "the connection ended without a goodbye");
+  events_->lane_ended(
+      why, why == link_end::died ? "the peer's process has ended" : "the connection ended without a goodbye");
 }
 
 void shm_lane::stop(std::function<void()> done) {

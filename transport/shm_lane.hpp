@@ -1,18 +1,19 @@
-// The lane over shared memory: one ring for each sending worker and direction, a doorbell each way, and the local
-// socket that the handshake ran on, whose end tells that the peer is gone.
+// The lane over shared memory: one ring for each sending worker and direction, a doorbell each way, and the
+// local socket that the handshake ran on, whose end tells that the peer is gone.
 //
-// Sleeping. The home worker reads every ring of the peer's. As long as it finds something it looks again in its
-// next turn; then it says asleep and looks a last time. A writer publishes and looks at that flag. With a seq_cst
-// fence between the two halves on both sides, one of them sees the other:
+// Sleeping. The home worker reads every ring of the peer's. As long as it finds something it looks again in
+// its next turn; then it says asleep and looks a last time. A writer publishes and looks at that flag. With a
+// seq_cst fence between the two halves on both sides, one of them sees the other:
 //
 //   reader                         writer
 //   asleep = 1                     written = new position
 //   fence                          fence
 //   look at every `written`        asleep? then ring the reader's doorbell
 //
-// The doorbell is waited for all the time; whoever hears it clears asleep and reads. Room is told the same way:
-// a writer without room sets wants_room, fences and looks at `read`; the reader stores `read`, fences, looks at
-// wants_room and rings. Only the writer's home worker clears wants_room, and tells the stream each time.
+// The doorbell is waited for all the time; whoever hears it clears asleep and reads. Room is told the same
+// way: a writer without room sets wants_room, fences and looks at `read`; the reader stores `read`, fences,
+// looks at wants_room and rings. Only the writer's home worker clears wants_room, and tells the stream each
+// time.
 //
 // | operation                            | who                            |
 // | ports: open, publish                 | the stream's own worker        |

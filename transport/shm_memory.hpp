@@ -1,5 +1,5 @@
-// The memory that two nodes on one host share: each makes one sealed segment that only it can write, and maps the
-// other's read-only. A segment holds, for the side that made it, with S streams against the peer's P:
+// The memory that two nodes on one host share: each makes one sealed segment that only it can write, and maps
+// the other's read-only. A segment holds, for the side that made it, with S streams against the peer's P:
 //
 //   line 0        asleep: the home worker waits for the doorbell
 //   lines 1…S     for each own ring: written, wants_room
@@ -46,9 +46,7 @@ class shm_segment {
     constexpr std::size_t page = 4096;
     return (sizeof(shm_line) * (1 + streams + peer_streams) + page - 1) / page * page;
   }
-  shm_line& line(unsigned index) const noexcept {
-    return reinterpret_cast<shm_line*>(memory_.data())[index];
-  }
+  shm_line& line(unsigned index) const noexcept { return reinterpret_cast<shm_line*>(memory_.data())[index]; }
 
   mapping memory_;
   unsigned streams_ = 0;

@@ -103,7 +103,8 @@ void socket_lane::hand_over(chunk_ptr c, bool at_home) {
 }
 
 void socket_lane::empty_outbox() {
-  outbox_announced_.store(false, std::memory_order_seq_cst);  // before the look at what the next one announces
+  outbox_announced_.store(false,
+                          std::memory_order_seq_cst);  // before the look at what the next one announces
   chunk_ptr c;
   while (pool_->outbox.try_dequeue(c)) enqueue(std::move(c));
   send_more();

@@ -1,14 +1,14 @@
 // The lane over one stream socket, TCP or Unix. The home worker owns the socket.
 //
-// Sending. A stream builds its segment in a pooled chunk. The home worker's stream appends it to the send queue;
-// another worker's puts it into the outbox (many producers, one consumer) and wakes the home worker, which moves
-// it to the queue. A small segment is copied behind the last chunk's bytes, so that under load one send carries
-// many; large ones are never copied. `queued` counts the bytes from publish() until the kernel took them and
-// bounds them.
+// Sending. A stream builds its segment in a pooled chunk. The home worker's stream appends it to the send
+// queue; another worker's puts it into the outbox (many producers, one consumer) and wakes the home worker,
+// which moves it to the queue. A small segment is copied behind the last chunk's bytes, so that under load
+// one send carries many; large ones are never copied. `queued` counts the bytes from publish() until the
+// kernel took them and bounds them.
 //
-// Room. A stream that finds the lane full raises its `wants_room` and looks once more; the home worker subtracts
-// what was sent and then looks at the flags. Both are seq_cst, so one of the two sees the other. Only the home
-// worker lowers a flag, and tells the stream each time.
+// Room. A stream that finds the lane full raises its `wants_room` and looks once more; the home worker
+// subtracts what was sent and then looks at the flags. Both are seq_cst, so one of the two sees the other.
+// Only the home worker lowers a flag, and tells the stream each time.
 //
 // Receiving. One buffer; whole segments are handed up where they lie and the rest moves to the front.
 #pragma once

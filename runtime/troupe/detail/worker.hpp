@@ -92,6 +92,9 @@ class worker {
   void turn(bool may_sleep);
   /// Turns until request_stop(), then drains what was posted before it and lets closing sockets close.
   void run();
+  /// After every worker's run() has returned: runs what they, and other threads, posted here meanwhile, without I/O.
+  /// False when there was nothing.
+  bool settle();
 
   /// Resumes `first`, then whatever coroutine it asks to continue with, and so on: tasks start and return
   /// through here, so a chain of a million of them uses no more stack than one. (Symmetric transfer would:
