@@ -18,13 +18,15 @@ bool parse(troupe::arguments given, chat::bot_plan& out) {
   CLI::App app;
   app.add_option("--lines", out.lines, "how many lines it says");
   app.add_option("--rate", out.rate, "lines a second; 0: as fast as the room takes them");
-  app.add_option("--length", out.length, "bytes of a line")->check(CLI::Range(std::size_t{0}, chat::longest_text));
+  app.add_option("--length", out.length, "bytes of a line")
+      ->check(CLI::Range(std::size_t{0}, chat::longest_text));
   app.add_option("--cue", out.cue, "starts to talk when somebody says this");
   try {
     std::ranges::reverse(given);
     app.parse(given);
   } catch (const CLI::ParseError& e) {
-    std::fprintf(stderr, "chat_member: %s (its flags: --lines N, --rate N, --length BYTES, --cue WORD)\n", e.what());
+    std::fprintf(stderr, "chat_member: %s (its flags: --lines N, --rate N, --length BYTES, --cue WORD)\n",
+                 e.what());
     return false;
   }
   return true;
@@ -37,9 +39,10 @@ std::string lane_of(const troupe::node& node) {
 
 void print(const chat::bot_report& r, const troupe::node& node) {
   std::printf("figures lane=%s own=%llu heard=%llu missed=%llu disorder=%llu p50_ns=%lld p99_ns=%lld\n",
-              lane_of(node).c_str(), static_cast<unsigned long long>(r.own), static_cast<unsigned long long>(r.heard),
-              static_cast<unsigned long long>(r.missed), static_cast<unsigned long long>(r.disorder),
-              static_cast<long long>(r.latency_p50), static_cast<long long>(r.latency_p99));
+              lane_of(node).c_str(), static_cast<unsigned long long>(r.own),
+              static_cast<unsigned long long>(r.heard), static_cast<unsigned long long>(r.missed),
+              static_cast<unsigned long long>(r.disorder), static_cast<long long>(r.latency_p50),
+              static_cast<long long>(r.latency_p99));
 }
 
 troupe::task<int> take_part(troupe::node& node, troupe::arguments given) {

@@ -23,7 +23,8 @@ struct settings {
 bool parse(troupe::arguments given, settings& out) {
   CLI::App app;
   app.add_option("--port", out.port, "where people come in on 127.0.0.1; 0: any free port");
-  app.add_option("--patience", out.limits.patience, "lines that a member may miss in a row before it is put out");
+  app.add_option("--patience", out.limits.patience,
+                 "lines that a member may miss in a row before it is put out");
   app.add_flag("--figures", out.show_figures, "print figures four times a second");
   try {
     std::ranges::reverse(given);
@@ -39,7 +40,8 @@ void print(const chat::room_figures& now, const troupe::node& node) {
   std::string text = "figures members=" + std::to_string(now.members) + " said=" + std::to_string(now.said) +
                      " missed=" + std::to_string(now.missed) + " put_out=" + std::to_string(now.put_out);
   for (const troupe::link_info& l : node.links()) {
-    text += " " + l.node + "=" + l.lane + ":" + std::to_string(l.frames_in) + "/" + std::to_string(l.frames_out);
+    text +=
+        " " + l.node + "=" + l.lane + ":" + std::to_string(l.frames_in) + "/" + std::to_string(l.frames_out);
   }
   std::puts(text.c_str());
 }

@@ -319,22 +319,40 @@ TEST_CASE("a closed link has delivered and acknowledged everything on both sides
   }
 }
 
+namespace {
+
+/// Forks; the child is killed at the end of the test at the latest.
+struct child_process {
+  ~child_process() { end(); }
+  void end() {
+    if (pid <= 0) return;
+    kill(pid, SIGKILL);
+    waitpid(std::exchange(pid, 0), nullptr, 0);
+  }
+  pid_t pid = fork();
+};
+
+/// The child: links with the address that it is told, sends 50 messages and waits to be killed.
+[[noreturn]] void send_for_ever(int address_pipe, const lane_case& lane) noexcept {
+  char url[128] = {};
+  if (read(address_pipe, url, sizeof url - 1) <= 0) _exit(1);
+  test_node node({1, lane.io, lane.kind == lane_kind::tcp, "child"});
+  node.start();
+  node.join(*endpoint::parse(url));
+  node.linked();
+  for (std::uint64_t i = 0; i < 50; ++i) node.send(0, 1, i);
+  for (;;) pause();
+}
+
+}  // namespace
+
 TEST_CASE("a killed process is dead over a local lane, and unreachable over TCP, after what it had sent") {
   const lane_case lane = each_lane();
   INFO(lane.name << " " << to_string(lane.io));
   int port_pipe[2];
   REQUIRE(pipe(port_pipe) == 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    char url[128] = {};
-    if (read(port_pipe[0], url, sizeof url - 1) <= 0) _exit(1);
-    test_node node({1, lane.io, lane.kind == lane_kind::tcp, "child"});
-    node.start();
-    node.join(*endpoint::parse(url));
-    node.linked();
-    for (std::uint64_t i = 0; i < 50; ++i) node.send(0, 1, i);
-    for (;;) pause();
-  }
+  child_process child;
+  if (child.pid == 0) send_for_ever(port_pipe[0], lane);
   test_node node({1, lane.io, lane.kind != lane_kind::shm, "parent"});
   const std::string path = "unix://@troupe-test-" + std::to_string(getpid());
   const endpoint at = node.listen(lane.kind == lane_kind::local_socket ? path.c_str() : "tcp://127.0.0.1:0");
@@ -345,10 +363,9 @@ TEST_CASE("a killed process is dead over a local lane, and unreachable over TCP,
   close(port_pipe[1]);
   REQUIRE(node.host.wait_until([](record& r) { return r.arrivals.size() == 50; }));
   CHECK(node.link().lane() == lane.kind);
-  kill(child, SIGKILL);
+  child.end();
   REQUIRE(node.unlinked());
   CHECK(node.down().first == (lane.kind == lane_kind::tcp ? link_end::unreachable : link_end::died));
-  CHECK(waitpid(child, nullptr, 0) == child);
 }
 
 namespace {

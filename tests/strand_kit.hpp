@@ -11,12 +11,15 @@
 
 namespace troupe::test {
 
-/// Create, start, look at and destroy it on its worker's thread, in a turn.
+/// Create, start, look at and destroy it on its worker's thread, between turns.
 class player : public detail::strand {
  public:
   player(detail::worker& home, task<> body)
       : strand(&player::run, home), frame_(play(this, std::move(body)).frame) {}
-  ~player() { kill(); }
+  ~player() {
+    kill();
+    while (queued) home().turn(false);
+  }
 
   void start() { home().schedule(*this); }
   /// Destroys the coroutine where it is suspended.
@@ -51,7 +54,7 @@ class player : public detail::strand {
     detail::strand* const outer = std::exchange(on.running, &self);
     ++self.runs;
     if (!std::exchange(self.started_, true)) {
-      on.resume(self.frame_);
+      if (self.frame_) on.resume(self.frame_);
     } else {
       self.resume_ready(64);
     }

@@ -39,10 +39,6 @@ greeter::io_awaiter<Start> greeter::perform(const Start& start) noexcept {
   return {*this, start};
 }
 
-greeter::greeter(worker& on, duration patience) : on_(on) {
-  on_.timers().arm(deadline_, on_.now() + patience);
-}
-
 greeter::~greeter() {
   TROUPE_ASSERT(in_flight_ == nullptr && !socket_, "end() a handshake before its greeter is destroyed");
 }

@@ -22,9 +22,11 @@ struct heard {
 
 class greeter {
  public:
-  greeter(worker& on, duration patience);
+  explicit greeter(worker& on) noexcept : on_(on) {}
   ~greeter();
 
+  /// Everything must be over within `patience` from now.
+  void begin(duration patience) { on_.timers().arm(deadline_, on_.now() + patience); }
   void adopt(descriptor socket) noexcept { socket_ = std::move(socket); }
   /// Opens a socket and connects it.
   task<bool> connect(endpoint to);

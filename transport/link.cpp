@@ -11,11 +11,15 @@ namespace troupe::detail {
 void link::accept(descriptor socket, bool local) {
   accepted_ = true;
   kind_ = local ? lane_kind::local_socket : lane_kind::tcp;
+  greeter_.begin(owner_.options().handshake_deadline);
   greeter_.adopt(std::move(socket));
   home_.resume(run_accepted().handle);
 }
 
-void link::dial(std::vector<endpoint> to) { home_.resume(run_dialled(std::move(to)).handle); }
+void link::dial(std::vector<endpoint> to) {
+  greeter_.begin(owner_.options().handshake_deadline);
+  home_.resume(run_dialled(std::move(to)).handle);
+}
 
 void link::close() {
   if (session_) return session_->close();

@@ -1,5 +1,6 @@
 // One connection from its first byte to its last: connects or is accepted, shakes hands, becomes a session,
-// and tells the hub what became of it. Everything runs on its home worker.
+// and tells the hub what became of it. Made and destroyed by the hub; everything else runs on its home
+// worker.
 #pragma once
 
 #include <memory>
@@ -35,7 +36,7 @@ class link_owner {
 class link : public std::enable_shared_from_this<link> {
  public:
   link(link_owner& owner, worker& home, std::uint64_t number)
-      : owner_(owner), home_(home), number_(number), greeter_(home, owner.options().handshake_deadline) {}
+      : owner_(owner), home_(home), number_(number), greeter_(home) {}
 
   void accept(descriptor socket, bool local);
   /// Tries the endpoints in turn until one can be connected to.

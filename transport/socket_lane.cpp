@@ -7,6 +7,11 @@
 #include <troupe/assert.hpp>
 
 namespace troupe::detail {
+namespace {
+
+constexpr std::size_t buffer_bytes = 2 * max_segment;
+
+}  // namespace
 
 struct socket_lane::chunk {
   std::size_t size = 0;
@@ -75,7 +80,7 @@ lane_port& socket_lane::port(unsigned stream) noexcept { return *ports_[stream];
 
 void socket_lane::start(lane_events& events) {
   events_ = &events;
-  buffer_.resize(2 * max_segment);
+  buffer_ = std::make_unique_for_overwrite<std::byte[]>(buffer_bytes);
   watch_.start();
   receive_more();
   offer_room();  // to streams that filled the lane before
@@ -83,7 +88,7 @@ void socket_lane::start(lane_events& events) {
 
 socket_lane::chunk_ptr socket_lane::take_chunk() {
   chunk_ptr c;
-  if (!pool_->spare.try_dequeue(c)) c = std::make_unique<chunk>();
+  if (!pool_->spare.try_dequeue(c)) c = std::make_unique_for_overwrite<chunk>();
   c->size = c->sent = 0;
   return c;
 }
@@ -161,7 +166,7 @@ void socket_lane::offer_room() {
 bool socket_lane::drained() const noexcept { return queued_.load(std::memory_order_seq_cst) == 0; }
 
 void socket_lane::receive_more() {
-  home_.io().receive(receive_op_, socket_.get(), std::span(buffer_).subspan(filled_));
+  home_.io().receive(receive_op_, socket_.get(), byte_span(buffer_.get() + filled_, buffer_bytes - filled_));
 }
 
 void socket_lane::received(std::int32_t result) {
@@ -174,17 +179,17 @@ void socket_lane::received(std::int32_t result) {
 bool socket_lane::parse() {
   std::size_t at = 0;
   while (filled_ - at >= segment_header_bytes) {
-    const segment_header header = read_segment_header(buffer_.data() + at);
+    const segment_header header = read_segment_header(buffer_.get() + at);
     if (!plausible(header)) {
       events_->lane_ended(link_end::violated, "a segment with an impossible length");
       return false;
     }
     if (filled_ - at < header.length) break;
-    const byte_view whole = byte_view(buffer_).subspan(at, header.length);
+    const byte_view whole(buffer_.get() + at, header.length);
     if (!events_->segment_arrived(header, whole.subspan(segment_header_bytes))) return false;
     at += header.length;
   }
-  std::memmove(buffer_.data(), buffer_.data() + at, filled_ - at);
+  std::memmove(buffer_.get(), buffer_.get() + at, filled_ - at);
   filled_ -= at;
   return true;
 }

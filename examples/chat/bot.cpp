@@ -33,8 +33,8 @@ class stopwatch {
   std::deque<std::int64_t> last_;
 };
 
-troupe::actor run_talker(troupe::self<troupe::protocol<>> self, troupe::ref<room> where, troupe::ref<member> who,
-                         bot_plan plan) {
+troupe::actor run_talker(troupe::self<troupe::protocol<>> self, troupe::ref<room> where,
+                         troupe::ref<member> who, bot_plan plan) {
   const std::int64_t start = now_ns();
   const double period = plan.rate > 0 ? 1e9 / plan.rate : 0;
   for (std::uint64_t n = 1; n <= plan.lines; ++n) {
@@ -53,8 +53,8 @@ troupe::actor run_talker(troupe::self<troupe::protocol<>> self, troupe::ref<room
 troupe::actor run_bot(troupe::self<bot> self, troupe::ref<room> where, bot_plan plan) {
   const auto in = co_await where.ask<join>(plan.name, self.me());
   if (!in || !in->in) {
-    troupe::log(troupe::log_level::error, "the room does not let " + plan.name + " in: " +
-                                              (in ? in->text : in.error().text()));
+    troupe::log(troupe::log_level::error,
+                "the room does not let " + plan.name + " in: " + (in ? in->text : in.error().text()));
     co_return;
   }
   self.monitor(where);

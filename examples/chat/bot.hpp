@@ -1,5 +1,5 @@
-// A member that is a program: it says numbered lines at a rate and checks and times what it hears. Which lane leads to
-// the room does not show here.
+// A member that is a program: it says numbered lines at a rate and checks and times what it hears. Which lane
+// leads to the room does not show here.
 #pragma once
 
 #include <cstdint>

@@ -43,8 +43,8 @@ troupe::actor run_door(troupe::self<door> self, troupe::ref<room> where, troupe:
         std::erase_if(people, [&](const troupe::ref<person>& p) { return p == d.actor; });
         if (d.actor == keeper) self.stop();
       });
-  // A doorkeeper waits for visitors and a person may be waiting for a terminal that nobody reads: a stop would wait
-  // for them until its deadline.
+  // A doorkeeper waits for visitors and a person may be waiting for a terminal that nobody reads: a stop
+  // would wait for them until its deadline.
   self.node().kill(keeper);
   for (const auto& p : people) self.node().kill(p);
 }

@@ -1,6 +1,6 @@
-// A person at a terminal, as an actor: what the room says goes out on the stream, what the person types comes in
-// through a child that reads. Each waits for its own half only, so a person who does not read still may talk, and
-// one who does not read fills the own mailbox and nothing else (the room then leaves lines out).
+// A person at a terminal, as an actor: what the room says goes out on the stream, what the person types comes
+// in through a child that reads. Each waits for its own half only, so a person who does not read still may
+// talk, and one who does not read fills the own mailbox and nothing else (the room then leaves lines out).
 #pragma once
 
 #include <string>

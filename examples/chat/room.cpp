@@ -86,7 +86,8 @@ void meeting::hand(seat& to, line_kind kind, const std::string& from, const std:
   if (!put(to, kind, from, text)) ++counted_.missed;
 }
 
-void meeting::broadcast(line_kind kind, const std::string& from, const std::string& text, const seat* author) {
+void meeting::broadcast(line_kind kind, const std::string& from, const std::string& text,
+                        const seat* author) {
   for (seat& s : seats_) hand(s, &s == author ? line_kind::own : kind, from, text);
 }
 
@@ -194,13 +195,13 @@ room_figures meeting::count() const {
 
 troupe::actor run_room(troupe::self<room> self, room_limits limits) {
   meeting here(self, limits);
-  co_await self.serve([&](const join& j) { return here.enter(j); },       //
-                      [&](const say& s) { here.talk(s); },                //
-                      [&](const nick& n) { here.rename(n); },             //
-                      [&](const tell& t) { here.whisper(t); },            //
-                      [&](const quit& q) { here.leave(q.who); },          //
-                      [&](const present&) { return here.names(); },       //
-                      [&](const figures&) { return here.count(); },       //
+  co_await self.serve([&](const join& j) { return here.enter(j); },  //
+                      [&](const say& s) { here.talk(s); },           //
+                      [&](const nick& n) { here.rename(n); },        //
+                      [&](const tell& t) { here.whisper(t); },       //
+                      [&](const quit& q) { here.leave(q.who); },     //
+                      [&](const present&) { return here.names(); },  //
+                      [&](const figures&) { return here.count(); },  //
                       [&](const troupe::down& d) { here.leave(d.actor); });
 }
 

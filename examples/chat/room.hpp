@@ -1,10 +1,10 @@
 // The chat room: an actor. Who is in it, what was said last, and who hears what.
 //
-// A member is a ref and no more: a person at a terminal of this host and a program in another process look the same
-// here. The room sends every line to every member, its author too, so all see one order. It never waits for a
-// member: when a member's mailbox (or its link) is full, the line is not for that member. The next line that fits
-// tells it how many it missed; after `patience` lines missed in a row it is put out. A member that ends,
-// however it ends, leaves the room by its DOWN.
+// A member is a ref and no more: a person at a terminal of this host and a program in another process look
+// the same here. The room sends every line to every member, its author too, so all see one order. It never
+// waits for a member: when a member's mailbox (or its link) is full, the line is not for that member. The
+// next line that fits tells it how many it missed; after `patience` lines missed in a row it is put out. A
+// member that ends, however it ends, leaves the room by its DOWN.
 #pragma once
 
 #include <cstdint>

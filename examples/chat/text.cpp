@@ -11,7 +11,12 @@ unsigned byte_at(std::string_view s, std::size_t i) noexcept { return static_cas
 /// Bytes of the well-formed character at the start of `s`; 0 if there is none.
 std::size_t character(std::string_view s) noexcept {
   const unsigned lead = byte_at(s, 0);
-  const std::size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+  const std::size_t length = lead < 0x80   ? 1
+                             : lead < 0xc2 ? 0
+                             : lead < 0xe0 ? 2
+                             : lead < 0xf0 ? 3
+                             : lead < 0xf5 ? 4
+                                           : 0;
   if (length > s.size()) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((byte_at(s, i) & 0xc0) != 0x80) return 0;

@@ -9,10 +9,11 @@
 namespace chat {
 
 inline constexpr std::size_t longest_name = 20;
-inline constexpr std::size_t longest_text = 512;   // bytes of one line
+inline constexpr std::size_t longest_text = 512;    // bytes of one line
 inline constexpr std::size_t longest_input = 1024;  // bytes that a person may type in one line
 
-/// `text` without control characters (C0, DEL, C1), ill-formed bytes as '?', cut to longest_text at a character.
+/// `text` without control characters (C0, DEL, C1), ill-formed bytes as '?', cut to longest_text at a
+/// character.
 std::string clean(std::string_view text);
 
 /// 1 to longest_name of [A-Za-z0-9_-].

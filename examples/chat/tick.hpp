@@ -1,5 +1,5 @@
-// Numbered, timed lines that the bots, the demo and the tests say, so that whoever hears them can tell whether one is
-// missing or out of order and how old it is: "#17 @1234567890 and more". Pure.
+// Numbered, timed lines that the bots, the demo and the tests say, so that whoever hears them can tell
+// whether one is missing or out of order and how old it is: "#17 @1234567890 and more". Pure.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,9 @@ class tick_book {
   void missed(std::uint64_t lines) noexcept { allowed_ += lines; }
   void heard(const std::string& speaker, const tick& t);
   std::uint64_t heard() const noexcept { return heard_; }
-  std::uint64_t disorder() const noexcept { return disorder_; }  // ticks that came twice, too early or after a gap
+  std::uint64_t disorder() const noexcept {
+    return disorder_;
+  }  // ticks that came twice, too early or after a gap
   std::uint64_t last_of(const std::string& speaker) const;
 
  private:
