@@ -2,9 +2,9 @@
 // when it reads them; the stream's worker takes them over. Bounded whatever the peer sends: one counter a
 // window.
 //
-// | operation  | who                 | synchronisation | | acked,     | the home worker     | release on the
-// word or bit that announces it                          | |   credited |                     | | | take_* |
-// the stream's worker | acquire exchange of the same word, so that it sees what was announced |
+// | operation       | who                 | synchronisation                                          |
+// | acked, credited | the home worker     | release on the word or bit that announces it             |
+// | take_*          | the stream's worker | acquire exchange of that word: it sees what was announced|
 #pragma once
 
 #include <atomic>

@@ -7,10 +7,11 @@
 // nothing, if not even a header fits) says to go on at the start. A segment becomes visible, whole, with one
 // release store of `written`: a writer that is killed before it leaves nothing, and never blocks the reader.
 //
-// | operation              | who    | edge | | open: load read        | writer | acquire: the reader is done
-// with the bytes that are written over        | | publish: store written | writer | release, with the
-// reader's load: the segment's bytes                    | | next: load written     | reader | acquire | |
-// release: store read    | reader | release, with the writer's load                                         |
+// | operation              | who    | edge                                                                 |
+// | open: load read        | writer | acquire: the reader is done with the bytes that are written over     |
+// | publish: store written | writer | release, with the reader's load: the segment's bytes                 |
+// | next: load written     | reader | acquire                                                              |
+// | release: store read    | reader | release, with the writer's load                                      |
 //
 // Each index that the other side wrote is loaded once and checked: it may only grow, and only to what exists.
 // After a violation neither side touches the ring again.

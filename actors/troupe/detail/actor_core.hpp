@@ -6,29 +6,26 @@
 // pushes onto an empty inlet posts the actor to its home worker. That makes the inlet itself the "scheduled"
 // flag: from empty to not empty there is exactly one post, so no wake-up can be lost and none is doubled.
 //
-// | operation                        | who         | synchronisation | | push                             |
-// any thread  | CAS release: publishes the letter to the drain            | | drain | home worker | exchange
-// acquire: sees every letter pushed before         | | reserve (from elsewhere)         | any thread  |
-// inlet_messages fetch_add relaxed: a count, orders nothing | | take                             | home
-// worker | inlet_messages fetch_sub relaxed                          | | depth_, closed_, …: write        |
-// home worker | relaxed store                                             | | depth_, closed_, …: read | any
-// thread  | relaxed load: a hint; the home worker decides at the drain| | prepare                          |
-// the spawner | relaxed stores, before anybody has the address            | | park | any thread  | waiters_
-// fetch_add relaxed, before the push               |
+// | operation                     | who         | synchronisation                                        |
+// | push                          | any thread  | CAS release: publishes the letter to the drain         |
+// | drain                         | home worker | exchange acquire: sees every letter pushed before      |
+// | reserve (from elsewhere)      | any thread  | inlet_messages_ fetch_add relaxed: a count only        |
+// | take                          | home worker | inlet_messages_ fetch_sub relaxed                      |
+// | park (from elsewhere)         | any thread  | waiters_ fetch_add relaxed, before the push            |
+// | depth_, closed_, …: write     | home worker | relaxed store                                          |
+// | depth_, closed_, …: read      | any thread  | relaxed load: a hint; home decides at the drain        |
+// | prepare                       | the spawner | relaxed stores, before anybody has the address         |
 //
 // Rules
-//  1. The home worker drains the inlet before it appends a local message: order per sender holds even when a
-//     sender's earlier messages came through the inlet.
+//  1. The home worker drains the inlet before it appends a local message: order per sender holds even when
+//     a sender's earlier messages came through the inlet.
 //  2. A letter carries the generation it was meant for and is checked at the drain: slots are reused.
-//  3. The limit holds for queue + inlet together. Senders on k other workers that reserve at the same instant
-//  as
-//     the home worker can overshoot it by at most k messages.
+//  3. The limit holds for queue + inlet together. Senders on k other workers that reserve at the same
+//     instant as the home worker can overshoot it by at most k messages.
 //  4. A message that finds no room waits with its sender's consent in `waiting_`, first come, first served,
-//  and is
-//     admitted when the queue has fallen to half its limit. try_send never overtakes a waiting message.
+//     and is admitted when the queue has fallen to half its limit. try_send never overtakes it.
 //  5. Control letters are set aside at the drain and obeyed at the start of the actor's next run, never
-//  inside
-//     another actor's send.
+//     inside another actor's send.
 #pragma once
 
 #include <atomic>
