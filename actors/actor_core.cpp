@@ -238,13 +238,19 @@ envelope* actor_core::pop() noexcept {
   return e;
 }
 
+/// A request past its deadline, or one whose asker has given it up: this worker's clock stands still during a turn.
+bool actor_core::too_late(const envelope& e) const noexcept {
+  if (e.deadline == instant{}) return false;
+  return e.deadline <= home().now() || e.answer->state.load(std::memory_order_acquire) == receipt_state::cancelled;
+}
+
 void actor_core::take_messages() noexcept {
   unsigned budget = messages_per_run;
   while (receiver_ != nullptr && !receiver_busy_ && budget-- != 0) {
     envelope* const e = pop();
     if (e == nullptr) break;
     if (waiting_.head != nullptr) admit_waiting();
-    if (e->deadline != instant{} && e->deadline <= home().now()) {
+    if (too_late(*e)) {
       drop(*node_, e, errc::expired, self());
       continue;
     }

@@ -1,6 +1,7 @@
 #!/bin/bash
 # The conventions that a compiler does not check. Prints each breach and ends with 1 if there is any.
 set -uo pipefail
+shopt -s lastpipe  # forbid runs in this shell, so that it can count
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 breaches=0
 

@@ -1,5 +1,6 @@
 #include <troupe/detail/timer_wheel.hpp>
 
+#include <algorithm>
 #include <bit>
 
 #include <troupe/assert.hpp>
@@ -11,7 +12,9 @@ constexpr std::uint64_t tick_at_or_after(instant t) noexcept {
   const auto ns = t.time_since_epoch().count();
   if (ns <= 0) return 0;
   constexpr std::uint64_t round = (std::uint64_t{1} << timer_wheel::tick_bits) - 1;
-  return (static_cast<std::uint64_t>(ns) + round) >> timer_wheel::tick_bits;
+  constexpr auto last =
+      static_cast<std::uint64_t>(instant::max().time_since_epoch().count());  // the end of time
+  return std::min(static_cast<std::uint64_t>(ns) + round, last) >> timer_wheel::tick_bits;
 }
 
 constexpr std::uint64_t tick_before(instant t) noexcept {

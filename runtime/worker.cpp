@@ -76,10 +76,13 @@ void worker::defer(deferred& d) noexcept {
 
 void worker::cancel(deferred& d) noexcept {
   if (!d.queued) return;
-  deferred* before = nullptr;
-  for (deferred* at = flushes_; at != &d; at = at->next) before = at;
-  (before != nullptr ? before->next : flushes_) = d.next;
-  if (flushes_tail_ == &d) flushes_tail_ = before;
+  for (deferred** at : {&flushes_, &flushing_}) {
+    deferred* before = nullptr;
+    for (; *at != nullptr && *at != &d; at = &(*at)->next) before = *at;
+    if (*at == nullptr) continue;
+    *at = d.next;
+    if (flushes_tail_ == &d) flushes_tail_ = before;
+  }
   d.queued = false;
 }
 
@@ -106,13 +109,13 @@ void worker::run_queue(unsigned budget) {
 
 void worker::flush(bool now) {
   if (flushes_ == nullptr || !(now || now_ >= flush_due_)) return;
-  deferred* d = std::exchange(flushes_, nullptr);
+  flushing_ = std::exchange(flushes_, nullptr);  // what they defer in turn is the next flush's
   flushes_tail_ = nullptr;
-  while (d != nullptr) {
-    deferred* const following = d->next;
-    d->queued = false;
-    d->run(*d);
-    d = following;
+  while (flushing_ != nullptr) {
+    deferred& d = *flushing_;
+    flushing_ = d.next;
+    d.queued = false;
+    d.run(d);
   }
 }
 

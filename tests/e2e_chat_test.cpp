@@ -314,7 +314,7 @@ TEST_CASE("SIGTERM ends the room at once and in order, with people and members i
 TEST_CASE("a bad port, or one in use, is one line and exit code 2", "[chat][e2e]") {
   house h(troupe::io_backend::asio);
   demo::processes running(false);
-  for (const std::string port : {std::string("99999"), std::string("x"), std::to_string(h.port())}) {
+  for (const std::string& port : {std::string("99999"), std::string("x"), std::to_string(h.port())}) {
     REQUIRE(
         running.start("second", TROUPE_BIN_DIR "/chat_room", {"--io", "asio", "--port", port}).has_value());
     demo::event e;

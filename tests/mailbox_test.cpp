@@ -136,11 +136,14 @@ TEST_CASE("threads that try to send at once overshoot a held mailbox by none") {
   host h(1);
   const auto held = std::make_shared<gate>();
   const auto there = std::make_shared<gate>();
-  const auto holder = h->spawn(on_worker(0), [](self<number>, shared_gate there_, shared_gate held_) -> actor {
-    there_->open();
-    held_->wait();
-    co_return;
-  }, there, held);
+  const auto holder = h->spawn(
+      on_worker(0),
+      [](self<number>, shared_gate there_, shared_gate held_) -> actor {
+        there_->open();
+        held_->wait();
+        co_return;
+      },
+      there, held);
   (void)holder;
   const auto target = h->spawn(on_worker(0, 10), run_collector);
   REQUIRE(there->wait());

@@ -20,8 +20,9 @@ std::string describe(const troupe::down& d) {
 actor run_watcher(self<watching> me, ref<> whom, int times, book log) {
   for (int i = 0; i < times; ++i) me.monitor(whom);
   log->add("watching");
-  co_await me.serve([&](const troupe::down& d) { log->add(describe(d) + (d.actor == whom ? "" : " of somebody else")); },
-                    [](ping) {});
+  co_await me.serve(
+      [&](const troupe::down& d) { log->add(describe(d) + (d.actor == whom ? "" : " of somebody else")); },
+      [](ping) {});
 }
 
 actor run_ends(self<ping> me) {
@@ -35,11 +36,12 @@ actor run_ends(self<ping> me) {
 
 TEST_CASE("DOWN tells how the actor ended") {
   for (const unsigned workers : {1u, 2u}) {
-    const std::vector<std::pair<int, std::string>> ways = {{0, "normal"},
-                                                           {1, "failed: one is bad"},
-                                                           {2, "failed: an exception that is no std::exception"},
-                                                           {-1, "stopped"},
-                                                           {-2, "killed"}};
+    const std::vector<std::pair<int, std::string>> ways = {
+        {0, "normal"},
+        {1, "failed: one is bad"},
+        {2, "failed: an exception that is no std::exception"},
+        {-1, "stopped"},
+        {-2, "killed"}};
     for (const auto& [how, expected] : ways) {
       host h(workers);
       const auto log = new_book();
@@ -72,23 +74,29 @@ TEST_CASE("DOWN comes after the dead actor's last message, even into a full mail
   for (const unsigned workers : {1u, 2u}) {
     host h(workers);
     const auto log = new_book();
-    h->spawn(on_worker(0, 2), [](self<watching> me, book out) -> actor {
-      const auto talker = me.spawn(on_worker(1), [](self<ping> t, ref<ping> to) -> actor {
-        (void)t;
-        for (int i = 1; i <= 50; ++i) co_await to.send<ping>(i);
-      }, me.me());
-      me.monitor(talker);
-      int last = 0;
-      bool over = false;
-      while (!over) {
-        co_await me.receive(
-            [&](const troupe::down&) {
-              out->add("down after " + std::to_string(last));
-              over = true;
-            },
-            [&](ping p) { last = p.number; });
-      }
-    }, log);
+    h->spawn(
+        on_worker(0, 2),
+        [](self<watching> me, book out) -> actor {
+          const auto talker = me.spawn(
+              on_worker(1),
+              [](self<ping> t, ref<ping> to) -> actor {
+                (void)t;
+                for (int i = 1; i <= 50; ++i) co_await to.send<ping>(i);
+              },
+              me.me());
+          me.monitor(talker);
+          int last = 0;
+          bool over = false;
+          while (!over) {
+            co_await me.receive(
+                [&](const troupe::down&) {
+                  out->add("down after " + std::to_string(last));
+                  over = true;
+                },
+                [&](ping p) { last = p.number; });
+          }
+        },
+        log);
     CHECK(log->wait_for(1) == lines{"down after 50"});
     h.finish();
   }
@@ -112,16 +120,19 @@ TEST_CASE("a watcher that ends first leaves no monitor behind") {
 TEST_CASE("an actor may watch thousands that come and go, and itself") {
   host h(1);
   const auto log = new_book();
-  h->spawn([](self<troupe::down> me, book out) -> actor {
-    me.monitor(me.me());
-    int downs = 0;
-    for (int i = 0; i < 5000; ++i) {
-      const auto child = me.spawn([](self<ping>) -> actor { co_return; });
-      me.monitor(child);
-      co_await me.receive([&](const troupe::down& d) { downs += d.reason.kind == troupe::exit_kind::normal ? 1 : 0; });
-    }
-    out->add(std::to_string(downs));
-  }, log);
+  h->spawn(
+      [](self<troupe::down> me, book out) -> actor {
+        me.monitor(me.me());
+        int downs = 0;
+        for (int i = 0; i < 5000; ++i) {
+          const auto child = me.spawn([](self<ping>) -> actor { co_return; });
+          me.monitor(child);
+          co_await me.receive(
+              [&](const troupe::down& d) { downs += d.reason.kind == troupe::exit_kind::normal ? 1 : 0; });
+        }
+        out->add(std::to_string(downs));
+      },
+      log);
   CHECK(log->wait_for(1) == lines{"5000"});
   h.finish();
 }
@@ -136,9 +147,12 @@ TEST_CASE("a ref to an actor that has ended never reaches the next one in its sl
     while (h->live_actors() > 1) std::this_thread::yield();
     old.push_back(a);
   }
-  const auto fresh = h->spawn(on_worker(0), [](self<ping> me, book out) -> actor {
-    co_await me.serve([&](ping p) { out->add(std::to_string(p.number)); });
-  }, log);
+  const auto fresh = h->spawn(
+      on_worker(0),
+      [](self<ping> me, book out) -> actor {
+        co_await me.serve([&](ping p) { out->add(std::to_string(p.number)); });
+      },
+      log);
   for (const auto& a : old) {
     CHECK(a != fresh);
     CHECK(a.try_send<ping>(1).error() == errc::no_such_actor);

@@ -77,17 +77,19 @@ TEST_CASE("a handler's exception fails the asker, then the actor unless it is ca
   const auto uncaught = h->spawn(run_mixed, adder, log);
   CHECK(uncaught.blocking_ask<bad>(patience).error() == errc::handler_failed);
 
-  const auto careful = h->spawn([](self<bad> me, book out) -> actor {
-    for (;;) {
-      try {
-        const auto served = co_await me.serve([](bad) -> int { throw std::runtime_error("again"); });
-        out->add(text_of(served));
-        co_return;
-      } catch (const std::exception& e) {
-        out->add(e.what());
-      }
-    }
-  }, log);
+  const auto careful = h->spawn(
+      [](self<bad> me, book out) -> actor {
+        for (;;) {
+          try {
+            const auto served = co_await me.serve([](bad) -> int { throw std::runtime_error("again"); });
+            out->add(text_of(served));
+            co_return;
+          } catch (const std::exception& e) {
+            out->add(e.what());
+          }
+        }
+      },
+      log);
   CHECK(careful.blocking_ask<bad>(patience).error() == errc::handler_failed);
   CHECK(careful.blocking_ask<bad>(patience).error() == errc::handler_failed);
   h->stop(careful);
@@ -98,15 +100,17 @@ TEST_CASE("a handler's exception fails the asker, then the actor unless it is ca
 TEST_CASE("receive takes one message, and none once the actor is asked to stop") {
   host h(1);
   const auto log = new_book();
-  const auto r = h->spawn([](self<number> me, book out) -> actor {
-    for (;;) {
-      const auto took = co_await me.receive([&](number n) { out->add(std::to_string(n.value)); });
-      out->add(text_of(took));
-      if (!took) break;
-    }
-    const auto again = co_await me.receive([&](number n) { out->add(std::to_string(n.value)); });
-    out->add("again " + text_of(again));
-  }, log);
+  const auto r = h->spawn(
+      [](self<number> me, book out) -> actor {
+        for (;;) {
+          const auto took = co_await me.receive([&](number n) { out->add(std::to_string(n.value)); });
+          out->add(text_of(took));
+          if (!took) break;
+        }
+        const auto again = co_await me.receive([&](number n) { out->add(std::to_string(n.value)); });
+        out->add("again " + text_of(again));
+      },
+      log);
   REQUIRE(r.try_send<number>(1).has_value());
   REQUIRE(r.try_send<number>(2).has_value());
   REQUIRE(log->wait_for(4) == lines{"1", "ok", "2", "ok"});
@@ -122,12 +126,14 @@ TEST_CASE("a message lives until its handler's task has ended") {
   };
   host h(1);
   const auto log = new_book();
-  const auto r = h->spawn([](self<whole> me, book out) -> actor {
-    co_await me.serve([&](const whole& w) -> troupe::task<> {
-      co_await me.sleep(1ms);
-      out->add(w.text + " " + std::to_string(tracked::alive.load()));
-    });
-  }, log);
+  const auto r = h->spawn(
+      [](self<whole> me, book out) -> actor {
+        co_await me.serve([&](const whole& w) -> troupe::task<> {
+          co_await me.sleep(1ms);
+          out->add(w.text + " " + std::to_string(tracked::alive.load()));
+        });
+      },
+      log);
   tracked life;
   REQUIRE(r.try_send<whole>(life, "still here").has_value());
   CHECK(log->wait_for(1) == lines{"still here 2"});

@@ -63,15 +63,18 @@ TEST_CASE("a new actor accepts messages at once, from any thread and in a slot t
 TEST_CASE("a message for an actor that is about to start on another worker waits for it") {
   host h(2);
   const auto log = new_book();
-  h->spawn(on_worker(0), [](self<troupe::protocol<>> me, book out) -> actor {
-    for (int i = 0; i < 500; ++i) {
-      const auto reader = me.spawn(on_worker(1, 1), run_reader, out);
-      (void)co_await reader.send<letter>("one");
-      (void)co_await reader.send<letter>("two");
-    }
-    out->add("end");
-    co_await me.serve();
-  }, log);
+  h->spawn(
+      on_worker(0),
+      [](self<troupe::protocol<>> me, book out) -> actor {
+        for (int i = 0; i < 500; ++i) {
+          const auto reader = me.spawn(on_worker(1, 1), run_reader, out);
+          (void)co_await reader.send<letter>("one");
+          (void)co_await reader.send<letter>("two");
+        }
+        out->add("end");
+        co_await me.serve();
+      },
+      log);
   CHECK(log->wait_for(1001).size() == 1001);
   h.finish();
 }
@@ -88,11 +91,14 @@ TEST_CASE("a refused try_send leaves its arguments as they were") {
   host h(1);
   const auto held = std::make_shared<gate>();
   const auto there = std::make_shared<gate>();
-  const auto busy = h->spawn(on_worker(0, 1), [](self<letter> me, shared_gate at, shared_gate until) -> actor {
-    at->open();
-    until->wait();
-    (void)co_await me.receive([](const letter&) {});
-  }, there, held);
+  const auto busy = h->spawn(
+      on_worker(0, 1),
+      [](self<letter> me, shared_gate at, shared_gate until) -> actor {
+        at->open();
+        until->wait();
+        (void)co_await me.receive([](const letter&) {});
+      },
+      there, held);
   REQUIRE(there->wait());
   REQUIRE(busy.try_send<letter>("fills it").has_value());
   std::string text(100, 'x');
@@ -122,9 +128,7 @@ TEST_CASE("a send that waits ends with stopped or no such actor when its target 
   for (const bool kill : {false, true}) {
     host h(2);
     const auto log = new_book();
-    const auto deaf = h->spawn(on_worker(0, 1), [](self<letter> me) -> actor {
-      co_await me.sleep(1h);
-    });
+    const auto deaf = h->spawn(on_worker(0, 1), [](self<letter> me) -> actor { co_await me.sleep(1h); });
     REQUIRE(deaf.try_send<letter>("fills it").has_value());
     h->spawn(on_worker(0), run_sends_to, deaf, log);
     h->spawn(on_worker(1), run_sends_to, deaf, log);
@@ -143,9 +147,8 @@ TEST_CASE("threads that hammer try_send while the node stops lose nothing and br
     const auto log = new_book();
     std::vector<ref<letter>> readers;
     for (unsigned i = 0; i < 4; ++i) {
-      readers.push_back(h->spawn(on_worker(i, 16), [](self<letter> me) -> actor {
-        co_await me.serve([](const letter&) {});
-      }));
+      readers.push_back(h->spawn(on_worker(i, 16),
+                                 [](self<letter> me) -> actor { co_await me.serve([](const letter&) {}); }));
     }
     std::atomic<bool> over{false};
     std::vector<std::thread> threads;

@@ -425,7 +425,7 @@ TEST_CASE("idle links take no turns") {
   test_node elsewhere({1, io_backend::asio, true, "elsewhere"});
   elsewhere.start();
   endpoint nobody = *endpoint::parse("tcp://127.0.0.1:1");
-  elsewhere.join(nobody, 200ms);
+  elsewhere.join(nobody, 300ms);
   const std::uint64_t before = world.turns;
   elsewhere.join(nobody, 300ms);
   CHECK(world.turns - before <= 4);

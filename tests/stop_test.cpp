@@ -16,9 +16,17 @@ struct reply_please {
 };
 using both = troupe::protocol<job, reply_please>;
 
-actor run_watched(self<troupe::down> me, ref<> whom, book log) {
+actor run_watched(self<troupe::down> me, ref<> whom, book log, shared_gate watching) {
   me.monitor(whom);
-  (void)co_await me.receive([&](const troupe::down& d) { log->add("down " + std::string(to_string(d.reason.kind))); });
+  watching->open();
+  (void)co_await me.receive(
+      [&](const troupe::down& d) { log->add("down " + std::string(to_string(d.reason.kind))); });
+}
+
+void watch(host& h, ref<> whom, const book& log, unsigned worker = 0) {
+  const auto watching = std::make_shared<gate>();
+  h->spawn(on_worker(worker), run_watched, whom, log, watching);
+  REQUIRE(watching->wait());
 }
 
 /// A family of three generations that writes down how it ends.
@@ -51,13 +59,9 @@ actor run_victim(self<both> me, place where, ref<both> deaf, book log) {
   const tracked life;
   if (log) log->add("there");
   switch (where) {
-    case place::receive:
-      co_await me.receive([](const job&) {}, [](reply_please) { return 0; });
-      break;
+    case place::receive: co_await me.receive([](const job&) {}, [](reply_please) { return 0; }); break;
     case place::serve:
-    case place::unstarted:
-      co_await me.serve([](const job&) {}, [](reply_please) { return 0; });
-      break;
+    case place::unstarted: co_await me.serve([](const job&) {}, [](reply_please) { return 0; }); break;
     case place::full_send:
       for (int i = 0;; ++i) co_await deaf.send<job>(i);
     case place::ask: (void)co_await deaf.ask<reply_please>().within(1h); break;
@@ -75,9 +79,7 @@ actor run_victim(self<both> me, place where, ref<both> deaf, book log) {
   }
 }
 
-actor run_deaf(self<both> me) {
-  co_await me.sleep(1h);
-}
+actor run_deaf(self<both> me) { co_await me.sleep(1h); }
 
 struct again {};
 using killing = troupe::protocol<troupe::down, again>;
@@ -94,7 +96,8 @@ actor run_killer(self<killing> me, place where, unsigned at, int rounds, book lo
       co_await me.receive([](const troupe::down&) {}, [](again) {});
     }
     me.node().kill(victim);
-    co_await me.receive([&](const troupe::down& d) { wrong += d.reason.kind != troupe::exit_kind::killed; }, [](again) {});
+    co_await me.receive([&](const troupe::down& d) { wrong += d.reason.kind != troupe::exit_kind::killed; },
+                        [](again) {});
   }
   me.node().kill(deaf);
   log->add("wrong " + std::to_string(wrong));
@@ -109,16 +112,19 @@ TEST_CASE("an actor that is asked to stop finishes its handler, then serve retur
     const auto helper = h->spawn(on_worker(0), [](self<reply_please> me) -> actor {
       co_await me.serve([](reply_please) { return 7; });
     });
-    const auto target = h->spawn(on_worker(1), [](self<job> me, ref<reply_please> to, book out) -> actor {
-      const auto served = co_await me.serve([&](const job& j) {
-        out->add("job " + std::to_string(j.number));
-        if (j.number == 2) me.stop();
-      });
-      out->add(text_of(served));
-      const auto seven = co_await to.ask<reply_please>();
-      out->add("cleaned up " + std::to_string(*seven));
-    }, helper, log);
-    h->spawn(run_watched, target, log);
+    const auto target = h->spawn(
+        on_worker(1),
+        [](self<job> me, ref<reply_please> to, book out) -> actor {
+          const auto served = co_await me.serve([&](const job& j) {
+            out->add("job " + std::to_string(j.number));
+            if (j.number == 2) me.stop();
+          });
+          out->add(text_of(served));
+          const auto seven = co_await to.ask<reply_please>();
+          out->add("cleaned up " + std::to_string(*seven));
+        },
+        helper, log);
+    watch(h, target, log);
     for (int i = 1; i <= 4; ++i) (void)target.try_send<job>(i);
     CHECK(log->wait_for(5) == lines{"job 1", "job 2", "stopped", "cleaned up 7", "down stopped"});
     h.finish();
@@ -132,14 +138,16 @@ TEST_CASE("clean-up that takes too long ends at the deadline, and the node says 
   options.stop_deadline = 10ms;
   host h(1, options);
   const auto log = new_book();
-  const auto slow = h->spawn([](self<job> me, book out) -> actor {
-    const tracked life;
-    co_await me.serve([](const job&) {});
-    out->add("cleaning");
-    co_await me.sleep(1h);
-    out->add("never");
-  }, log);
-  h->spawn(run_watched, slow, log);
+  const auto slow = h->spawn(
+      [](self<job> me, book out) -> actor {
+        const tracked life;
+        co_await me.serve([](const job&) {});
+        out->add("cleaning");
+        co_await me.sleep(1h);
+        out->add("never");
+      },
+      log);
+  watch(h, slow, log);
   h->stop(slow);
   CHECK(log->wait_for(2) == lines{"cleaning", "down killed"});
   h.finish(false);
@@ -150,10 +158,11 @@ TEST_CASE("a family ends in reverse order of birth, a parent's frame before its 
   const auto log = new_book();
   const auto top = h->spawn(run_family, "a", 2, log);
   REQUIRE(log->wait_for(7) == lines(7, "born"));
-  h->spawn(run_watched, top, log);
+  watch(h, top, log);
   h->stop(top);
   const lines all = log->wait_for(15);
-  CHECK(lines(all.begin() + 7, all.end()) == lines{"a", "a2", "a22", "a21", "a1", "a12", "a11", "down stopped"});
+  CHECK(lines(all.begin() + 7, all.end()) ==
+        lines{"a", "a2", "a22", "a21", "a1", "a12", "a11", "down stopped"});
   h.finish();
 }
 
@@ -162,7 +171,7 @@ TEST_CASE("killing a parent kills its children before anybody hears of its end")
   const auto log = new_book();
   const auto top = h->spawn(on_worker(1), run_family, "a", 1, log);
   REQUIRE(log->wait_for(3) == lines(3, "born"));
-  h->spawn(on_worker(0), run_watched, top, log);
+  watch(h, top, log, 0);
   h->kill(top);
   const lines all = log->wait_for(7);
   CHECK(lines(all.begin() + 3, all.end()) == lines{"a", "a2", "a1", "down killed"});
@@ -172,14 +181,18 @@ TEST_CASE("killing a parent kills its children before anybody hears of its end")
 TEST_CASE("a sooner stop reaches the children of an actor that has ended already") {
   host h(1);
   const auto log = new_book();
-  h->spawn([](self<job> me, book out) -> actor {
-    me.spawn([](self<job> child, book o) -> actor {
-      co_await child.serve([](const job&) {});
-      o->add("cleaning");
-      co_await child.sleep(1h);
-    }, out);
-    co_await me.sleep(1ms);
-  }, log);
+  h->spawn(
+      [](self<job> me, book out) -> actor {
+        me.spawn(
+            [](self<job> child, book o) -> actor {
+              co_await child.serve([](const job&) {});
+              o->add("cleaning");
+              co_await child.sleep(1h);
+            },
+            out);
+        co_await me.sleep(1ms);
+      },
+      log);
   REQUIRE(log->wait_for(1) == lines{"cleaning"});
   const auto begin = std::chrono::steady_clock::now();
   CHECK_FALSE(h->stop(10ms));
@@ -189,13 +202,14 @@ TEST_CASE("a sooner stop reaches the children of an actor that has ended already
 
 TEST_CASE("a killed actor is destroyed wherever it waits") {
   for (const unsigned workers : {1u, 2u}) {
-    for (const place where : {place::receive, place::serve, place::full_send, place::ask, place::handler, place::sleep, place::task}) {
+    for (const place where : {place::receive, place::serve, place::full_send, place::ask, place::handler,
+                              place::sleep, place::task}) {
       host h(workers);
       const auto log = new_book();
       const auto deaf = h->spawn(on_worker(0, 1), run_deaf);
       const auto victim = h->spawn(on_worker(1), run_victim, where, deaf, log);
       REQUIRE(log->wait_for(1) == lines{"there"});
-      h->spawn(on_worker(1), run_watched, victim, log);
+      watch(h, victim, log, 1);
       h->kill(victim);
       CHECK(log->wait_for(2).back() == "down killed");
       h->kill(deaf);
@@ -209,13 +223,15 @@ TEST_CASE("thousands of kills, from the same and from another worker, leave noth
   host h(2);
   const auto log = new_book();
   int killers = 0;
-  for (const place where : {place::receive, place::serve, place::full_send, place::ask, place::handler, place::sleep, place::task}) {
+  for (const place where : {place::receive, place::serve, place::full_send, place::ask, place::handler,
+                            place::sleep, place::task}) {
     for (const unsigned at : {0u, 1u}) {
       h->spawn(on_worker(0), run_killer, where, at, 300, log);
       ++killers;
     }
   }
-  CHECK(log->wait_for(static_cast<std::size_t>(killers)) == lines(static_cast<std::size_t>(killers), "wrong 0"));
+  CHECK(log->wait_for(static_cast<std::size_t>(killers)) ==
+        lines(static_cast<std::size_t>(killers), "wrong 0"));
   h.finish();
 }
 

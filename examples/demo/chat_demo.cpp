@@ -164,17 +164,13 @@ void chat_run::step(troupe::duration at_most) {
 
 void chat_run::hear(const event& e) {
   switch (e.what) {
-    case event::kind::timeout:
-      return;
-    case event::kind::interrupted:
-      throw failure{"", true};
-    case event::kind::readable:
-      return read_terminals();
+    case event::kind::timeout: return;
+    case event::kind::interrupted: throw failure{"", true};
+    case event::kind::readable: return read_terminals();
     case event::kind::ended:
       if (e.from == killed_) return;
       return fail(e.from + " " + e.text + "\n" + running_.complaints(e.from));
-    case event::kind::line:
-      break;
+    case event::kind::line: break;
   }
   if (e.text.starts_with(chat::figures_line::mark)) {
     figures_[e.from].read(e.text);
@@ -202,12 +198,14 @@ void chat_run::show_figures() {
   const std::uint64_t said = room.number("said");
   const double seconds = std::chrono::duration<double>(now - std::exchange(figured_at_, now)).count();
   const double rate = static_cast<double>(said - std::exchange(said_before_, said)) / seconds;
-  std::string text = format("chat: %4.0f lines/s, %llu said", rate, static_cast<unsigned long long>(said));
+  // Short, for it is refreshed in place: frames are those in and out of the room.
+  std::string text = format("chat: %.0f lines/s, %llu said", rate, static_cast<unsigned long long>(said));
   for (const auto& [name, lane] : in_) {
     if (name == killed_) continue;
-    text += format("; %s over %s: %.0f us, frames in/out %s", name.c_str(), lane.c_str(),
+    const std::string link = room.text(name);
+    text += format(" | %s %s %.0f us, frames %s", name.c_str(), lane.c_str(),
                    static_cast<double>(figures_[name].number("p50_ns")) / 1e3,
-                   room.text(name).substr(room.text(name).find(':') + 1).c_str());
+                   link.substr(link.find(':') + 1).c_str());
   }
   screen_.live(text);
 }

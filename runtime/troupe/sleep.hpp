@@ -19,7 +19,7 @@ class [[nodiscard("co_await it")]] sleep_operation : detail::timer {
   void await_suspend(std::coroutine_handle<> sleeper) {
     wait_.suspend(sleeper);
     detail::worker& w = wait_.owner()->home();
-    w.timers().arm(*this, w.now() + for_);
+    w.timers().arm(*this, for_ < instant::max() - w.now() ? w.now() + for_ : instant::max());
   }
   void await_resume() const noexcept {}
 

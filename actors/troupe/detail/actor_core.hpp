@@ -143,6 +143,7 @@ class actor_core : public strand {
   void admit(envelope* e) noexcept;
   void admit_waiting() noexcept;
   envelope* pop() noexcept;
+  bool too_late(const envelope& e) const noexcept;
   void take_messages() noexcept;
   void end_receive(bool stop_seen) noexcept;
   bool has_room() const noexcept;

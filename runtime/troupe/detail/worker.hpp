@@ -128,6 +128,7 @@ class worker {
   runnable* tail_ = nullptr;
   deferred* flushes_ = nullptr;
   deferred* flushes_tail_ = nullptr;
+  deferred* flushing_ = nullptr;  // the rest of the flush that runs now
   instant flush_due_{};
   instant now_{};
   timer_wheel timers_;
