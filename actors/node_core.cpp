@@ -91,13 +91,23 @@ node_core::node_core(node_options options, std::unique_ptr<scheduler> s)
   hub_ = hub::create(*scheduler_, *peers_, links);
 }
 
-result<void, setup_error> node_core::open() {
+result<void, setup_error> node_core::listen() {
   for (const std::string& url : options_.listen) {
     auto at = endpoint::parse(url);
     if (!at) return std::move(at).error();
     auto bound = hub_->listen(*at);
     if (!bound) return std::move(bound).error();
     endpoints_.push_back(std::move(*bound));
+  }
+  return {};
+}
+
+result<void, setup_error> node_core::open() {
+  if (auto listening = listen(); !listening) {
+    scheduler_->start();  // what listens already is closed in order
+    close_links();
+    scheduler_->stop();
+    return listening;
   }
   root_ = slots_->take(scheduler_->at(0));
   slots_->give_back(*root_);  // slot 0, which spawn_root takes again
@@ -146,23 +156,25 @@ void node_core::stop_all(duration deadline) {
     ended_.wait(lock, [&] { return root_ended_; });
   }
   slots_->wait_until_live(1);  // the root's; what was being spawned meanwhile is adopted and ended as well
-  {
-    bool closed = false;
-    scheduler_->at(0).post([&](worker&) {
-      hub_->close([&] {
-        const std::lock_guard done(end_guard_);
-        closed = true;
-        ended_.notify_all();
-      });
-    });
-    std::unique_lock lock(end_guard_);
-    ended_.wait(lock, [&] { return closed; });
-  }
+  close_links();
   const std::lock_guard no_sums(books_guard_);
   scheduler_->stop();
   const std::lock_guard lock(end_guard_);
   stopped_ = true;
   ended_.notify_all();
+}
+
+void node_core::close_links() {
+  bool closed = false;
+  scheduler_->at(0).post([&](worker&) {
+    hub_->close([&] {
+      const std::lock_guard done(end_guard_);
+      closed = true;
+      ended_.notify_all();
+    });
+  });
+  std::unique_lock lock(end_guard_);
+  ended_.wait(lock, [&] { return closed; });
 }
 
 void node_core::root_ended() noexcept {

@@ -116,6 +116,8 @@ class node_core {
  private:
   node_core(node_options options, std::unique_ptr<scheduler> s);
   result<void, setup_error> open();
+  result<void, setup_error> listen();
+  void close_links();
   void stop_all(duration deadline);
 
   node_options options_;

@@ -149,7 +149,8 @@ route_binding peers::bind(session&, std::uint64_t target, std::string_view schem
   for (const value_type* const type : accepts->messages) {
     if (type->wire == nullptr || type == &value_type_of<down>) continue;
     if (type->wire->schema != schema && schema_mismatch(schema, type->wire->schema)) continue;
-    return {&deliver_to_actor, static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(type)), target};
+    return {&deliver_to_actor, static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(type)), target,
+            schema != type->wire->schema};  // compatible and different: one has more fields
   }
   log(log_level::warning, node_.identity().name + ": no message of the target matches the peer's schema " +
                               std::string(schema.substr(0, 200)));

@@ -1,6 +1,5 @@
-#include "chat/text.hpp"
-
 #include "catch.hpp"
+#include "chat/text.hpp"
 
 using chat::clean;
 using chat::parse_command;

@@ -1,6 +1,5 @@
-#include "chat/tick.hpp"
-
 #include "catch.hpp"
+#include "chat/tick.hpp"
 
 using chat::parse_tick;
 using chat::tick_book;

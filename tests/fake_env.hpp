@@ -6,13 +6,17 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <troupe/assert.hpp>
 #include <troupe/detail/worker.hpp>
 
 #include "catch.hpp"
@@ -190,7 +194,7 @@ class fake_env final : public env {
 struct fake_machine {
   fake_env world;
   std::string note;
-  detail::worker worker{world, 0, std::move(*world.open_io(io_backend::automatic, note))};
+  detail::worker worker{world, 0, world.open_io(io_backend::automatic, note).value()};
   fake_driver& io = *world.drivers.front();
 
   fake_machine() { detail::current_worker = &worker; }

@@ -69,7 +69,7 @@ TEST_CASE("row 23: ring positions out of range, backwards or misaligned close th
     REQUIRE(verdict.has_value());
     REQUIRE(verdict->ok);
     REQUIRE(node.linked());
-    REQUIRE(node.link().lane() == lane_kind::shm);
+    REQUIRE(node.lane() == lane_kind::shm);
     attacker.memory.mine.writer(0).position = lie;
     attacker.ring();
     REQUIRE(node.unlinked());
@@ -115,8 +115,8 @@ TEST_CASE("row 24: memory that is unsealed, short or missing is refused, and the
     REQUIRE(verdict.has_value());
     CHECK_FALSE(verdict->ok);
     REQUIRE(node.linked());
-    CHECK(node.link().lane() == lane_kind::local_socket);
-    CHECK(node.link().lane_reason().find("shared memory could not be set up") != std::string::npos);
+    CHECK(node.lane() == lane_kind::local_socket);
+    CHECK(node.lane_reason().find("shared memory could not be set up") != std::string::npos);
   }
 }
 

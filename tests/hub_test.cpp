@@ -112,7 +112,7 @@ TEST_CASE("a node linked with many peers on many workers closes every link and w
     others.back()->start();
     CHECK(others.back()->join(at) == "back");
     REQUIRE(others.back()->linked());
-    CHECK(others.back()->link().lane() == (i % 2 == 0 ? lane_kind::tcp : lane_kind::shm));
+    CHECK(others.back()->lane() == (i % 2 == 0 ? lane_kind::tcp : lane_kind::shm));
   }
   back.close();
   CHECK(back.host.with([](record& r) { return r.downs.size(); }) == 6);
@@ -164,5 +164,5 @@ TEST_CASE("a squatted local socket is passed over and the node is found by TCP")
   squatter->reset();
   CHECK(joined.get() == "back");
   REQUIRE(front.linked());
-  CHECK(front.link().lane() == lane_kind::tcp);
+  CHECK(front.lane() == lane_kind::tcp);
 }

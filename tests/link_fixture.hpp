@@ -50,6 +50,7 @@ struct record {
   std::vector<held_credit> held;  // of targets that do not consume
   std::map<unsigned, out_stream*> streams;
   session* link = nullptr;
+  unsigned home = 0;  // the index of its home worker
   std::uint64_t acked = 0;
   std::uint64_t unacked = 0;
   unsigned streams_up = 0;
@@ -90,6 +91,7 @@ class recording_host : public session_host {
     change([&](record& r) {
       CHECK_ALWAYS(r.streams_up % workers_ == 0 && current_worker == &s.home());
       r.link = &s;
+      r.home = s.home().index();
       r.linked = true;
       r.ups.push_back(s.peer().name);
     });
@@ -238,16 +240,24 @@ class test_node {
       return out.try_send(what);
     });
   }
+  /// Runs `f` with the session that was linked last, on its home worker.
+  template <class F>
+  auto with_link(F f) {
+    const unsigned home = host.with([](record& r) { return r.home; });
+    return on(home, [&] { return f(*host.with([](record& r) { return r.link; })); });
+  }
+  lane_kind lane() {
+    return with_link([](session& s) { return s.lane(); });
+  }
+  std::string lane_reason() {
+    return with_link([](session& s) { return s.lane_reason(); });
+  }
   /// Gives back the credit of everything that slow targets hold.
   void consume_held() {
-    session* const link = host.with([](record& r) { return r.link; });
-    on(link->home().index(), [&] {
+    with_link([&](session& s) {
       for (const held_credit& c : host.with([](record& r) { return std::exchange(r.held, {}); }))
-        link->consumed(c);
+        s.consumed(c);
     });
-  }
-  session& link() {
-    return *host.with([](record& r) { return r.link; });
   }
   bool linked() {
     return host.wait_until([](record& r) { return r.linked; });

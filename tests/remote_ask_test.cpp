@@ -110,15 +110,17 @@ TEST_CASE("remote ask: many actors ask at once, and each gets its own reply") {
     const auto log = new_book();
     constexpr int askers = 200;
     for (int i = 0; i < askers; ++i) {
-      nodes.front.spawn([](self<nothing> me, ref<service> to, int number, book out) -> actor {
-        (void)me;
-        std::string said = "ok";
-        for (int round = 0; round < 20; ++round) {
-          const auto got = co_await to.ask<twice>(1000 * number + round).within(patience);
-          if (!got || *got != 2 * (1000 * number + round)) said = outcome(got);
-        }
-        out->add(said);
-      }, far, i, log);
+      nodes.front.spawn(
+          [](self<nothing> me, ref<service> to, int number, book out) -> actor {
+            (void)me;
+            std::string said = "ok";
+            for (int round = 0; round < 20; ++round) {
+              const auto got = co_await to.ask<twice>(1000 * number + round).within(patience);
+              if (!got || *got != 2 * (1000 * number + round)) said = outcome(got);
+            }
+            out->add(said);
+          },
+          far, i, log);
     }
     CHECK(log->wait_for(askers) == lines(askers, "ok"));
     nodes.back.stop(local);
@@ -126,7 +128,9 @@ TEST_CASE("remote ask: many actors ask at once, and each gets its own reply") {
   }
 }
 
-TEST_CASE("remote ask: a failing handler, a dead actor and one that dies while it works each answer with their error") {
+TEST_CASE(
+    "remote ask: a failing handler, a dead actor and one that dies while it works each answer with their "
+    "error") {
   for (const setting& how : every_setting()) {
     INFO(how.text());
     two_nodes nodes(how);
@@ -187,7 +191,8 @@ TEST_CASE("remote ask: a request whose deadline has passed is not started") {
   }
 }
 
-TEST_CASE("remote ask: a request that still waits for room at its deadline says mailbox full and is never sent") {
+TEST_CASE(
+    "remote ask: a request that still waits for room at its deadline says mailbox full and is never sent") {
   for (const setting& how : every_setting()) {
     INFO(how.text());
     two_nodes nodes(how);
@@ -229,10 +234,12 @@ TEST_CASE("remote ask: an asker killed while it waits leaves nothing behind") {
     const auto far = seen_from(nodes.front, nodes.back, local);
     std::vector<ref<>> askers;
     for (int i = 0; i < 20; ++i) {
-      askers.push_back(nodes.front.spawn([](self<nothing> me, ref<desk> to) -> actor {
-        (void)me;
-        (void)co_await to.ask<question>().within(1h);
-      }, far));
+      askers.push_back(nodes.front.spawn(
+          [](self<nothing> me, ref<desk> to) -> actor {
+            (void)me;
+            (void)co_await to.ask<question>().within(1h);
+          },
+          far));
     }
     CHECK(eventually([&] { return nodes.back.accounting().pending == 20; }));
     for (const ref<>& a : askers) nodes.front.kill(a);
@@ -275,20 +282,24 @@ TEST_CASE("remote ask: asks that are under way when the peer stops all end, and 
     std::atomic<std::uint64_t> answered{0};
     std::vector<playing> askers;
     for (unsigned i = 0; i < 8; ++i) {
-      askers.push_back(start_playing(nodes.front, [&](self<nothing>&) -> troupe::task<void> {
-        while (!over.load()) {
-          const auto got = co_await far.ask<twice>(7).within(patience);
-          if (got) {
-            answered.fetch_add(1);
-            continue;
-          }
-          const errc why = got.error().code;
-          if (why != errc::stopped && why != errc::no_such_actor && why != errc::no_reply) {
-            if (why != errc::unreachable && why != errc::link_down) throw std::runtime_error(got.error().text());
-            co_return;
-          }
-        }
-      }, on_worker(i)));
+      askers.push_back(start_playing(
+          nodes.front,
+          [&](self<nothing>&) -> troupe::task<void> {
+            while (!over.load()) {
+              const auto got = co_await far.ask<twice>(7).within(patience);
+              if (got) {
+                answered.fetch_add(1);
+                continue;
+              }
+              const errc why = got.error().code;
+              if (why != errc::stopped && why != errc::no_such_actor && why != errc::no_reply) {
+                if (why != errc::unreachable && why != errc::link_down)
+                  throw std::runtime_error(got.error().text());
+                co_return;
+              }
+            }
+          },
+          on_worker(i)));
     }
     CHECK(eventually([&] { return answered.load() > 1000; }));
     CHECK(nodes.back.stop());
@@ -318,13 +329,16 @@ TEST_CASE("remote ask: when the peer's process is killed, every ask that is unde
     CHECK(link_to(front, "back").lane == how.lane());
     const auto log = new_book();
     for (unsigned i = 0; i < 10; ++i) {
-      front.spawn(on_worker(i), [](self<nothing> me, book out) -> actor {
-        const auto far = co_await me.node().lookup<service>("service").within(patience);
-        const auto warm = co_await far->ask<twice>(1).within(patience);
-        out->add(outcome(warm));
-        const auto asked = co_await far->ask<never>().within(patience);
-        out->add(outcome(asked));
-      }, log);
+      front.spawn(
+          on_worker(i),
+          [](self<nothing> me, book out) -> actor {
+            const auto far = co_await me.node().lookup<service>("service").within(patience);
+            const auto warm = co_await far->ask<twice>(1).within(patience);
+            out->add(outcome(warm));
+            const auto asked = co_await far->ask<never>().within(patience);
+            out->add(outcome(asked));
+          },
+          log);
     }
     REQUIRE(log->wait_for(10) == lines(10, "ok"));
     CHECK(link_to(front, "back").frames_in >= 10);

@@ -83,7 +83,8 @@ actor run_slow(self<blob> me, progress taken) {
   co_await me.serve([&](const blob&) { taken->fetch_add(1); });
 }
 
-actor run_pours(self<nothing> me, ref<blob> to, std::size_t size, std::uint64_t count, progress sent, book log) {
+actor run_pours(self<nothing> me, ref<blob> to, std::size_t size, std::uint64_t count, progress sent,
+                book log) {
   (void)me;
   const std::string bytes(size, 'x');
   for (std::uint64_t i = 0; i < count; ++i) {

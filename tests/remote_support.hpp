@@ -40,7 +40,8 @@ struct setting {
 inline std::vector<setting> every_setting() {
   constexpr auto any = troupe::io_backend::automatic;
   constexpr auto asio = troupe::io_backend::asio;
-  return {{false, 1, any}, {true, 1, any}, {false, 2, any}, {true, 2, any}, {false, 2, asio}, {true, 1, asio}};
+  return {{false, 1, any}, {true, 1, any},   {false, 2, any},
+          {true, 2, any},  {false, 2, asio}, {true, 1, asio}};
 }
 /// For what depends on the lane alone.
 inline std::vector<setting> both_lanes() {

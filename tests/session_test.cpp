@@ -67,10 +67,10 @@ TEST_CASE("two nodes link over the lane that is asked for, and messages arrive i
   INFO(lane.name << " " << to_string(lane.io));
   pair_of_nodes nodes(lane.kind, lane.io);
   REQUIRE(nodes.joined == "back");
-  CHECK(nodes.front.link().lane() == lane.kind);
-  CHECK(nodes.back.link().lane() == lane.kind);
-  INFO(nodes.front.link().lane_reason());
-  CHECK_FALSE(nodes.front.link().lane_reason().empty());
+  CHECK(nodes.front.lane() == lane.kind);
+  CHECK(nodes.back.lane() == lane.kind);
+  INFO(nodes.front.lane_reason());
+  CHECK_FALSE(nodes.front.lane_reason().empty());
 
   constexpr std::uint64_t count = 500;
   for (std::uint64_t i = 0; i < count; ++i) REQUIRE(nodes.front.send(0, 7, i) == send_outcome::sent);
@@ -79,8 +79,8 @@ TEST_CASE("two nodes link over the lane that is asked for, and messages arrive i
     for (std::uint64_t i = 0; i < count; ++i) CHECK(r.arrivals[i].number == i);
     CHECK_FALSE(r.handed_over_early);
   });
-  CHECK(nodes.front.link().frames_out() >= count);
-  CHECK(nodes.back.link().frames_in() >= count);
+  CHECK(nodes.front.with_link([](session& s) { return s.frames_out(); }) >= count);
+  CHECK(nodes.back.with_link([](session& s) { return s.frames_in(); }) >= count);
   CHECK(nodes.front.host.wait_until([&](record& r) { return r.acked == count; }));
 }
 
@@ -362,7 +362,7 @@ TEST_CASE("a killed process is dead over a local lane, and unreachable over TCP,
   close(port_pipe[0]);
   close(port_pipe[1]);
   REQUIRE(node.host.wait_until([](record& r) { return r.arrivals.size() == 50; }));
-  CHECK(node.link().lane() == lane.kind);
+  CHECK(node.lane() == lane.kind);
   child.end();
   REQUIRE(node.unlinked());
   CHECK(node.down().first == (lane.kind == lane_kind::tcp ? link_end::unreachable : link_end::died));

@@ -1,7 +1,7 @@
 #include "catch.hpp"
 
-#include <list>
 #include <string>
+#include <vector>
 
 #include <troupe/detail/strand.hpp>
 
@@ -112,8 +112,8 @@ TEST_CASE("a coroutine goes on in its strand's next run, never inside complete",
 TEST_CASE("completed operations resume oldest first, within the budget, in one run of the strand",
           "[strand]") {
   fake_machine machine;
-  crowd c(machine.worker);
   std::vector<gate> gates(5);
+  crowd c(machine.worker);
   for (std::size_t i = 0; i < gates.size(); ++i) c.wait(gates[i], std::to_string(i));
   for (const std::size_t i : {3u, 0u, 4u, 1u, 2u}) gates[i].open();
   CHECK(c.heard.empty());
@@ -132,8 +132,8 @@ TEST_CASE("completed operations resume oldest first, within the budget, in one r
 
 TEST_CASE("a destroyed coroutine's operation is gone, waiting or completed", "[strand]") {
   fake_machine machine;
-  crowd c(machine.worker);
   std::vector<gate> gates(5);
+  crowd c(machine.worker);
   for (std::size_t i = 0; i < gates.size(); ++i) c.wait(gates[i], std::to_string(i));
   const auto kill = [&](std::size_t i) { std::exchange(c.frames[i], nullptr).destroy(); };
   for (const std::size_t i : {0u, 1u, 2u}) gates[i].open();
@@ -152,8 +152,8 @@ TEST_CASE("a destroyed coroutine's operation is gone, waiting or completed", "[s
 
 TEST_CASE("a ticket finds its operation as long as that waits, and never another one", "[strand]") {
   fake_machine machine;
-  crowd c(machine.worker);
   std::vector<gate> gates(3);
+  crowd c(machine.worker);
   for (gate& g : gates) c.wait(g, "x");
   const std::uint64_t tickets[] = {gates[0].waiting->ticket(), gates[1].waiting->ticket(),
                                    gates[2].waiting->ticket()};

@@ -197,7 +197,7 @@ TEST_CASE("a listener survives a process that is out of descriptors", "[stream]"
   words seen;
   const listener at = open("tcp://127.0.0.1:0");
   const endpoint where = endpoint::parse(at.url()).value();
-  auto guest = std::move(*world().open_socket(where));
+  descriptor guest = world().open_socket(where).value();
   recorded connected;
   machine.worker.io().connect(connected, guest.get(), where);
   REQUIRE(machine.turn_until([&] { return connected.runs == 1; }));

@@ -136,18 +136,18 @@ TEST_CASE("far timers wait out every level of the wheel", "[timer_wheel]") {
   std::vector<std::unique_ptr<counted>> far;
   const duration start = 12345678901ns;
   wheel.advance(at(start));
-  for (duration d = 1ms; d < std::chrono::hours(24 * 365 * 200); d *= 7) {
+  for (duration d = 1ms; d < std::chrono::hours(24 * 365 * 40); d *= 7) {
     far.push_back(std::make_unique<counted>());
     wheel.arm(*far.back(), at(start + d));
   }
   std::size_t next = 0;
-  for (duration d = 1ms; d < std::chrono::hours(24 * 365 * 200); d *= 7, ++next) {
+  for (duration d = 1ms; d < std::chrono::hours(24 * 365 * 40); d *= 7, ++next) {
     wheel.advance(at(start + d - 1ns));
     CHECK(far[next]->fired == 0);
     wheel.advance(at(start + d + tick));
     CHECK(far[next]->fired == 1);
   }
-  REQUIRE(next > 15);
+  REQUIRE(next == 15);
   CHECK(end_of_time.fired == 0);
   REQUIRE(wheel.next_due().has_value());
   CHECK(*wheel.next_due() > at(start));

@@ -229,12 +229,9 @@ joining* hub_on_workers::join_of(std::uint64_t link) {
 std::string hub_on_workers::advice(const joining& j) const {
   switch (j.last.code) {
     case refusal_code::version:
-    case refusal_code::self:
-      return "";
-    case refusal_code::not_admitted:
-      return "; give the nodes different names, or end the other one first";
-    default:
-      return "; start a node that listens on " + j.to.url() + ", or correct the address";
+    case refusal_code::self: return "";
+    case refusal_code::not_admitted: return "; give the nodes different names, or end the other one first";
+    default: return "; start a node that listens on " + j.to.url() + ", or correct the address";
   }
 }
 

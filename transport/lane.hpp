@@ -1,12 +1,11 @@
 // A lane: how segments get to one peer and back. Two kinds: a socket (socket_lane.hpp) and shared memory
 // (shm_lane.hpp).
 //
-// | operation                   | who                                              |
-// | lane_port: everything       | the port's own worker                            |
-// | lane: everything            | the session's home worker                        |
-// | lane_events: room_appeared, | any worker of the session                        |
-// |   port_violated             |                                                  |
-// | lane_events: everything else| called on the session's home worker              |
+// | operation                                 | who                                     |
+// | lane_port: everything                     | the port's own worker                   |
+// | lane: everything                          | the session's home worker               |
+// | lane_events: room_appeared, port_violated | any worker of the session               |
+// | lane_events: everything else              | called on the session's home worker     |
 #pragma once
 
 #include <functional>

@@ -8,12 +8,9 @@ namespace troupe::detail {
 
 std::string_view to_string(lane_kind lane) noexcept {
   switch (lane) {
-    case lane_kind::shm:
-      return "shm";
-    case lane_kind::local_socket:
-      return "local socket";
-    case lane_kind::tcp:
-      break;
+    case lane_kind::shm: return "shm";
+    case lane_kind::local_socket: return "local socket";
+    case lane_kind::tcp: break;
   }
   return "tcp";
 }
@@ -87,11 +84,8 @@ bool link_session::segment_arrived(const segment_header& header, byte_view frame
     given_[header.acked_stream] = true;
   }
   switch (from.classify(header)) {
-    case receiving_stream::order::broken:
-      return violated("a gap in a stream's sequence numbers");
-    case receiving_stream::order::duplicate:
-      duplicates_.fetch_add(1, std::memory_order_relaxed);
-      break;
+    case receiving_stream::order::broken: return violated("a gap in a stream's sequence numbers");
+    case receiving_stream::order::duplicate: duplicates_.fetch_add(1, std::memory_order_relaxed); break;
     case receiving_stream::order::next:
       if (std::string wrong = from.take(header, frames, home_.now()); !wrong.empty()) {
         return violated(std::move(wrong));

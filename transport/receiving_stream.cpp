@@ -40,18 +40,12 @@ std::string receiving_stream::take_frame(const frame_view& frame, instant now) {
   if (frame.header.remaining_ns != 0 && frame.header.kind != frame_kind::message)
     return "a deadline on no message";
   switch (frame.header.kind) {
-    case frame_kind::message:
-      return take_message(frame, now);
-    case frame_kind::reply:
-      return take_reply(frame);
-    case frame_kind::route:
-      return take_route(frame);
-    case frame_kind::credit:
-      return take_credit(frame);
-    case frame_kind::control:
-      return take_control(frame);
-    default:
-      break;
+    case frame_kind::message: return take_message(frame, now);
+    case frame_kind::reply: return take_reply(frame);
+    case frame_kind::route: return take_route(frame);
+    case frame_kind::credit: return take_credit(frame);
+    case frame_kind::control: return take_control(frame);
+    default: break;
   }
   if (!frame.body.empty()) return "a goodbye with a body";
   said_goodbye_ = true;

@@ -77,7 +77,8 @@ struct inbound_message {
 struct route_binding {
   /// Takes one message; runs on the session's home worker. A body that does not decode: call body.fail() and
   /// return; the session is then closed. `cookie` is the binding's.
-  void (*deliver)(std::uint64_t cookie, std::uint64_t cookie2, session& from, inbound_message& message) = nullptr;
+  void (*deliver)(std::uint64_t cookie, std::uint64_t cookie2, session& from,
+                  inbound_message& message) = nullptr;
   std::uint64_t cookie = 0;
   std::uint64_t cookie2 = 0;
   bool longer_schema = false;  // the peer's schema has fields that ours lacks

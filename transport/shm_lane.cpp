@@ -102,12 +102,9 @@ void shm_lane::poll() {
   if (stopping_) return close_if_idle();
   constexpr std::size_t budget = 128 * 1024;  // bytes of each ring in one turn
   switch (read_all(budget)) {
-    case found::something:
-      return home_.schedule(poll_);
-    case found::nothing:
-      return sleep_or_poll_again();
-    case found::the_end:
-      return;
+    case found::something: return home_.schedule(poll_);
+    case found::nothing: return sleep_or_poll_again();
+    case found::the_end: return;
   }
 }
 

@@ -71,7 +71,7 @@ class socket_lane final : public lane, public std::enable_shared_from_this<socke
   std::unique_ptr<pool> pool_;
   std::vector<std::unique_ptr<stream_port>> ports_;
   std::deque<chunk_ptr> send_queue_;
-  bool broken_ = false;  // a send failed: nothing more is sent, and receiving will say why
+  bool broken_ = false;                  // a send failed: nothing more is sent, and receiving will say why
   std::unique_ptr<std::byte[]> buffer_;  // buffer_bytes, not touched before they are needed
   std::size_t filled_ = 0;
   std::function<void()> on_stopped_;

@@ -97,10 +97,14 @@ constexpr decltype(auto) to_field(A&& a) {
 template <class M, std::size_t I>
 using field_type = std::remove_reference_t<decltype(field_at<I>(fields_of(std::declval<M&>())))>;
 
+// Fewer arguments than fields are meant: the others keep their defaults.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 template <class M, std::size_t... I, class... Args>
 M build_fields(std::index_sequence<I...>, Args&&... args) {
   return M{to_field<field_type<M, I>>(unwrap(std::forward<Args>(args)))...};
 }
+#pragma GCC diagnostic pop
 
 /// An M from the arguments of send, ask or try_send: a ready M, its fields in order, or a constructor's
 /// arguments.

@@ -26,28 +26,16 @@ troupe::task<> list_names(troupe::ref<room> where, troupe::ref<member> who) {
 /// False when the person has quit.
 troupe::task<bool> obey(command c, troupe::ref<room> where, troupe::ref<member> who) {
   switch (c.what) {
-    case command::verb::nothing:
-      break;
-    case command::verb::say:
-      co_await where.send<say>(who, troupe::give(c.text));
-      break;
-    case command::verb::nick:
-      co_await where.send<nick>(who, troupe::give(c.name));
-      break;
+    case command::verb::nothing: break;
+    case command::verb::say: co_await where.send<say>(who, troupe::give(c.text)); break;
+    case command::verb::nick: co_await where.send<nick>(who, troupe::give(c.name)); break;
     case command::verb::tell:
       co_await where.send<tell>(who, troupe::give(c.name), troupe::give(c.text));
       break;
-    case command::verb::who:
-      co_await list_names(where, who);
-      break;
-    case command::verb::help:
-      co_await show(who, commands);
-      break;
-    case command::verb::unknown:
-      co_await show(who, "unknown command " + c.name + "; " + commands);
-      break;
-    case command::verb::quit:
-      co_return false;
+    case command::verb::who: co_await list_names(where, who); break;
+    case command::verb::help: co_await show(who, commands); break;
+    case command::verb::unknown: co_await show(who, "unknown command " + c.name + "; " + commands); break;
+    case command::verb::quit: co_return false;
   }
   co_return true;
 }
@@ -75,14 +63,10 @@ std::string shown(const line& l) {
   std::string text;
   if (l.missed != 0) text = "* you missed " + std::to_string(l.missed) + " lines\n";
   switch (l.kind) {
-    case line_kind::own:
-      return text;
-    case line_kind::said:
-      return text + "<" + l.from + "> " + l.text + "\n";
-    case line_kind::whisper:
-      return text + "[" + l.from + " to you] " + l.text + "\n";
-    case line_kind::notice:
-      break;
+    case line_kind::own: return text;
+    case line_kind::said: return text + "<" + l.from + "> " + l.text + "\n";
+    case line_kind::whisper: return text + "[" + l.from + " to you] " + l.text + "\n";
+    case line_kind::notice: break;
   }
   return text + "* " + l.text + "\n";
 }

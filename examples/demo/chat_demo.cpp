@@ -169,7 +169,8 @@ void chat_run::hear(const event& e) {
     case event::kind::readable: return read_terminals();
     case event::kind::ended:
       if (e.from == killed_) return;
-      return fail(e.from + " " + e.text + "\n" + running_.complaints(e.from));
+      screen_.line(running_.complaints(e.from));
+      return fail(e.from + " " + e.text);
     case event::kind::line: break;
   }
   if (e.text.starts_with(chat::figures_line::mark)) {

@@ -1,0 +1,18 @@
+// expect: an_actor_must_be_a_function_or_captureless_lambda<
+// A capture would die with the lambda: state is passed as arguments.
+#include <troupe/troupe.hpp>
+
+struct deposit {
+  std::int64_t cents;
+};
+struct balance {
+  using reply = std::int64_t;
+};
+using account = troupe::protocol<deposit, balance>;
+
+void f(troupe::node& n) {
+  int count = 0;
+  n.spawn([&count](troupe::self<account> me) -> troupe::actor {
+    co_await me.serve([&](deposit) { ++count; }, [](balance) { return std::int64_t{1}; });
+  });
+}
