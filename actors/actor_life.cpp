@@ -7,10 +7,12 @@
 #include <utility>
 
 #include <troupe/actor.hpp>
+#include <troupe/log.hpp>
 
 #include "control.hpp"
 #include "delivery.hpp"
 #include "node_core.hpp"
+#include "peers.hpp"
 #include "slots.hpp"
 
 namespace troupe {
@@ -55,6 +57,10 @@ family::deadline_timer::deadline_timer(family& f) noexcept
     : timer([](timer& self) noexcept {
         actor_core& late = *static_cast<deadline_timer&>(self).of.owner;
         late.node().count_overdue();
+        const std::string& name = static_cast<deadline_timer&>(self).of.name;
+        log(log_level::warning, late.node().identity().name + ": actor " +
+                                    (name.empty() ? std::to_string(late.slot()) : "'" + name + "'") +
+                                    " did not end by the deadline of its stop and is killed");
         late.command(late.generation(), new control(order::kill));
       }),
       of(f) {}
@@ -84,7 +90,9 @@ void actor_core::born(control& birth) noexcept {
   how_ = exit_kind::normal;
   phase_ = phase::starting;
   parent_ = birth.subject;
-  if (birth.to_adopt) {
+  if (birth.to_adopt && parent_->at_home()) {
+    parent_->adopt(*this);  // before its own children, which come later
+  } else if (birth.to_adopt) {
     auto* const adopt = new control(order::adopt);
     adopt->subject = this;
     parent_->push(*adopt);
@@ -98,6 +106,12 @@ void actor_core::link_child(actor_core& child) noexcept {
   child.elder_ = f.youngest;
   if (f.youngest != nullptr) f.youngest->younger_ = &child;
   f.youngest = &child;
+}
+
+/// A child that was spawned elsewhere; if this has ended meanwhile, so must the child.
+void actor_core::adopt(actor_core& child) noexcept {
+  link_child(child);
+  if (phase_ != phase::running && phase_ != phase::starting) end_next_child();
 }
 
 void actor_core::obey() noexcept {
@@ -116,10 +130,7 @@ void actor_core::obey(control& c) noexcept {
   switch (c.what) {
     case order::birth:
       return born(c);
-    case order::adopt:
-      link_child(*c.subject);
-      if (phase_ != phase::running && phase_ != phase::starting) end_next_child();
-      return;
+    case order::adopt: return adopt(*c.subject);
     case order::reap:
       return reap(*c.subject);
     case order::stop:
@@ -229,6 +240,7 @@ void actor_core::remove_monitor(const control& c) noexcept {
       continue;
     }
     *link = m->next;
+    if (m->peer != nullptr) m->peer->watched_here.fetch_sub(1, std::memory_order_relaxed);
     if (m->notice != nullptr) finish(m->notice);
     delete m;
     return;

@@ -106,7 +106,12 @@ void wait_for(Helper helper, const std::shared_ptr<blocking_call>& call) {
   TROUPE_ASSERT(current_worker == nullptr,
                 "blocking_send and blocking_ask are for threads that are not workers: co_await");
   node_core& node = call->to.is_remote() ? call->to.peer()->node : call->to.core()->node();
-  const bool started = static_cast<bool>(spawn_actor(node, nullptr, spawn_options{}, helper, call));
+  spawn_options options;
+  if (call->to.is_remote()) {  // where its try_send goes as well: what one thread sends stays in order
+    const worker* const home = call->to.peer()->home.load(std::memory_order_acquire);
+    if (home != nullptr) options.worker = home->index();
+  }
+  const bool started = static_cast<bool>(spawn_actor(node, nullptr, options, helper, call));
   if (!started) return call->finish_with(errc::stopped, nullptr);
   call->wait();
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <troupe/log.hpp>
+
 #include "delivery.hpp"
 #include "node_core.hpp"
 #include "peers.hpp"
@@ -30,6 +32,19 @@ bool serves(const std::vector<std::string>& offered, const protocol_info& wanted
   });
 }
 
+constexpr std::size_t most_bytes_of_a_name = max_encoded_message - 1024;  // it fits into one message to a peer
+
+/// At most so many.
+std::size_t encoded_bytes(const name_change& change) {
+  std::size_t bytes = change.name.size() + 64;
+  for (const std::string& schema : change.schemas) bytes += schema.size() + 8;
+  return bytes;
+}
+
+std::string link_broke(const peer_node& peer) {
+  return "the link with " + peer.who.name + " broke while it was being set up; try again";
+}
+
 void answer(receipt* r, error outcome) noexcept {
   r->outcome = outcome;
   send_home(r);
@@ -51,8 +66,11 @@ void names::publish(const std::string& name, const address& who, const protocol_
     return answer(r, errc::no_such_actor);
   const auto known = own_.find(name);
   if (known != own_.end() && known->second.what.actor) return answer(r, errc::name_taken);
+  if (own_.size() >= node_.options().most_names) drop_withdrawn();
   if (own_.size() >= node_.options().most_names) return answer(r, errc::limit_reached);
-  own_[name] = {{name, ref_to<protocol<>>(who), schemas_of(accepts)}, ++version_};
+  name_change published{name, ref_to<protocol<>>(who), schemas_of(accepts)};
+  if (encoded_bytes(published) > most_bytes_of_a_name) return answer(r, errc::too_large);
+  own_[name] = {std::move(published), ++version_};
   monitor(node_.root(), who);
   changed(name);
   answer(r, errc::ok);
@@ -64,6 +82,19 @@ void names::withdraw(const address& ended) {
     own = {{name, {}, {}}, ++version_};
     changed(name);
   }
+}
+
+/// Forgets withdrawn names of which every peer has been told. A peer that is linked later never knew them.
+void names::drop_withdrawn() {
+  std::uint64_t told = version_;
+  for (const auto& [peer, known] : peers_) {
+    if (known.announcer) told = std::min(told, known.told);
+  }
+  std::erase_if(own_, [&](const auto& entry) { return !entry.second.what.actor && entry.second.version <= told; });
+}
+
+void names::peer_was_told(peer_node& peer, std::uint64_t version) {
+  if (const auto known = peers_.find(&peer); known != peers_.end()) known->second.told = version;
 }
 
 /// Tells the announcers, and the lookups that wait for this name.
@@ -145,6 +176,10 @@ void names::peer_up(peer_node& peer, std::uint32_t link) {
   known_peer& known = peers_[&peer];
   known.link = link;
   known.announcer = spawn_announcer(node_, peer);
+  if (!known.announcer) {
+    log(log_level::warning, node_.identity().name + ": at its limit of actors: " + peer.who.name +
+                                " is not told its names; raise node_options::most_actors");
+  }
 }
 
 void names::peer_down(peer_node& peer, std::uint32_t link) {
@@ -153,7 +188,7 @@ void names::peer_down(peer_node& peer, std::uint32_t link) {
   forget(known);
   joins_.remove_if([&](const waiting_join& w) {
     if (w.peer != &peer) return false;
-    fail_join(w.answer, "the link with " + peer.who.name + " broke while it was being set up; try again");
+    fail_join(w.answer, link_broke(peer));
     return true;
   });
 }
@@ -202,6 +237,9 @@ void names::join(const std::string& url, receipt* r) {
   node_.links().join(*to, until, [this, r](result<session*, setup_error> linked) {
     if (!linked) return fail_join(r, linked.error().text);
     peer_node* const peer = node_.all_peers().intern((*linked)->peer());
+    if (!peer->up.load(std::memory_order_acquire)) {  // peer_down has come or is about to
+      return fail_join(r, link_broke(*peer));
+    }
     const auto known = peers_.find(peer);
     if (known != peers_.end() && known->second.has_said_all) return answer(r, errc::ok);
     joins_.push_back({peer, r});

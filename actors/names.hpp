@@ -48,13 +48,15 @@ class names {
   void peer_down(peer_node& peer, std::uint32_t link);
   void peer_said(peer_node& peer, const name_change& change);
   void peer_has_said_all(peer_node& peer);
+  /// The peer knows this node's names up to that version.
+  void peer_was_told(peer_node& peer, std::uint64_t version);
 
   /// This node's own names that changed after `version`, at most `most` of them, and their last version.
   std::vector<name_change> changes_after(std::uint64_t version, std::size_t most, std::uint64_t& last) const;
 
  private:
   struct own_name {
-    name_change what;
+    name_change what;  // without an actor: withdrawn, and some peer may not have been told
     std::uint64_t version;
   };
   struct waiting_lookup {
@@ -70,9 +72,11 @@ class names {
     std::map<std::string, name_change> names;
     ref<names_changed> announcer;
     bool has_said_all = false;
+    std::uint64_t told = 0;  // the version up to which the announcer has told this peer
     std::uint32_t link = 0;  // 0: peer_up is still to come
   };
 
+  void drop_withdrawn();
   errc find(const std::string& name, const protocol_info& wanted, address& found) const;
   void changed(const std::string& name);
   bool answer_lookup(const waiting_lookup& w, bool may_wait);

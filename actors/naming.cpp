@@ -66,12 +66,15 @@ node_call::begin begin_lookup(std::string name, const protocol_info& wanted, boo
 
 }  // namespace detail
 
-join_operation::join_operation(detail::node_core& node, std::string url)
-    : node_call(node, &detail::value_type_of<std::string>, detail::begin_join(std::move(url))) {}
+join_operation::join_operation(detail::node_core& node, const std::string& url)
+    : node_call(node, &detail::value_type_of<std::string>, detail::begin_join(url)), url_(url) {
+  limit(2 * node.options().join_deadline, errc::expired);  // half for the dialling, half for the peer's names
+}
 
 result<void, setup_error> join_operation::await_resume() {
   if (const auto* const why = static_cast<const std::string*>(value())) return setup_error(*why);
-  return {};
+  if (failure().code == errc::ok) return {};
+  return setup_error("cannot join " + url_ + ": the node there was linked and did not tell its names in time; see its log");
 }
 
 }  // namespace troupe

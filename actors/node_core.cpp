@@ -44,9 +44,7 @@ void worker_state::return_credit(const credit_note& c) noexcept {
 
 void worker_state::flush_credit() noexcept {
   const auto give = [](const credit_note& c) {
-    if (c.from->link != nullptr && c.from->link_number == c.link) {
-      c.from->link->consumed({c.stream, c.destination, c.bytes});
-    }
+    c.from->consumed(c.link, {c.stream, c.destination, c.bytes});
   };
   for (const credit_note& c : std::exchange(credits_, {})) {
     worker* const at = c.from->home.load(std::memory_order_acquire);

@@ -19,7 +19,7 @@ std::pair<std::uint32_t, std::uint32_t> split(std::uint64_t target) noexcept {
 }
 
 credit_note credit_of(peer_node& from, const held_credit& c) noexcept {
-  return {&from, from.link_number, c.stream, c.destination, c.bytes};
+  return {&from, from.link_number.load(std::memory_order_relaxed), c.stream, c.destination, c.bytes};
 }
 
 /// A route to nobody: `cookie` says why.
@@ -62,6 +62,11 @@ void deliver_to_actor(std::uint64_t cookie, std::uint64_t target, session& from,
 
 }  // namespace
 
+void peer_node::consumed(std::uint32_t number, const held_credit& credit) {
+  session* const s = link.load(std::memory_order_acquire);  // from link_up: the number is at least as new as this
+  if (s != nullptr && link_number.load(std::memory_order_relaxed) == number) s->consumed(credit);
+}
+
 peers::peers(node_core& node) : node_(node), self_(node, node.identity(), static_cast<unsigned>(most)) {}
 
 // The table.
@@ -70,8 +75,8 @@ peer_node* peers::intern(const node_identity& id) {
   const std::lock_guard lock(guard_);
   const auto found = table_.find(id.id);
   if (found != table_.end()) {
-    // A node known only from a ref gets its name when it is linked; nothing else refers to the entry before.
-    if (found->second->who.name.empty() && !id.name.empty()) found->second->who = id;
+    // A node known only from a ref gets its name when it is linked; only its incarnation is looked at before.
+    if (found->second->who.name.empty() && !id.name.empty()) found->second->who.name = id.name;
     return found->second.get();
   }
   if (table_.size() >= most) return nullptr;
@@ -93,7 +98,7 @@ std::vector<link_info> peers::links() {
   for (const auto& [id, peer] : table_) {
     if (peer->who.name.empty()) continue;
     link_info info{peer->who.name, "none", "the link has ended", 0, 0};
-    if (const session* const s = peer->link) {
+    if (const session* const s = peer->link.load(std::memory_order_relaxed)) {
       info = {peer->who.name, std::string(to_string(s->lane())), s->lane_reason(), s->frames_out(),
               s->frames_in()};
     }
@@ -108,7 +113,7 @@ result<void> peers::admit(const node_identity& peer) {
   if (peer.name == node_.identity().name) return errc::name_taken;
   const std::lock_guard lock(guard_);
   for (const auto& [id, known] : table_) {
-    if (known->who.name == peer.name && known->link != nullptr && id != peer.id) return errc::name_taken;
+    if (known->who.name == peer.name && known->link.load(std::memory_order_relaxed) != nullptr && id != peer.id) return errc::name_taken;
   }
   if (table_.size() >= most && !table_.contains(peer.id)) return errc::limit_reached;
   return {};
@@ -127,8 +132,9 @@ void peers::link_up(session& s) {
   std::uint32_t number = 0;
   {
     const std::lock_guard lock(guard_);
-    peer->link = &s;
-    number = ++peer->link_number;
+    number = peer->link_number.load(std::memory_order_relaxed) + 1;
+    peer->link_number.store(number, std::memory_order_relaxed);
+    peer->link.store(&s, std::memory_order_release);  // to consumed()
   }
   peer->home.store(&s.home(), std::memory_order_release);  // to commit_outside
   peer->up.store(true, std::memory_order_release);
@@ -244,7 +250,7 @@ void peers::link_down(session& s, link_end why, std::string_view text) {
   peer->up.store(false, std::memory_order_release);
   {
     const std::lock_guard lock(guard_);
-    peer->link = nullptr;
+    peer->link.store(nullptr, std::memory_order_relaxed);
   }
   log(log_level::info,
       node_.identity().name + ": link with " + peer->who.name + " has ended: " + std::string(text));
@@ -252,7 +258,7 @@ void peers::link_down(session& s, link_end why, std::string_view text) {
       why == link_end::died || why == link_end::left ? exit_kind::died : exit_kind::unreachable;
   for (unsigned i = 0; i < node_.workers().size(); ++i) {
     node_.workers().at(i).post(
-        [this, peer, how, i, number = peer->link_number, reason = std::string(text)](worker&) {
+        [this, peer, how, i, number = peer->link_number.load(std::memory_order_relaxed), reason = std::string(text)](worker&) {
           lose_watches(node_.state(i), *peer, how, reason);
           if (i == 0) node_.all_names().peer_down(*peer, number);
         });

@@ -3,11 +3,14 @@
 // A peer_node stands for one incarnation of a node for as long as this node lives, so that refs to its actors
 // stay valid as values across link loss. The table is bounded; refs to nodes beyond it decode as nobody.
 //
-// | peer_node member           | who touches it                                               |
-// | who, index                 | anyone; they never change                                    |
-// | link, link_number          | written by the session's home worker under the table's mutex |
-// | home, up                   | written by the session's home worker; read by anyone (hint)  |
-// | outside                    | under its mutex                                              |
+// | peer_node member | who touches it                                                                |
+// | who.id, index    | anyone; they never change                                                     |
+// | who.name         | written once, before the first link is up; read by whoever knows of the link  |
+// | link_number,     | written by the session's home worker in this order, under the table's mutex;  |
+// | link             | consumed() reads them in the other order on what may be the home of a link    |
+// |                  | before, so that it never takes a new link for its own                         |
+// | home, up         | written by the session's home worker; read by anyone (hint)                   |
+// | outside          | under its mutex                                                               |
 #pragma once
 
 #include <atomic>
@@ -33,8 +36,11 @@ class peer_node {
   node_identity who;  // the name is empty until the first link
   const unsigned index;
 
-  session* link = nullptr;
-  std::uint32_t link_number = 0;
+  /// Gives credit back to the link with that number, on its home worker; nothing if it has ended.
+  void consumed(std::uint32_t number, const held_credit& credit);
+
+  std::atomic<session*> link{nullptr};
+  std::atomic<std::uint32_t> link_number{0};
   std::atomic<worker*> home{nullptr};
   std::atomic<bool> up{false};
   std::atomic<std::uint32_t> watched_here{0};  // this node's actors that it monitors

@@ -42,14 +42,22 @@ actor run_root(self<root_protocol> me) {
 actor run_announcer(self<names_changed> me, ref<root_protocol> to) {
   node_core& node = core_of(me.node());
   const ref<> from = ref_to<protocol<>>(node.root().self());
-  std::uint64_t version = 0;
+  std::uint64_t told = 0;
+  std::size_t most = names_per_message;
   bool more = true;
   while (more) {
-    const std::uint64_t before = version;
-    std::vector<name_change> changes = node.all_names().changes_after(before, names_per_message, version);
-    const bool all = changes.size() < names_per_message;
-    const result<void> told = co_await to.send<names_said>(from, give(changes), all);
-    if (!told) co_return;
+    std::uint64_t last = 0;
+    std::vector<name_change> changes = node.all_names().changes_after(told, most, last);
+    const bool all = changes.size() < most;
+    const result<void> sent = co_await to.send<names_said>(from, give(changes), all);
+    if (!sent && sent.error() == errc::too_large && most > 1) {  // long schemas: fewer at a time
+      most /= 2;
+      continue;
+    }
+    if (!sent) co_return;
+    told = last;
+    most = names_per_message;
+    node.all_names().peer_was_told(*address_of(to).peer(), told);
     if (all) more = static_cast<bool>(co_await me.receive([](names_changed) {}));
   }
 }

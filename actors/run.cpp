@@ -77,17 +77,29 @@ int parse(int argc, char** argv, bool takes_arguments, command_line& out) {
       ->check(CLI::IsMember({"auto", "tcp"}).description(""))
       ->type_name("LANES");
   app.set_config("--config", "", "read these flags from a TOML file")->type_name("FILE");
+  app.allow_config_extras(CLI::config_extras_mode::error);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     std::fputs(app.help().c_str(), stdout);
     return 0;
+  } catch (const CLI::ConfigError& e) {
+    const std::string file = app.get_config_ptr()->as<std::string>();
+    std::fprintf(stderr, "%s: configuration file %s: %s (its keys are the names of the flags; see --help)\n", argv[0],
+                 file.c_str(), e.what());
+    return bad_usage;
   } catch (const CLI::ParseError& e) {
     std::fprintf(stderr, "%s: %s (--help lists the flags)\n", argv[0], e.what());
     return bad_usage;
   }
   if (io != "auto") out.node.io = io == "uring" ? io_backend::uring : io_backend::asio;
   if (lanes == "tcp") out.node.lanes = lane_choice::tcp;
+  for (const std::string& url : out.join) {
+    if (const auto to = endpoint::parse(url); !to) {
+      std::fprintf(stderr, "%s: --join: %s\n", argv[0], to.error().text.c_str());
+      return bad_usage;
+    }
+  }
   out.rest = app.remaining();
   return -1;
 }
@@ -117,6 +129,7 @@ int run_program(int argc, char** argv, bool takes_arguments,
   p->over = std::move(*over);
   spawn_options options;
   options.name = "main";
+  options.worker = 0;  // with the root: it is adopted before it spawns anything, and so ends after all of that
   own.spawn(options, &run_main, p);
 
   const int signal = signals.wait(p->over.get());

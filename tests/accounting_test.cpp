@@ -32,10 +32,12 @@ actor run_pours(self<sand> me, ref<sand> to, std::uint32_t grains, book log) {
 TEST_CASE("what is pending is found by walking the mailboxes") {
   host h(1);
   const auto there = std::make_shared<gate>();
-  const auto deaf = h->spawn([](self<sand> me, shared_gate at) -> actor {
-    at->open();
-    co_await me.sleep(1h);
-  }, there);
+  const auto deaf = h->spawn(
+      [](self<sand> me, shared_gate at) -> actor {
+        at->open();
+        co_await me.sleep(1h);
+      },
+      there);
   REQUIRE(there->wait());
   for (std::uint32_t i = 0; i < 7; ++i) REQUIRE(deaf.try_send<grain>(i).has_value());
   const auto books = h->accounting();
@@ -94,7 +96,8 @@ TEST_CASE("the books say in one line what they hold, and whether it adds up") {
   books.undelivered[static_cast<std::size_t>(errc::stopped)] = 1;
   CHECK(books.balanced());
   CHECK(books.text() ==
-        "accepted 5 local + 2 inbound = taken 3 + pending 1 + handed over 1 + unknown 1 + undelivered 1 (stopped 1), "
+        "accepted 5 local + 2 inbound = taken 3 + pending 1 + handed over 1 + unknown 1 + undelivered 1 "
+        "(stopped 1), "
         "balanced");
   books.taken = 2;
   CHECK_FALSE(books.balanced());

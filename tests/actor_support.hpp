@@ -9,8 +9,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <condition_variable>
+#include <csignal>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -92,7 +92,8 @@ class tracked {
 /// A node of its own for one test. finish() stops it and checks what must hold after every test.
 class host {
  public:
-  explicit host(unsigned workers, troupe::node_options options = {}) : node_(started(workers, std::move(options))) {
+  explicit host(unsigned workers, troupe::node_options options = {})
+      : node_(started(workers, std::move(options))) {
     REQUIRE(node_.has_value());
   }
   troupe::node* operator->() { return &*node_; }
@@ -152,7 +153,8 @@ death fate_of(F f) {
   ::close(ends[1]);
   death d;
   char buffer[512];
-  for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) d.said.append(buffer, static_cast<std::size_t>(n));
+  for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+    d.said.append(buffer, static_cast<std::size_t>(n));
   ::close(ends[0]);
   int status = 0;
   REQUIRE(::waitpid(child, &status, 0) == child);

@@ -46,26 +46,34 @@ TEST_CASE("an actor's locals are its state") {
 TEST_CASE("an actor's frame is destroyed when it returns, throws or is killed before it ran") {
   host h(1);
   const auto log = new_book();
-  h->spawn([](self<deposit>, book out) -> actor {
-    const in_frame f(out);
-    co_return;
-  }, log);
+  h->spawn(
+      [](self<deposit>, book out) -> actor {
+        const in_frame f(out);
+        co_return;
+      },
+      log);
   REQUIRE(log->wait_for(2) == lines{"made", "gone"});
-  h->spawn([](self<deposit>, book out) -> actor {
-    const in_frame f(out);
-    throw std::runtime_error("thrown");
-    co_return;
-  }, log);
+  h->spawn(
+      [](self<deposit>, book out) -> actor {
+        const in_frame f(out);
+        throw std::runtime_error("thrown");
+        co_return;
+      },
+      log);
   REQUIRE(log->wait_for(4) == lines{"made", "gone", "made", "gone"});
-  h->spawn([](self<deposit> me, book out) -> actor {
-    const auto child = me.spawn([](self<deposit>, tracked, book o) -> actor {
-      o->add("never");
-      co_return;
-    }, tracked(), out);
-    me.node().kill(child);
-    out->add("killed");
-    co_return;
-  }, log);
+  h->spawn(
+      [](self<deposit> me, book out) -> actor {
+        const auto child = me.spawn(
+            [](self<deposit>, tracked, book o) -> actor {
+              o->add("never");
+              co_return;
+            },
+            tracked(), out);
+        me.node().kill(child);
+        out->add("killed");
+        co_return;
+      },
+      log);
   REQUIRE(log->wait_for(5).size() == 5);
   while (h->live_actors() > 1) std::this_thread::yield();
   CHECK(log->all().back() == "killed");
@@ -75,19 +83,21 @@ TEST_CASE("an actor's frame is destroyed when it returns, throws or is killed be
 TEST_CASE("a hundred thousand actors are born, answer and end") {
   host h(2);
   const auto log = new_book();
-  h->spawn([](self<deposit> me, book out) -> actor {
-    std::int64_t sum = 0;
-    for (int round = 0; round < 100; ++round) {
-      std::vector<ref<account>> all;
-      for (int i = 0; i < 1000; ++i) all.push_back(me.spawn(run_account, i));
-      for (const auto& a : all) {
-        const auto cents = co_await a.ask<balance>();
-        sum += *cents;
-        me.node().kill(a);
-      }
-    }
-    out->add(std::to_string(sum));
-  }, log);
+  h->spawn(
+      [](self<deposit> me, book out) -> actor {
+        std::int64_t sum = 0;
+        for (int round = 0; round < 100; ++round) {
+          std::vector<ref<account>> all;
+          for (int i = 0; i < 1000; ++i) all.push_back(me.spawn(run_account, i));
+          for (const auto& a : all) {
+            const auto cents = co_await a.ask<balance>();
+            sum += *cents;
+            me.node().kill(a);
+          }
+        }
+        out->add(std::to_string(sum));
+      },
+      log);
   CHECK(log->wait_for(1) == lines{"49950000"});
   h.finish();
 }

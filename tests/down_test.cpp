@@ -24,24 +24,29 @@ TEST_CASE("DOWN is a message like any other: it is counted, and takes no room th
   using watching = troupe::protocol<troupe::down, filler>;
   host h(1);
   const auto log = new_book();
-  h->spawn(on_worker(0, 1), [](self<watching> me, book out) -> actor {
-    const auto first = me.spawn([](self<filler>) -> actor { co_return; });
-    const auto second = me.spawn([](self<filler>) -> actor {
-      throw std::runtime_error(std::string(1000, 'x'));
-      co_return;
-    });
-    me.monitor(first);
-    me.monitor(second);
-    (void)me.me().try_send<filler>(1);
-    co_await me.sleep(1ms);  // both have ended, and their DOWN waits behind the message that fills the mailbox
-    for (int i = 0; i < 3; ++i) {
-      co_await me.receive(
-          [&](const troupe::down& d) {
-            out->add(std::string(d.actor == first ? "first " : "second ") + std::to_string(d.reason.text.size()));
-          },
-          [&](filler) { out->add("filler"); });
-    }
-  }, log);
+  h->spawn(
+      on_worker(0, 1),
+      [](self<watching> me, book out) -> actor {
+        const auto first = me.spawn([](self<filler>) -> actor { co_return; });
+        const auto second = me.spawn([](self<filler>) -> actor {
+          throw std::runtime_error(std::string(1000, 'x'));
+          co_return;
+        });
+        me.monitor(first);
+        me.monitor(second);
+        (void)me.me().try_send<filler>(1);
+        co_await me.sleep(
+            1ms);  // both have ended, and their DOWN waits behind the message that fills the mailbox
+        for (int i = 0; i < 3; ++i) {
+          co_await me.receive(
+              [&](const troupe::down& d) {
+                out->add(std::string(d.actor == first ? "first " : "second ") +
+                         std::to_string(d.reason.text.size()));
+              },
+              [&](filler) { out->add("filler"); });
+        }
+      },
+      log);
   CHECK(log->wait_for(3) == lines{"filler", "first 0", "second 1000"});
   CHECK(h->accounting().taken == 3);
   h.finish();

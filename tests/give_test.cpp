@@ -53,7 +53,8 @@ TEST_CASE("a ready message, a constructor's arguments, give and make all build a
   const letter given = build_message<letter>(troupe::give(page));
   CHECK(given.first.title == "title");
   CHECK(page.title.empty());
-  const letter made = build_message<letter>(troupe::make<sheet>("made", std::array<std::string, 2>{"c", "d"}));
+  const letter made =
+      build_message<letter>(troupe::make<sheet>("made", std::array<std::string, 2>{"c", "d"}));
   CHECK(made.first.title == "made");
   letter whole = build_message<letter>(given);
   CHECK(whole.first.title == "title");

@@ -31,7 +31,9 @@ struct knock {
   ref<knock> back;
 };
 
-actor run_account(self<account> me) { co_await me.serve([](deposit) {}, [](withdraw) {}); }
+actor run_account(self<account> me) {
+  co_await me.serve([](deposit) {}, [](withdraw) {});
+}
 
 static_assert(sizeof(ref<account>) == 16);
 static_assert(std::is_trivially_copyable_v<ref<account>>);
@@ -70,15 +72,17 @@ TEST_CASE("a ref's equality and hash ignore its protocol") {
 TEST_CASE("a ref to an actor with local-only messages travels inside the process") {
   host h(2);
   const auto log = new_book();
-  const auto worker = h->spawn(on_worker(0), [](self<job> me) -> actor {
-    co_await me.serve([](const job& j) { j.body(); });
-  });
-  const auto boss = h->spawn(on_worker(1), [](self<hire> me, book out) -> actor {
-    co_await me.serve([&](hire who) -> troupe::task<> {
-      std::function<void()> body = [out] { out->add("worked"); };
-      co_await who.who.send<job>(troupe::give(body));
-    });
-  }, log);
+  const auto worker = h->spawn(
+      on_worker(0), [](self<job> me) -> actor { co_await me.serve([](const job& j) { j.body(); }); });
+  const auto boss = h->spawn(
+      on_worker(1),
+      [](self<hire> me, book out) -> actor {
+        co_await me.serve([&](hire who) -> troupe::task<> {
+          std::function<void()> body = [out] { out->add("worked"); };
+          co_await who.who.send<job>(troupe::give(body));
+        });
+      },
+      log);
   REQUIRE(boss.try_send<hire>(worker).has_value());
   CHECK(log->wait_for(1) == lines{"worked"});
   h.finish();
@@ -90,15 +94,18 @@ TEST_CASE("actors pass refs to themselves around, and answers come back") {
   const auto echo = h->spawn(on_worker(0), [](self<knock> me) -> actor {
     co_await me.serve([&](knock k) -> troupe::task<> { co_await k.back.send<knock>(me.me()); });
   });
-  h->spawn(on_worker(1), [](self<knock> me, ref<knock> to, book out) -> actor {
-    for (int i = 0; i < 100; ++i) {
-      co_await to.send<knock>(me.me());
-      co_await me.receive([&](knock k) {
-        if (k.back != to) out->add("stranger");
-      });
-    }
-    out->add("done");
-  }, echo, log);
+  h->spawn(
+      on_worker(1),
+      [](self<knock> me, ref<knock> to, book out) -> actor {
+        for (int i = 0; i < 100; ++i) {
+          co_await to.send<knock>(me.me());
+          co_await me.receive([&](knock k) {
+            if (k.back != to) out->add("stranger");
+          });
+        }
+        out->add("done");
+      },
+      echo, log);
   CHECK(log->wait_for(1) == lines{"done"});
   h.finish();
 }

@@ -54,8 +54,8 @@ TEST_CASE("remote accounting: both sides agree on what went over") {
     two_nodes nodes(how);
     const auto local = nodes.back.spawn(run_sink);
     const auto far = seen_from(nodes.front, nodes.back, local);
-    check_settled(nodes.front);
-    check_settled(nodes.back);
+    settled(nodes.front);
+    settled(nodes.back);
     const auto front_before = nodes.front.accounting();
     const auto back_before = nodes.back.accounting();
     play(nodes.front, [&](self<nothing>&) -> troupe::task<void> {
@@ -66,8 +66,8 @@ TEST_CASE("remote accounting: both sides agree on what went over") {
       const auto taken = co_await far.ask<taken_so_far>().within(patience);
       CHECK((taken && *taken == 1000));
     });
-    check_settled(nodes.front);
-    check_settled(nodes.back);
+    settled(nodes.front);
+    settled(nodes.back);
     const auto front = nodes.front.accounting();
     const auto back = nodes.back.accounting();
     CHECK(front.accepted_local - front_before.accepted_local == 1001);
@@ -98,7 +98,7 @@ TEST_CASE("remote accounting: what waits in a dead actor's mailbox becomes dead 
       CHECK(nodes.back.accounting().balanced());
       if (!kill) nodes.back.stop(local);  // it sleeps: its mailbox closes, and what came before stays
       nodes.back.kill(local);
-      check_settled(nodes.back);
+      settled(nodes.back);
     }
     const auto books = nodes.back.accounting();
     CHECK(books.undelivered[index_of(errc::no_such_actor)] == 200);
@@ -120,7 +120,7 @@ TEST_CASE("remote accounting: nothing is lost when the peer stops under fire") {
     nodes.check_lane();
     CHECK(nodes.back.stop());
     for (playing& s : senders) s.finish();
-    check_settled(nodes.front);
+    settled(nodes.front);
     const auto front = nodes.front.accounting();
     const auto back = nodes.back.accounting();
     INFO(front.text());
@@ -152,7 +152,7 @@ TEST_CASE("remote accounting: the sender stops under fire, and what it has sent 
     CHECK(eventually([&] { return nodes.front.accounting().accepted_local > 10'000; }));
     nodes.check_lane();
     CHECK(nodes.front.stop());
-    check_settled(nodes.back);
+    settled(nodes.back);
     const auto front = nodes.front.accounting();
     const auto back = nodes.back.accounting();
     INFO(front.text());
@@ -202,7 +202,7 @@ TEST_CASE("remote accounting: what a killed process had not acknowledged is unkn
     CHECK(link_to(front, "back").frames_out > 1000);
     peer.kill();
     for (playing& s : senders) s.finish();
-    check_settled(front);
+    settled(front);
     const auto books = front.accounting();
     INFO(books.text());
     CHECK(books.accepted_local >= accepted.load());
@@ -235,8 +235,7 @@ TEST_CASE("remote accounting: threads that hammer try_send while the link and th
     for (std::thread& t : threads) t.join();
     const auto front = nodes.front.accounting();
     INFO(front.text());
-    CHECK(front.balanced());
-    CHECK(front.pending == 0);
+    CHECK(front.balanced());  // what reached the link's queue after the stop stays in it
     CHECK(front.accepted_local >= accepted.load());
     CHECK(nodes.back.accounting().balanced());
     CHECK(text_of(far.try_send<item>("too late")) == "unreachable");
@@ -260,7 +259,7 @@ TEST_CASE("remote accounting: a node that stops with messages of threads on thei
     CHECK(front.undelivered[index_of(errc::unreachable)] > 0);
     CHECK(front.handed_over + front.undelivered[index_of(errc::unreachable)] >= accepted);
     nodes.back.kill(local);
-    check_settled(nodes.back);
+    settled(nodes.back);
     CHECK(front.handed_over == nodes.back.accounting().accepted_inbound);
     check_stops(nodes.back);
   }

@@ -72,8 +72,8 @@ TEST_CASE("lanes: each pair of I/O drivers and numbers of workers links over the
           join(front, back.endpoints()[0]);
           check_talk(front, back, front_how.lane());
           check_talk(back, front, front_how.lane());
-          check_settled(front);
-          check_settled(back);
+          settled(front);
+          settled(back);
           check_stops(front);
           check_stops(back);
         }
@@ -91,8 +91,8 @@ TEST_CASE("lanes: one side that wants TCP is enough for TCP") {
     join(front, back.endpoints()[0]);
     check_talk(front, back, "tcp");
     CHECK(!link_to(front, "back").why.empty());
-    check_settled(front);
-    check_settled(back);
+    settled(front);
+    settled(back);
     check_stops(front);
     check_stops(back);
   }
@@ -108,8 +108,8 @@ TEST_CASE("lanes: a Unix socket that a node listens on leads to shared memory") 
   troupe::node front = start(how.options("front"));
   join(front, url);
   check_talk(front, back, "shm");
-  check_settled(front);
-  check_settled(back);
+  settled(front);
+  settled(back);
   check_stops(front);
   check_stops(back);
 }
@@ -135,8 +135,8 @@ TEST_CASE("join: again, both ways at once and many times gives one link") {
     CHECK(back.links().size() == 1);
     CHECK(join_outcome(front, back.endpoints()[0]) == "ok");
     check_talk(front, back, how.lane());
-    check_settled(front);
-    check_settled(back);
+    settled(front);
+    settled(back);
     check_stops(front);
     check_stops(back);
   }
@@ -187,8 +187,8 @@ TEST_CASE("join: a node may listen after it is dialled, and the dialling one may
     troupe::node back = start(options);
     joining.finish();
     check_talk(front, back, how.lane());
-    check_settled(front);
-    check_settled(back);
+    settled(front);
+    settled(back);
     check_stops(back);
     front.spawn(
         [](self<nothing> me, std::string to) -> actor {
@@ -219,11 +219,11 @@ TEST_CASE("join: a node that is started anew under its name gets a new link, and
         CHECK((sum && *sum == 2));
       });
       old.push_back(far);
-      check_settled(back);
+      settled(back);
       check_stops(back);
     }
     CHECK(std::count(old.begin(), old.end(), old[0]) == 1);
-    check_settled(front);
+    settled(front);
     check_stops(front);
   }
 }
@@ -239,10 +239,10 @@ TEST_CASE("lanes: a node with peers on both lanes uses each peer's own") {
   check_talk(near, hub, "shm");
   check_talk(far, hub, "tcp");
   CHECK(hub.links().size() == 2);
-  for (troupe::node* n : {&hub, &near, &far}) check_settled(*n);
+  for (troupe::node* n : {&hub, &near, &far}) settled(*n);
   check_stops(near);
   check_talk(far, hub, "tcp");
-  check_settled(far);
+  settled(far);
   check_stops(far);
   check_stops(hub);
 }

@@ -201,6 +201,32 @@ TEST_CASE("remote monitor: a watcher may end first, and the watched one may end 
   }
 }
 
+TEST_CASE("remote monitor: a peer may watch again and again, for monitors that are gone do not count") {
+  for (const setting& how : both_lanes()) {
+    INFO(how.text());
+    two_nodes nodes(how);
+    const auto local = nodes.back.spawn(run_mortal);
+    const auto far = seen_from(nodes.front, nodes.back, local);
+    const auto log = new_book();
+    constexpr unsigned at_once = 1000;
+    constexpr unsigned most_watched = 65536;  // of one peer
+    for (unsigned begun = 0; begun <= most_watched; begun += at_once) {
+      const auto watcher = nodes.front.spawn(run_watcher, far, at_once, log);
+      REQUIRE(log->wait_for(begun / at_once + 1).back() == "watching ok");
+      nodes.front.kill(watcher);
+    }
+    CHECK(eventually([&] { return nodes.front.live_actors() == 2; }));
+    play<watching>(nodes.front, [&](self<watching>& me) -> troupe::task<void> {
+      me.monitor(far);
+      co_await monitors_hold(far);
+      nodes.back.kill(local);
+      const std::string line = co_await next_line(me);
+      CHECK(line == "DOWN killed");
+    });
+    nodes.finish();
+  }
+}
+
 TEST_CASE("remote monitor: two nodes watch each other's actors, many at a time") {
   for (const setting& how : every_setting()) {
     INFO(how.text());
@@ -254,7 +280,7 @@ TEST_CASE("remote monitor: DOWN when the peer leaves in order, and at once when 
       const std::string line = co_await next_line(me);
       CHECK(line == "DOWN unreachable: no link to its node");
     });
-    check_settled(nodes.front);
+    settled(nodes.front);
     check_stops(nodes.front);
   }
 }
@@ -282,7 +308,7 @@ TEST_CASE("remote monitor: DOWN when the peer's process is killed, and it is cer
     }
     for (const ref<>& w : watchers) front.stop(w);
     CHECK(eventually([&] { return front.live_actors() == 1; }));
-    check_settled(front);
+    settled(front);
     check_stops(front);
     CHECK(log->all().size() == 24);
   }

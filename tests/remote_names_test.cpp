@@ -11,6 +11,23 @@ struct count {
 };
 using shop = troupe::protocol<word, count>;
 
+struct part {
+  std::vector<std::optional<std::vector<std::string>>> a_field_whose_name_is_long_on_purpose_1;
+  std::vector<std::optional<std::vector<std::string>>> a_field_whose_name_is_long_on_purpose_2;
+  std::vector<std::optional<std::vector<std::string>>> a_field_whose_name_is_long_on_purpose_3;
+  std::vector<std::optional<std::vector<std::string>>> a_field_whose_name_is_long_on_purpose_4;
+  std::vector<std::optional<std::vector<std::string>>> a_field_whose_name_is_long_on_purpose_5;
+  std::vector<std::optional<std::vector<std::string>>> a_field_whose_name_is_long_on_purpose_6;
+  std::vector<std::optional<std::vector<std::string>>> a_field_whose_name_is_long_on_purpose_7;
+  std::vector<std::optional<std::vector<std::string>>> a_field_whose_name_is_long_on_purpose_8;
+};
+struct wordy {
+  part one;
+  part two;
+  part three;
+  part four;
+};
+
 }  // namespace remote_names
 
 using namespace test;
@@ -84,8 +101,8 @@ TEST_CASE("remote names: what was published before the join is known right after
     CHECK(wait_for_name<shop>(back, "kiosk") == "ok");
     CHECK(link_to(front, "back").lane == how.lane());
     CHECK(link_to(front, "back").frames_out > 0);
-    check_settled(front);
-    check_settled(back);
+    settled(front);
+    settled(back);
     check_stops(front);
     check_stops(back);
   }
@@ -134,9 +151,9 @@ TEST_CASE("remote names: two publishers are ambiguous, and a name with its node 
     CHECK(publish(nodes.back, "shop", far) == "name taken");
     CHECK(wait_for_name<shop>(nodes.front, "shop@back") == "ok");
     CHECK(wait_for_name<shop>(nodes.back, "shop@front") == "ok");
-    CHECK(lookup<shop>(nodes.front, "shop") == "ambiguous");
-    CHECK(lookup<shop>(nodes.back, "shop") == "ambiguous");
-    CHECK(wait_for_name<shop>(nodes.back, "shop") == "ambiguous");
+    CHECK(lookup<shop>(nodes.front, "shop") == "ambiguous name");
+    CHECK(lookup<shop>(nodes.back, "shop") == "ambiguous name");
+    CHECK(wait_for_name<shop>(nodes.back, "shop") == "ambiguous name");
     CHECK(lookup<shop>(nodes.front, "shop@elsewhere") == "not found");
     ref<shop> exact;
     CHECK(lookup<shop>(nodes.front, "shop@front", &exact) == "ok");
@@ -174,7 +191,7 @@ TEST_CASE(
     check_stops(nodes.back);
     CHECK(goes_away<shop>(nodes.front, "shop"));
     CHECK(goes_away<shop>(nodes.front, "the other name"));
-    check_settled(nodes.front);
+    settled(nodes.front);
     check_stops(nodes.front);
   }
 }
@@ -233,8 +250,8 @@ TEST_CASE("remote names: the names of a thousand actors reach a peer, before and
     CHECK(goes_away<shop>(front, "shop-999"));
     CHECK(eventually([&] { return back.live_actors() == 2; }));
     CHECK(link_to(front, "back").lane == how.lane());
-    check_settled(front);
-    check_settled(back);
+    settled(front);
+    settled(back);
     check_stops(front);
     check_stops(back);
   }
@@ -285,5 +302,46 @@ TEST_CASE("remote names: a peer's names beyond the limit are left out, and the l
     for (const auto& s : shops) nodes.back.stop(s);
     nodes.back.stop(later);
     nodes.finish();
+  }
+}
+
+TEST_CASE("remote names: protocols with long schemas are told in as many messages as it takes") {
+  for (const setting& how : both_lanes()) {
+    INFO(how.text());
+    CHECK(troupe::schema_text<wordy>().size() > 2200);  // 32 of them do not fit into one message
+    troupe::node back = start_listening(how.options("back"));
+    troupe::node front = start(how.options("front"));
+    for (int i = 0; i < 60; ++i) {
+      const auto one = back.spawn([](self<wordy> me) -> actor { co_await me.serve([](const wordy&) {}); });
+      REQUIRE(publish(back, std::string(200, 'n') + std::to_string(i), one) == "ok");
+    }
+    join(front, back.endpoints()[0]);
+    for (int i = 0; i < 60; ++i)
+      CHECK(lookup<wordy>(front, std::string(200, 'n') + std::to_string(i)) == "ok");
+    settled(front);
+    settled(back);
+    check_stops(front);
+    check_stops(back);
+  }
+}
+
+TEST_CASE("remote names: a join with a node that cannot tell its names ends with a reason") {
+  for (const setting& how : both_lanes()) {
+    INFO(how.text());
+    auto full = how.options("back");
+    full.most_actors = 1;  // its root
+    troupe::node back = start_listening(full);
+    auto impatient = how.options("front");
+    impatient.join_deadline = 50ms;
+    troupe::node front = start(impatient);
+    const std::string url = back.endpoints()[0];
+    play(front, [&](self<nothing>& me) -> troupe::task<void> {
+      const auto joined = co_await me.node().join(url);
+      REQUIRE(!joined);
+      CHECK(joined.error().text.find(url) != std::string::npos);
+    });
+    settled(front);
+    check_stops(front);
+    check_stops(back);
   }
 }

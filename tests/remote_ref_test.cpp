@@ -160,9 +160,9 @@ TEST_CASE(
     CHECK(log->wait_for(1) == lines{"now"});
     third.stop(reader);
     CHECK(eventually([&] { return third.live_actors() == 3; }));
-    check_settled(third);
+    settled(third);
     check_stops(third);
     nodes.back.stop(local);
-    nodes.finish();
+    nodes.finish_linked_with_others();
   }
 }

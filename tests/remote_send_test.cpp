@@ -299,7 +299,7 @@ TEST_CASE(
     std::uint64_t accepted = 0;
     while (slow.blocking_send<blob>(50ms, large)) ++accepted;
     CHECK(accepted > 0);
-    CHECK(text_of(slow.blocking_send<blob>(1ms, large)) == "expired");
+    CHECK(text_of(slow.blocking_send<blob>(1ms, large)) == "deadline passed");
     named_gate go("go");
     go.open(nodes.back);
     CHECK(text_of(slow.blocking_send<blob>(patience, large)) == "ok");
@@ -360,8 +360,8 @@ TEST_CASE("remote send: without a link the answer is unreachable, and to a dead 
       const auto sent = co_await seen.send<blob>("to the dead");
       CHECK(text_of(sent) == "ok");  // the link took it
     });
-    check_settled(nodes.front);
-    check_settled(nodes.back);
+    settled(nodes.front);
+    settled(nodes.back);
     const auto books = nodes.back.accounting();
     CHECK(books.undelivered[static_cast<std::size_t>(errc::no_such_actor)] == 1);
     const auto letters = nodes.back.dead_letters();

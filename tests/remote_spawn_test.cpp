@@ -74,7 +74,7 @@ TEST_CASE("remote spawn_on: the actor starts there, with strings, numbers and re
       me.node().kill(*here);
     });
     nodes.check_lane();
-    check_settled(nodes.front);
+    settled(nodes.front);
     check_stops(nodes.front);
     CHECK(eventually(
         [&] { return nodes.back.live_actors() == 2; }));  // the clerk belongs to its node, not to us
@@ -137,7 +137,7 @@ TEST_CASE("remote spawn_on: it works on the own name, and says limit reached whe
       CHECK((answers && *answers == "plain on back"));
     });
     nodes.check_lane();
-    check_settled(nodes.front);
+    settled(nodes.front);
     check_stops(nodes.front);
     check_stops(nodes.back);
   }
@@ -148,6 +148,10 @@ TEST_CASE("remote spawn_on: without a link the node is not found, at once") {
     INFO(how.text());
     two_nodes nodes(how);
     REQUIRE(nodes.back.offer(plain).has_value());
+    play(nodes.front, [&](self<nothing>& me) -> troupe::task<void> {
+      const auto there = co_await me.node().spawn_on("back", plain);
+      CHECK(outcome(there) == "ok");
+    });
     nodes.check_lane();
     check_stops(nodes.back);
     CHECK(eventually([&] { return link_to(nodes.front, "back").lane == "none"; }));

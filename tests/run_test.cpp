@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
@@ -34,7 +35,9 @@ class program {
       ::dup2(out[1], STDOUT_FILENO);
       ::dup2(err[1], STDERR_FILENO);
       for (const int end : {out[0], out[1], err[0], err[1]}) ::close(end);
-      ::_exit(f());
+      const int code = f();
+      std::fflush(nullptr);
+      ::_exit(code);
     }
     ::close(out[1]);
     ::close(err[1]);

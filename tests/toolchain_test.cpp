@@ -98,10 +98,13 @@ using kinds_of_sends = troupe::protocol<message, request>;
 part make_part() { return part{std::string(100, 'p')}; }
 
 actor run_taker(self<kinds_of_sends> me) {
-  co_await me.serve([](const message&) {}, [](const request& r) { return static_cast<int>(r.inner.text.size()); });
+  co_await me.serve([](const message&) {},
+                    [](const request& r) { return static_cast<int>(r.inner.text.size()); });
 }
 
-actor run_started(self<kinds_of_sends> me, part, tracked) { co_await me.serve([](const message&) {}, [](const request&) { return 1; }); }
+actor run_started(self<kinds_of_sends> me, part, tracked) {
+  co_await me.serve([](const message&) {}, [](const request&) { return 1; });
+}
 
 /// Every spelling that the API offers for something that is not trivial.
 actor run_spellings(self<kinds_of_sends> me, ref<kinds_of_sends> to, book log) {

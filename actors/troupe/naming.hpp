@@ -64,10 +64,13 @@ node_call::begin begin_lookup(std::string name, const protocol_info& wanted, boo
 /// co_await: result<void, setup_error>.
 class [[nodiscard("co_await it")]] join_operation : private detail::node_call {
  public:
-  join_operation(detail::node_core& node, std::string url);
+  join_operation(detail::node_core& node, const std::string& url);
   using node_call::await_ready;
   using node_call::await_suspend;
   result<void, setup_error> await_resume();
+
+ private:
+  std::string url_;
 };
 
 /// co_await: result<void>.

@@ -107,6 +107,7 @@ class node {
   template <class P>
   auto lookup(std::string name) {
     using accepted = detail::as_protocol_t<P>;
+    detail::check_protocol_travels(static_cast<accepted*>(nullptr));
     return lookup_operation<accepted>(core(), std::move(name), detail::protocol_info_of<accepted>);
   }
 

@@ -42,18 +42,24 @@ struct task_result<task<T>> {
   using type = T;
 };
 
+/// Says what is wrong with the handler of M, if anything is. What follows must depend on the answer: GCC reports the
+/// errors of that first.
 template <class Handlers, class M>
-constexpr void check_handler() {
+constexpr bool handler_fits() {
   if constexpr (!std::is_invocable_v<Handlers&, M>) {
     compile_error<no_handler_for<M>>();
+    return false;
   } else {
     using R = typename task_result<std::invoke_result_t<Handlers&, M>>::type;
     if constexpr (!request<M>) {
       if constexpr (!std::is_void_v<R>) compile_error<handler_returns_a_value_but_this_is_no_request<M>>();
-    } else if constexpr (std::is_void_v<reply_of<M>>) {
-      if constexpr (!std::is_void_v<R>) compile_error<handler_does_not_return_the_reply_of<M>>();
-    } else if constexpr (std::is_void_v<R> || !std::is_convertible_v<R, reply_of<M>>) {
-      compile_error<handler_does_not_return_the_reply_of<M>>();
+      return std::is_void_v<R>;
+    } else {
+      using wanted = reply_of<M>;
+      constexpr bool fits =
+          std::is_void_v<wanted> ? std::is_void_v<R> : !std::is_void_v<R> && std::is_convertible_v<R, wanted>;
+      if constexpr (!fits) compile_error<handler_does_not_return_the_reply_of<M>>();
+      return fits;
     }
   }
 }
@@ -147,9 +153,9 @@ class receive_operation : public receive_base {
 
   template <class M>
   step handle(envelope* e) noexcept {
-    check_handler<Handlers, M>();
-    using R = std::invoke_result_t<Handlers&, M>;
-    if constexpr (is_task<R>) {
+    if constexpr (!handler_fits<Handlers, M>()) {
+      return step::done;
+    } else if constexpr (is_task<std::invoke_result_t<Handlers&, M>>) {
       handling_ = e;
       synchronous_ = true;
       start(run_handler<M>(*this, e));
@@ -157,20 +163,25 @@ class receive_operation : public receive_base {
       return handling_ != nullptr ? step::busy : after();
     } else {
       try {
-        M& message = *static_cast<M*>(e->message());
-        if constexpr (!request<M>) {
-          handlers_(std::move(message));
-          finish(e);
-        } else if constexpr (std::is_void_v<R>) {
-          handlers_(std::move(message));
-          answer_void(e);
-        } else {
-          answer<M>(e, handlers_(std::move(message)));
-        }
+        call<M>(e);
       } catch (...) {
         fail(e);
       }
       return after();
+    }
+  }
+
+  template <class M>
+  void call(envelope* e) {
+    M& message = *static_cast<M*>(e->message());
+    if constexpr (!request<M>) {
+      handlers_(std::move(message));
+      finish(e);
+    } else if constexpr (std::is_void_v<reply_of<M>>) {
+      handlers_(std::move(message));
+      answer_void(e);
+    } else {
+      answer<M>(e, handlers_(std::move(message)));
     }
   }
 

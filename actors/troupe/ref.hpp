@@ -39,11 +39,6 @@ ref<P> ref_to(const address& to) noexcept;
 template <class P>
 const address& address_of(const ref<P>& r) noexcept;
 
-template <class P, class M>
-constexpr void check_sendable() {
-  if constexpr (!accepts<P, M>) compile_error<message_is_not_in_the_protocol_of_this_ref<M>>();
-}
-
 template <class M>
 constexpr void check_message() {
   if constexpr (holds_view<M>()) compile_error<message_holds_a_pointer_reference_or_view<M>>();
@@ -85,8 +80,7 @@ class ref {
   /// co_await it: result<void>. Waits while the target has no room.
   template <class M, class... Args>
   send_operation send(Args&&... args) const {
-    check<M, Args...>();
-    if constexpr (request<M>) detail::compile_error<detail::use_ask_because_this_is_a_request<M>>();
+    check<M, false, Args...>();
     return send_operation(to_, detail::envelope_from<M>(std::forward<Args>(args)...));
   }
 
@@ -94,8 +88,7 @@ class ref {
   /// room the message is not built and the arguments are as they were.
   template <class M, class... Args>
   result<void> try_send(Args&&... args) const {
-    check<M, Args...>();
-    if constexpr (request<M>) detail::compile_error<detail::use_ask_because_this_is_a_request<M>>();
+    check<M, false, Args...>();
     if (const error refused = detail::reserve(to_, detail::value_type_of<M>); refused.code != errc::ok)
       return refused;
     detail::envelope* e = nullptr;
@@ -112,19 +105,17 @@ class ref {
   /// co_await it, or co_await ask(...).within(d): result<reply_of<M>>.
   template <class M, class... Args>
   auto ask(Args&&... args) const {
-    check<M, Args...>();
-    if constexpr (!request<M>) {
-      detail::compile_error<detail::use_send_because_this_is_no_request<M>>();
-    } else {
+    if constexpr (check<M, true, Args...>()) {
       return ask_operation<reply_of<M>>(to_, detail::request_from<M>(std::forward<Args>(args)...));
+    } else {
+      return ask_operation<void>(to_, nullptr);  // so that the check's is the only error
     }
   }
 
   /// As send, for threads that are not workers; `expired` when there is no room within `d`.
   template <class M, class... Args>
   result<void> blocking_send(duration d, Args&&... args) const {
-    check<M, Args...>();
-    if constexpr (request<M>) detail::compile_error<detail::use_ask_because_this_is_a_request<M>>();
+    check<M, false, Args...>();
     const error e = detail::send_blocking(to_, detail::envelope_from<M>(std::forward<Args>(args)...), d);
     if (e.code != errc::ok) return e;
     return {};
@@ -133,10 +124,7 @@ class ref {
   /// As ask, for threads that are not workers.
   template <class M, class... Args>
   auto blocking_ask(duration d, Args&&... args) const {
-    check<M, Args...>();
-    if constexpr (!request<M>) {
-      detail::compile_error<detail::use_send_because_this_is_no_request<M>>();
-    } else {
+    if constexpr (check<M, true, Args...>()) {
       error failure = errc::ok;
       detail::receipt* const r =
           detail::ask_blocking(to_, detail::request_from<M>(std::forward<Args>(args)...), d, failure);
@@ -152,10 +140,19 @@ class ref {
   template <class Q>
   friend const detail::address& detail::address_of(const ref<Q>& r) noexcept;
 
-  template <class M, class... Args>
-  static constexpr void check() {
-    detail::check_sendable<accepts, M>();
+  /// M is sent, or asked, with these arguments; says what is wrong with that.
+  template <class M, bool Asked, class... Args>
+  static constexpr bool check() {
+    constexpr bool accepted = troupe::accepts<accepts, M>;
+    if constexpr (!accepted) {
+      detail::compile_error<detail::message_is_not_in_the_protocol_of_this_ref<M>>();
+    } else if constexpr (request<M> && !Asked) {
+      detail::compile_error<detail::use_ask_because_this_is_a_request<M>>();
+    } else if constexpr (!request<M> && Asked) {
+      detail::compile_error<detail::use_send_because_this_is_no_request<M>>();
+    }
     detail::check_arguments<Args...>();
+    return accepted && request<M> == Asked;
   }
 
   template <class R>

@@ -36,7 +36,9 @@ struct actor_function<actor (*)(self<P>, Args...)> {
 };
 template <class F>
   requires requires { &F::operator(); }
-struct actor_function<F> : actor_function<decltype(+std::declval<F>())> {};
+struct actor_function<F> : actor_function<decltype(&F::operator())> {};
+template <class F, class R, class... Args>
+struct actor_function<R (F::*)(Args...) const> : actor_function<R (*)(Args...)> {};
 template <class R, class... Args>
 struct actor_function<R (&)(Args...)> : actor_function<R (*)(Args...)> {};
 template <class R, class... Args>

@@ -16,6 +16,7 @@
 namespace demo {
 
 using namespace std::chrono_literals;
+using orders::placement;
 
 namespace {
 
@@ -55,7 +56,7 @@ class layout_run {
 
  private:
   bool start_all() {
-    for (const orders::placement& p : processes_) {
+    for (const placement& p : processes_) {
       const std::string node(p.node);
       const auto pid = running_.start(node, "orders", command(p));
       if (!pid) return fail(pid.error().text);
@@ -69,7 +70,7 @@ class layout_run {
     return true;
   }
 
-  std::vector<std::string> command(const orders::placement& p) const {
+  std::vector<std::string> command(const placement& p) const {
     std::vector<std::string> words = {"--node", std::string(p.node), "--io", given_.io};
     const auto add = [&](const char* flag, std::string value) {
       words.emplace_back(flag);
@@ -107,7 +108,7 @@ class layout_run {
     for (auto p = processes_.rbegin(); p != processes_.rend(); ++p) {
       const std::string node(p->node);
       const int code = running_.stop(node, longest_stop);
-      if (code != 0 && code != 128 + SIGTERM) fail(node + " ended with exit code " + std::to_string(code) + " after its work");
+      if (code != 0 && code != 128 + SIGTERM) fail(node, "ended with exit code " + std::to_string(code) + " after its work");
     }
   }
 
@@ -134,10 +135,10 @@ class layout_run {
     words >> what;
     if (what == "at") words >> urls_[node];
     if (what == "io") notes_[node] = text.substr(3);
-    if (what == "lane") hear_lane(node, words);
+    if (what == "lane") hear_lane(*std::ranges::find(processes_, node, &placement::node), words);
     if (what == "written") hear_written(words);
     if (what == "done") ++done_;
-    return what == "failed" ? fail(node + ": " + text.substr(7)) : true;
+    return what == "failed" ? fail(node, "failed: " + text.substr(7)) : true;
   }
 
   void hear_written(std::istringstream& words) {
@@ -149,15 +150,17 @@ class layout_run {
     written_at_ = troupe::os_env().now();
   }
 
-  void hear_lane(const std::string& node, std::istringstream& words) {
+  void hear_lane(const placement& from, std::istringstream& words) {
     std::string peer;
     std::string lane;
     std::uint64_t out = 0;
     std::uint64_t in = 0;
     if (!(words >> peer >> lane >> out >> in)) return;
+    if (std::ranges::find(from.joins, peer) == from.joins.end()) return;  // the other side tells of this link
     lane_ = lane;
-    lanes_[node + " -> " + peer] = format(" by %s: %llu frames out, %llu in", lane.c_str(),
-                                          static_cast<unsigned long long>(out), static_cast<unsigned long long>(in));
+    lanes_[std::string(from.node) + " -> " + peer] =
+        format(" by %s: %llu frames out, %llu in", lane.c_str(), static_cast<unsigned long long>(out),
+               static_cast<unsigned long long>(in));
   }
 
   std::string figures() const {
@@ -171,30 +174,31 @@ class layout_run {
     if (end_.failure.empty()) end_.failure = std::move(why);
     return false;
   }
-
+  bool fail(const std::string& node, const std::string& why) {
+    if (culprit_.empty()) culprit_ = node;
+    return fail(node + " (process " + std::to_string(pids_[node]) + ") " + why);
+  }
   bool died(const event& e) {
-    return fail(e.from + " (process " + std::to_string(pids_[e.from]) + ") " + e.text);
+    killed_ = e.code > 128;
+    return fail(e.from, e.text);
   }
 
-  /// A killed process is the cause of what the others report.
+  /// A killed process is the cause of what the others have reported.
   void explain() {
     const troupe::instant until = troupe::os_env().now() + gather;
-    for (;;) {
+    while (!killed_) {
       const event e = running_.wait(until - troupe::os_env().now());
       if (e.what == event::kind::timeout) break;
       if (e.what == event::kind::interrupted) end_.interrupted = true;
       if (e.what != event::kind::ended || e.code <= 128) continue;
       const std::string consequence = std::exchange(end_.failure, {});
+      culprit_.clear();
       died(e);
       end_.failure += "; then " + consequence;
-      break;
     }
-    for (const orders::placement& p : processes_) {
-      std::istringstream lines(running_.complaints(std::string(p.node)));
-      for (std::string line; !given_.verbose && std::getline(lines, line);) {
-        screen_.line(title_ + std::string(p.node) + " wrote: " + line);
-      }
-    }
+    if (given_.verbose || culprit_.empty()) return;  // shown already, or nobody's fault
+    std::istringstream lines(running_.complaints(culprit_));
+    for (std::string line; std::getline(lines, line);) screen_.line(title_ + culprit_ + " wrote: " + line);
   }
 
   orders::layout which_;
@@ -203,10 +207,12 @@ class layout_run {
   std::uint64_t lines_;
   const options& given_;
   display& screen_;
-  std::vector<orders::placement> processes_;
+  std::vector<placement> processes_;
   processes running_;
 
   run_end end_;
+  std::string culprit_;  // the node that made it fail
+  bool killed_ = false;  // by a signal
   std::map<std::string, pid_t> pids_;  // by node, as the next three
   std::map<std::string, std::string> urls_;
   std::map<std::string, std::string> notes_;

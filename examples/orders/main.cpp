@@ -129,11 +129,7 @@ troupe::task<int> run_stages(troupe::node& node, troupe::arguments given) {
   const std::string failure = co_await watch(node, stages);
   say(failure.empty() ? "done" : "failed " + failure);
   if (!failure.empty()) co_return 1;
-  for (bool running = true; running && !s.whole();) {  // until the node stops its actors, the guard first
-    co_await troupe::sleep_operation(report_every);
-    const auto end = co_await stages.ask<first_end>();
-    running = end.has_value();
-  }
+  while (!s.whole()) co_await troupe::sleep_operation(1h);
   co_return 0;
 }
 

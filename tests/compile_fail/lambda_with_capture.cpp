@@ -1,4 +1,4 @@
-// expect: an_actor_must_be_a_function_or_captureless_lambda<
+// expect: an.actor.(is|must.be).a.function.or.(a.)?captureless.lambda
 // A capture would die with the lambda: state is passed as arguments.
 #include <troupe/troupe.hpp>
 

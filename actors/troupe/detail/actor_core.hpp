@@ -149,6 +149,7 @@ class actor_core : public strand {
   bool has_room() const noexcept;
 
   // actor_life.cpp
+  void adopt(actor_core& child) noexcept;
   void obey() noexcept;
   void obey(control& order) noexcept;
   void begin_stop(instant deadline) noexcept;
