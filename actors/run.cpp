@@ -130,9 +130,10 @@ int run_program(int argc, char** argv, bool takes_arguments,
   spawn_options options;
   options.name = "main";
   options.worker = 0;  // with the root: it is adopted before it spawns anything, and so ends after all of that
-  own.spawn(options, &run_main, p);
+  const ref<> main_task = own.spawn(options, &run_main, p);
 
   const int signal = signals.wait(p->over.get());
+  if (signal != 0) own.kill(main_task);  // it has no mailbox in which it could hear of a stop
   const bool in_time = own.stop();
   if (!p->failure.empty()) std::fprintf(stderr, "%s: %s\n", argv[0], p->failure.c_str());
   if (!in_time)

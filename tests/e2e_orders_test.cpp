@@ -178,7 +178,9 @@ words operator+(words a, const words& b) {
   return a;
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 // Every link of the layout is on the lane, and frames went both ways.
 void check_lanes(const std::string& text, orders::layout which, const std::string& lane) {
@@ -203,7 +205,8 @@ void check_all_layouts(const std::string& io, const std::string& note) {
   const int code = run.finish();
   INFO(run.text());
   REQUIRE(code == 0);
-  CHECK(contains(run.text(), "\norders: PASS threads=" + in.hash + " procs=" + in.hash + " tcp=" + in.hash + "\n"));
+  CHECK(contains(run.text(),
+                 "\norders: PASS threads=" + in.hash + " procs=" + in.hash + " tcp=" + in.hash + "\n"));
   for (const std::string layout : {"threads", "procs", "tcp"}) {
     CHECK(bytes_of(folder.path("out/" + layout + "/ledger.csv")) == in.ledger);
   }
@@ -248,7 +251,8 @@ std::set<std::string> abstract_sockets(const std::map<std::string, pid_t>& proce
   for (std::string line; std::getline(table, line);) {
     std::istringstream fields(line);
     const words columns{std::istream_iterator<std::string>(fields), {}};
-    if (columns.size() == 8 && columns[7].starts_with("@") && inodes.contains(columns[6])) found.insert(columns[7]);
+    if (columns.size() == 8 && columns[7].starts_with("@") && inodes.contains(columns[6]))
+      found.insert(columns[7]);
   }
   return found;
 }
@@ -259,7 +263,8 @@ bool is_listed(const std::string& abstract_name) {
 
 std::set<std::string> shared_memory_files() {
   std::set<std::string> names;
-  for (const auto& file : std::filesystem::directory_iterator("/dev/shm")) names.insert(file.path().filename());
+  for (const auto& file : std::filesystem::directory_iterator("/dev/shm"))
+    names.insert(file.path().filename());
   return names;
 }
 
@@ -297,8 +302,8 @@ TEST_CASE("an empty file and one without a last line ending pass", "[e2e][orders
   std::ofstream(folder.path("stock.csv")) << "sku,quantity\nA,5\n";
   for (const std::string rows : {"", "\r\n1,A,2,100,ann,4242424242424242"}) {
     std::ofstream(folder.path("orders.csv")) << "id,sku,quantity,unit_cents,customer,card\n" << rows;
-    launcher run(folder, {"--orders", folder.path("orders.csv"), "--stock", folder.path("stock.csv"), "--layout", "procs",
-                          "--out", folder.path("out")});
+    launcher run(folder, {"--orders", folder.path("orders.csv"), "--stock", folder.path("stock.csv"),
+                          "--layout", "procs", "--out", folder.path("out")});
     const int code = run.finish();
     INFO(run.text());
     CHECK(code == 0);
@@ -335,8 +340,8 @@ TEST_CASE("killing any stage in mid-run makes the demo fail and leaves nothing",
       const int code = run.finish();
       INFO(run.text());
       CHECK(code == 1);
-      CHECK(contains(run.text(), "\norders: FAIL " + layout + ": " + name + " (process " + std::to_string(pid) +
-                                     ") was killed by signal 9"));
+      CHECK(contains(run.text(), "\norders: FAIL " + layout + ": " + name + " (process " +
+                                     std::to_string(pid) + ") was killed by signal 9"));
       CHECK(!contains(run.text(), "PASS"));
       CHECK(run.left_nobody());
       CHECK(folder.temporary_is_empty());
@@ -364,7 +369,8 @@ TEST_CASE("Ctrl-C leaves no process, file, segment or socket", "[e2e][orders]") 
   CHECK(run.left_nobody());
   CHECK(folder.temporary_is_empty());
   for (const std::string& name : sockets) CHECK(!is_listed(name));
-  for (const std::string& name : shared_memory_files()) CHECK((segments.contains(name) || !contains(name, "troupe")));
+  for (const std::string& name : shared_memory_files())
+    CHECK((segments.contains(name) || !contains(name, "troupe")));
 }
 
 TEST_CASE("the stages end with a launcher that is killed", "[e2e][orders]") {

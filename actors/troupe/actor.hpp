@@ -44,7 +44,6 @@ template <class P, class... Args>
 struct actor_promise : pooled_frame {
   template <class... Any>
   explicit actor_promise(const self<P>& me, Any&...) noexcept : core(me.core()) {}
-  explicit actor_promise(actor_core* c) noexcept : core(c) {}
 
   actor get_return_object() noexcept {
     (check_actor_parameter<Args>(), ...);
@@ -76,8 +75,7 @@ struct lambda_actor_promise : actor_promise<P, Args...> {
   template <class... Any>
   explicit lambda_actor_promise(Lambda, const self<P>& me, Any&...) noexcept
       : actor_promise<P, Args...>(me) {}
-  /// For closures with captures, which clang does not hand to the promise; refused below.
-  lambda_actor_promise() noexcept : actor_promise<P, Args...>(nullptr) {}
+  using actor_promise<P, Args...>::actor_promise;  // clang does not hand the closure to the promise
   actor get_return_object() noexcept {
     if constexpr (!std::is_empty_v<std::remove_cvref_t<Lambda>>) {
       compile_error<an_actor_must_be_a_function_or_captureless_lambda<Lambda>>();

@@ -23,7 +23,7 @@ namespace {
 constexpr troupe::duration longest_start = 20s;    // of one process, until it listens
 constexpr troupe::duration longest_silence = 30s;  // of the ledger, without a new line
 constexpr troupe::duration longest_stop = 10s;
-constexpr troupe::duration gather = 300ms;         // one death makes others fail: wait for the cause
+constexpr troupe::duration gather = 300ms;  // one death makes others fail: wait for the cause
 
 template <class... Values>
 std::string format(const char* form, Values... values) {
@@ -34,7 +34,8 @@ std::string format(const char* form, Values... values) {
 
 class layout_run {
  public:
-  layout_run(orders::layout which, const orders::plan& plan, std::uint64_t lines, const options& given, display& screen)
+  layout_run(orders::layout which, const orders::plan& plan, std::uint64_t lines, const options& given,
+             display& screen)
       : which_(which),
         title_("orders: " + std::string(to_string(which)) + ": "),
         plan_(plan),
@@ -108,7 +109,8 @@ class layout_run {
     for (auto p = processes_.rbegin(); p != processes_.rend(); ++p) {
       const std::string node(p->node);
       const int code = running_.stop(node, longest_stop);
-      if (code != 0 && code != 128 + SIGTERM) fail(node, "ended with exit code " + std::to_string(code) + " after its work");
+      if (code != 0 && code != 128 + SIGTERM)
+        fail(node, "ended with exit code " + std::to_string(code) + " after its work");
     }
   }
 
@@ -116,13 +118,9 @@ class layout_run {
   bool step(troupe::instant until) {
     const event e = running_.wait(until - troupe::os_env().now());
     switch (e.what) {
-      case event::kind::line:
-        return hear(e.from, e.text);
-      case event::kind::ended:
-        return e.code == 0 && done_ == processes_.size() ? true : died(e);
-      case event::kind::interrupted:
-        end_.interrupted = true;
-        return false;
+      case event::kind::line: return hear(e.from, e.text);
+      case event::kind::ended: return e.code == 0 && done_ == processes_.size() ? true : died(e);
+      case event::kind::interrupted: end_.interrupted = true; return false;
       default:
         return fail(format("no new line in the ledger for %d s", static_cast<int>(longest_silence / 1s)));
     }
@@ -166,8 +164,9 @@ class layout_run {
   std::string figures() const {
     const double seconds = std::chrono::duration<double>(written_at_ - began_).count();
     const double rate = seconds > 0 ? static_cast<double>(written_) / seconds : 0;
-    return format("%llu of %llu lines, %.0f/s, lane %s, mean latency %.2f ms", static_cast<unsigned long long>(written_),
-                  static_cast<unsigned long long>(lines_), rate, lane_.c_str(), static_cast<double>(latency_) / 1e6);
+    return format("%llu of %llu lines, %.0f/s, lane %s, mean latency %.2f ms",
+                  static_cast<unsigned long long>(written_), static_cast<unsigned long long>(lines_), rate,
+                  lane_.c_str(), static_cast<double>(latency_) / 1e6);
   }
 
   bool fail(std::string why) {
@@ -211,8 +210,8 @@ class layout_run {
   processes running_;
 
   run_end end_;
-  std::string culprit_;  // the node that made it fail
-  bool killed_ = false;  // by a signal
+  std::string culprit_;                // the node that made it fail
+  bool killed_ = false;                // by a signal
   std::map<std::string, pid_t> pids_;  // by node, as the next three
   std::map<std::string, std::string> urls_;
   std::map<std::string, std::string> notes_;

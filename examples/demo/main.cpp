@@ -23,14 +23,17 @@ void declare(CLI::App& app, request& r) {
                                                               {"tcp", demo::layout_choice::tcp},
                                                               {"all", demo::layout_choice::all}};
   demo::options& o = r.given;
-  app.add_option("demo", r.which, "chat or orders; both by default")->check(CLI::IsMember({"chat", "orders"}));
-  app.add_option("--io", o.io, "I/O driver: auto, uring or asio")->check(CLI::IsMember({"auto", "uring", "asio"}));
+  app.add_option("demo", r.which, "chat or orders; both by default")
+      ->check(CLI::IsMember({"chat", "orders"}));
+  app.add_option("--io", o.io, "I/O driver: auto, uring or asio")
+      ->check(CLI::IsMember({"auto", "uring", "asio"}));
   app.add_option("--workers", o.workers, "worker threads of every process")->check(CLI::Range(1u, 255u));
   app.add_flag("-v,--verbose", o.verbose, "show what the processes write");
   app.add_flag("--hold", o.hold, "chat: stay until Ctrl-C, for people to join");
   app.add_option("--layout", o.layout, "orders: threads, procs, tcp or all")
       ->transform(CLI::CheckedTransformer(layouts).description(""));
-  auto* const orders = app.add_option("--orders", o.orders_file, "orders: this file instead of generated ones");
+  auto* const orders =
+      app.add_option("--orders", o.orders_file, "orders: this file instead of generated ones");
   auto* const stock = app.add_option("--stock", o.stock_file, "orders: the stock for --orders");
   orders->needs(stock);
   stock->needs(orders);
@@ -61,7 +64,8 @@ int main(int argc, char** argv) {
     return demo::exit_bad_usage;
   }
   if (r.which != "orders") {
-    if (const int code = demo::run_chat_demo(r.given); code != demo::exit_passed || r.which == "chat") return code;
+    if (const int code = demo::run_chat_demo(r.given); code != demo::exit_passed || r.which == "chat")
+      return code;
   }
   return demo::run_orders_demo(r.given);
 }

@@ -104,13 +104,15 @@ int run_orders_demo(const options& given) {
       return exit_bad_usage;
     }
     const std::string name(to_string(which));
-    const orders::plan plan{sheet->orders_file, sheet->stock_file, *ledger, given.stock_workers, given.payment_workers};
+    const orders::plan plan{sheet->orders_file, sheet->stock_file, *ledger, given.stock_workers,
+                            given.payment_workers};
     const run_end end = run_layout(which, plan, sheet->lines, given, screen);
     if (end.interrupted) return exit_interrupted;
     if (!end.failure.empty()) return fail(screen, name + ": " + end.failure);
     const auto hash = orders::sha256_file(*ledger);
     if (!hash) return fail(screen, name + ": " + hash.error().text);
-    if (*hash != sheet->hash) return fail(screen, name + "=" + *hash + " differs from reference=" + sheet->hash);
+    if (*hash != sheet->hash)
+      return fail(screen, name + "=" + *hash + " differs from reference=" + sheet->hash);
     verdict += " " + name + "=" + *hash;
   }
   screen.line(verdict);

@@ -42,7 +42,8 @@ sigset_t blocked_signals() {
 
 std::string describe(int status) {
   if (WIFSIGNALED(status)) {
-    return "was killed by signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
+    return "was killed by signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) +
+           ")";
   }
   return "ended with exit code " + std::to_string(WEXITSTATUS(status));
 }
@@ -142,7 +143,8 @@ troupe::result<pid_t, troupe::setup_error> processes::start(std::string name, co
   const auto self = std::filesystem::read_symlink("/proc/self/exe", unknown);
   const std::string path = (self.parent_path() / program).string();
   if (unknown || ::access(path.c_str(), X_OK) != 0) {
-    return troupe::setup_error("cannot run " + path + ": no such program beside the launcher; build it first");
+    return troupe::setup_error("cannot run " + path +
+                               ": no such program beside the launcher; build it first");
   }
   std::array<int, 2> out{-1, -1};
   std::array<int, 2> err{-1, -1};
@@ -173,7 +175,8 @@ event processes::wait(troupe::duration at_most, const std::vector<int>& also) {
   const troupe::instant until = troupe::os_env().now() + at_most;
   for (;;) {
     const auto left = until - troupe::os_env().now();
-    const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(std::clamp<troupe::duration>(left, 0s, 1h));
+    const auto milliseconds =
+        std::chrono::ceil<std::chrono::milliseconds>(std::clamp<troupe::duration>(left, 0s, 1h));
     // What has happened already is reported, but never before an interruption.
     listen(also, pending_.empty() ? static_cast<int>(milliseconds.count()) : 0);
     if (!pending_.empty()) {
@@ -205,7 +208,8 @@ void processes::listen(std::vector<int> also, int milliseconds) {
     pending_.push_front(std::move(e));
   }
   for (std::size_t i = 1; i <= also.size(); ++i) {
-    const bool known = std::any_of(pending_.begin(), pending_.end(), [&](const event& e) { return e.fd == also[i - 1]; });
+    const bool known =
+        std::any_of(pending_.begin(), pending_.end(), [&](const event& e) { return e.fd == also[i - 1]; });
     if (watched[i].revents == 0 || known) continue;
     event e;
     e.what = event::kind::readable;
@@ -250,7 +254,8 @@ void processes::reap(child& from) {
 }
 
 processes::child* processes::find(const std::string& name) const {
-  const auto at = std::find_if(children_.rbegin(), children_.rend(), [&](const auto& c) { return c->name == name; });
+  const auto at =
+      std::find_if(children_.rbegin(), children_.rend(), [&](const auto& c) { return c->name == name; });
   return at == children_.rend() ? nullptr : at->get();
 }
 

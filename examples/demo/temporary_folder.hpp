@@ -13,11 +13,14 @@ namespace demo {
 
 class temporary_folder {
  public:
-  static troupe::result<std::unique_ptr<temporary_folder>, troupe::setup_error> make(const std::string& prefix) {
+  static troupe::result<std::unique_ptr<temporary_folder>, troupe::setup_error> make(
+      const std::string& prefix) {
     std::error_code unknown;
     std::string path = (std::filesystem::temp_directory_path(unknown) / (prefix + "-XXXXXX")).string();
-    if (::mkdtemp(path.data()) != nullptr) return std::unique_ptr<temporary_folder>(new temporary_folder(path));
-    return troupe::setup_error("cannot create the folder " + path + ": " + std::generic_category().message(errno) +
+    if (::mkdtemp(path.data()) != nullptr)
+      return std::unique_ptr<temporary_folder>(new temporary_folder(path));
+    return troupe::setup_error("cannot create the folder " + path + ": " +
+                               std::generic_category().message(errno) +
                                "; set TMPDIR to a folder that can be written");
   }
   ~temporary_folder() {

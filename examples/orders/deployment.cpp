@@ -23,12 +23,9 @@ const stage* find_stage(std::string_view name) {
 
 std::string_view to_string(layout l) noexcept {
   switch (l) {
-    case layout::threads:
-      return "threads";
-    case layout::procs:
-      return "procs";
-    case layout::tcp:
-      return "tcp";
+    case layout::threads: return "threads";
+    case layout::procs: return "procs";
+    case layout::tcp: return "tcp";
   }
   return "invalid";
 }

@@ -38,7 +38,9 @@ class ledger_book {
   }
 
   std::uint64_t written() const { return writer_.written(); }
-  ledger_report report() const { return {written(), added_ == 0 ? 0 : waited_ / added_, finished_, failure_}; }
+  ledger_report report() const {
+    return {written(), added_ == 0 ? 0 : waited_ / added_, finished_, failure_};
+  }
 
  private:
   bool ended() const { return finished_ || !failure_.empty(); }

@@ -75,12 +75,14 @@ struct first_end {
 };
 using guard = troupe::protocol<first_end, troupe::down>;
 
-troupe::actor run_guard(troupe::self<guard> self, std::vector<troupe::ref<>> stages, std::vector<std::string> names) {
+troupe::actor run_guard(troupe::self<guard> self, std::vector<troupe::ref<>> stages,
+                        std::vector<std::string> names) {
   std::string end;
   for (const auto& s : stages) self.monitor(s);
   co_await self.serve([&](first_end) { return end; },
                       [&](const troupe::down& d) {
-                        const auto at = static_cast<std::size_t>(std::ranges::find(stages, d.actor) - stages.begin());
+                        const auto at =
+                            static_cast<std::size_t>(std::ranges::find(stages, d.actor) - stages.begin());
                         if (!end.empty()) return;
                         end = names[at] + " " + std::string(to_string(d.reason.kind)) + ": " + d.reason.text;
                       });

@@ -42,7 +42,8 @@ troupe::task<troupe::ref<P>> find(troupe::node& node, std::string name) {
   co_return *found;
 }
 
-troupe::task<std::vector<troupe::ref<work>>> find_workers(troupe::node& node, std::string stage, std::uint32_t count) {
+troupe::task<std::vector<troupe::ref<work>>> find_workers(troupe::node& node, std::string stage,
+                                                          std::uint32_t count) {
   std::vector<troupe::ref<work>> found;
   for (std::uint32_t i = 0; i < count; ++i) found.push_back(co_await find<work>(node, worker_name(stage, i)));
   co_return found;
@@ -110,8 +111,11 @@ troupe::actor run_payment(troupe::self<working_stage> self, std::uint32_t index)
   const auto ledger = co_await find<settled>(self.node(), ledger_name);
   self.monitor(ledger);
   co_await publish(self.node(), worker_name("payment", index), self.me());
-  co_await self.serve([&](const work& w) { return settle(ledger, make_entry(w.content, payment_status(w.content)), w.entered); },
-                      [&](const troupe::down& end) { fail_with("ledger", end); });
+  co_await self.serve(
+      [&](const work& w) {
+        return settle(ledger, make_entry(w.content, payment_status(w.content)), w.entered);
+      },
+      [&](const troupe::down& end) { fail_with("ledger", end); });
 }
 
 troupe::actor run_ledger(troupe::self<ledger_stage> self, plan p) {
@@ -154,8 +158,9 @@ troupe::actor run_gateway(troupe::self<gateway_stage> self, plan p) {
     }
   }
   must_reach("ledger", co_await ledger.send<closed>(sent));
-  co_await self.serve([&](progress) {},
-                      [&](const troupe::down& end) { fail_with(end.actor == ledger ? "ledger" : "check", end); });
+  co_await self.serve(
+      [&](progress) {},
+      [&](const troupe::down& end) { fail_with(end.actor == ledger ? "ledger" : "check", end); });
 }
 
 }  // namespace
