@@ -437,6 +437,13 @@ TEST_CASE("out of descriptors, a listener pauses for 100 ms and goes on", "[stre
     CHECK(d.end == "closed");
     CHECK(d.machine.worker.timers().size() == 0);
   }
+  SECTION("with a new acceptor while it pauses") {
+    d.kill(*d.players.back());
+    d.play(accept_all(*d.at, &d.accepted, &d.end));
+    CHECK(d.machine.io.find(d.listening, kind::accept) == nullptr);
+    d.machine.pass(101ms);
+    CHECK(d.machine.io.find(d.listening, kind::accept) != nullptr);
+  }
   SECTION("its acceptor destroyed while it pauses") {
     d.kill(*d.players.back());
     d.machine.pass(1s);
