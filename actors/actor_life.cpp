@@ -192,7 +192,7 @@ void actor_core::end_next_child() noexcept {
   }
   auto* const c = new control(how_ == exit_kind::killed ? order::kill : order::stop);
   const instant by = ties_->stop_by;
-  c->deadline = by != instant{} ? by : home().now() + node_->options().stop_deadline;
+  c->deadline = by != instant{} ? by : node_->stop_by(home().now());
   child->command(child->generation(), c);
 }
 

@@ -145,9 +145,10 @@ bool node_core::stop(duration deadline) {
 }
 
 void node_core::stop_all(duration deadline) {
+  stop_by_ = world().now() + deadline;
   stopping_.store(true, std::memory_order_seq_cst);
   auto* const c = new control(order::stop);
-  c->deadline = world().now() + deadline;
+  c->deadline = stop_by_;
   root_->command(root_generation, c);
   {
     std::unique_lock lock(end_guard_);

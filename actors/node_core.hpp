@@ -97,6 +97,8 @@ class node_core {
   actor_core& root() noexcept { return *root_; }
   const std::vector<endpoint>& endpoints() const noexcept { return endpoints_; }
   bool stopping() const noexcept { return stopping_.load(std::memory_order_seq_cst); }
+  /// By when an actor that is stopped now must have ended.
+  instant stop_by(instant now) const noexcept { return stopping() ? stop_by_ : now + options_.stop_deadline; }
   worker& next_worker() noexcept;
 
   // Books.
@@ -134,6 +136,7 @@ class node_core {
   books outside_;  // of threads that are no workers of this node
   std::atomic<unsigned> turn_{0};
   std::atomic<std::uint32_t> overdue_{0};  // actors killed at their stop's deadline
+  instant stop_by_{};                      // of the node's own stop; written before stopping_
   std::atomic<bool> stopping_{false};      // set before the root is stopped; seq_cst with slots::take
 
   std::mutex kinds_guard_;

@@ -26,6 +26,8 @@ struct wordy {
   part two;
   part three;
   part four;
+  part five;
+  part six;
 };
 
 }  // namespace remote_names

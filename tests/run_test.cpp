@@ -115,16 +115,13 @@ troupe::task<int> tell_arguments(troupe::node&, troupe::arguments given) {
   co_return 0;
 }
 
-struct alive {
-  using reply = void;
-};
-actor run_ends_in_order(self<alive> me, std::string name) {
-  co_await me.serve([](alive) {});
+actor run_ends_in_order(self<nothing> me, std::string name) {
+  co_await me.serve();
   say(name + " stops");
 }
-/// Goes on for as long as its actors do.
+/// Waits while its actors work.
 troupe::task<int> serves(troupe::node& node) {
-  const auto first = node.spawn(run_ends_in_order, "first");
+  node.spawn(run_ends_in_order, "first");
   const auto second = node.spawn([](self<nothing> me) -> actor {
     const auto child = me.spawn(run_ends_in_order, "child");
     (void)child;
@@ -139,15 +136,28 @@ troupe::task<int> serves(troupe::node& node) {
         say("watcher stops");
       },
       second);
-  for (bool lives = true; lives;) {
-    co_await troupe::sleep_operation(5ms);
-    const auto answer = co_await first.ask<alive>();
-    lives = answer.has_value();
-  }
+  co_await troupe::sleep_operation(1h);
   co_return 0;
 }
+struct farewell {
+  farewell() = default;
+  farewell(const farewell&) = delete;
+  farewell& operator=(const farewell&) = delete;
+  ~farewell() { say("main has ended"); }
+};
 troupe::task<int> sleeps(troupe::node&) {
+  const farewell at_the_end;
   say("ready");
+  co_await troupe::sleep_operation(1h);
+  co_return 0;
+}
+troupe::task<int> stubborn(troupe::node& node) {
+  troupe::spawn_options named;
+  named.name = "deaf";
+  node.spawn(named, [](self<nothing> me) -> actor {
+    say("ready");
+    co_await me.sleep(1h);
+  });
   co_await troupe::sleep_operation(1h);
   co_return 0;
 }
@@ -424,10 +434,18 @@ TEST_CASE("run: with io_uring refused, links work on both lanes") {
   }
 }
 
-TEST_CASE("run: a main task that does not end is killed at the deadline of the stop; the exit code is 1") {
+TEST_CASE("run: a signal ends a main task that waits, and its destructors run") {
   program p([] { return run_with({"--workers", "1"}, sleeps); });
   REQUIRE(p.line() == "ready");
   p.signal(SIGTERM);
-  CHECK(p.errors().find("had to be killed") != std::string::npos);
+  CHECK(p.line() == "main has ended");
+  CHECK(p.exit_code() == 128 + SIGTERM);
+}
+
+TEST_CASE("run: an actor that does not stop is killed at the deadline and named; the exit code is 1") {
+  program p([] { return run_with({"--workers", "1"}, stubborn); });
+  REQUIRE(p.line() == "ready");
+  p.signal(SIGTERM);
+  CHECK(p.errors().find("'deaf'") != std::string::npos);
   CHECK(p.exit_code() == 1);
 }
