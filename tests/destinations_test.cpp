@@ -1,3 +1,4 @@
+// Credit windows, routes and waiters of one sending stream, without a link.
 #include "destinations.hpp"
 
 #include "catch.hpp"

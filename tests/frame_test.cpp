@@ -1,3 +1,4 @@
+// The frame word and its extensions, byte by byte.
 #include "frame.hpp"
 
 #include <array>

@@ -1,3 +1,4 @@
+// Greetings: what is written is read back, and everything else is refused.
 #include "handshake.hpp"
 
 #include "catch.hpp"

@@ -210,11 +210,12 @@ class two_nodes {
   std::array<troupe::link_info, 2> before_;
 };
 
+inline std::atomic<unsigned> names_given{0};
+
 /// `who`, an actor of node `at`, as node `from` knows it: looked up by a name of its own.
 template <class P>
 ref<P> seen_from(troupe::node& from, troupe::node& at, const ref<P>& who) {
-  static std::atomic<unsigned> number{0};
-  const std::string name = "seen-" + std::to_string(number.fetch_add(1));
+  const std::string name = "seen-" + std::to_string(names_given.fetch_add(1));
   play(at, [&](self<troupe::protocol<>>& me) -> troupe::task<void> {
     const auto published = co_await me.node().publish(name, who);
     REQUIRE(text_of(published) == "ok");

@@ -365,7 +365,7 @@ TEST_CASE("run: a bad configuration file is one line that names what is wrong, a
 }
 
 TEST_CASE(
-    "run: SIGTERM and SIGINT stop the actors in reverse order of birth; the exit code is 128 + the signal") {
+    "run: SIGTERM and SIGINT stop the actors in reverse order of birth, and the exit code is 128 + the signal") {
   for (const int number : {SIGTERM, SIGINT}) {
     program p([] { return run_with({"--workers", "1"}, serves); });
     REQUIRE(p.line() == "ready");
@@ -378,7 +378,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("run: with io_uring refused it runs on asio and one line says why; --io uring is then refused") {
+TEST_CASE("run: with io_uring refused it runs on asio, one line says why, and --io uring is refused") {
   for (const auto& [number, name] : {std::pair(EPERM, "EPERM"), std::pair(ENOSYS, "ENOSYS")}) {
     INFO(name);
     program automatic([code = number] {
@@ -442,7 +442,7 @@ TEST_CASE("run: a signal ends a main task that waits, and its destructors run") 
   CHECK(p.exit_code() == 128 + SIGTERM);
 }
 
-TEST_CASE("run: an actor that does not stop is killed at the deadline and named; the exit code is 1") {
+TEST_CASE("run: an actor that does not stop is killed at the deadline and named, and the exit code is 1") {
   program p([] { return run_with({"--workers", "1"}, stubborn); });
   REQUIRE(p.line() == "ready");
   p.signal(SIGTERM);

@@ -1,3 +1,4 @@
+// Segment headers and checksums.
 #include "segment.hpp"
 
 #include "catch.hpp"
