@@ -46,7 +46,8 @@ errc actor_core::reserve(std::uint32_t meant) noexcept {
   return errc::full;
 }
 
-void actor_core::prepare(std::uint32_t mailbox, const protocol_info& accepts) noexcept {
+void actor_core::prepare(std::uint32_t mailbox, const protocol_info& accepts, std::uint64_t number) noexcept {
+  birth_number_ = number;
   accepts_.store(&accepts, std::memory_order_release);
   limit_.store(mailbox, std::memory_order_relaxed);
   closed_.store(false, std::memory_order_relaxed);
@@ -184,8 +185,8 @@ void actor_core::append(envelope* e, charge how) noexcept {
     return drop(*node_, e, errc::stopped, self());
   }
 #ifdef TROUPE_MUTANT_DROP_MESSAGE
-  static thread_local unsigned appended = 0;
-  if (++appended % 50 == 0) {
+  static std::atomic<unsigned> appended{0};
+  if (appended.fetch_add(1) % 50 == 49) {
     if (how == charge::inlet) inlet_messages_.fetch_sub(1, std::memory_order_relaxed);
     if (e->answer != nullptr) return discard(e, errc::no_reply);
     return finish(e);

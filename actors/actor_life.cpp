@@ -90,9 +90,7 @@ void actor_core::born(control& birth) noexcept {
   how_ = exit_kind::normal;
   phase_ = phase::starting;
   parent_ = birth.subject;
-  if (birth.to_adopt && parent_->at_home()) {
-    parent_->adopt(*this);  // before its own children, which come later
-  } else if (birth.to_adopt) {
+  if (birth.to_adopt) {
     auto* const adopt = new control(order::adopt);
     adopt->subject = this;
     parent_->push(*adopt);
@@ -102,10 +100,17 @@ void actor_core::born(control& birth) noexcept {
 
 void actor_core::link_child(actor_core& child) noexcept {
   family& f = ties();
-  child.younger_ = nullptr;
-  child.elder_ = f.youngest;
-  if (f.youngest != nullptr) f.youngest->younger_ = &child;
-  f.youngest = &child;
+  ++f.linked;
+  actor_core* younger = nullptr;
+  actor_core* elder = f.youngest;
+  while (elder != nullptr && elder->birth_number_ > child.birth_number_) {
+    younger = elder;
+    elder = elder->elder_;
+  }
+  child.younger_ = younger;
+  child.elder_ = elder;
+  if (elder != nullptr) elder->younger_ = &child;
+  (younger != nullptr ? younger->elder_ : f.youngest) = &child;
 }
 
 /// A child that was spawned elsewhere; if this has ended meanwhile, so must the child.
@@ -185,6 +190,9 @@ void actor_core::end(exit_kind how) noexcept {
 }
 
 void actor_core::end_next_child() noexcept {
+  if (phase_ == phase::ending && this == &node_->root() && ties().linked != node_->births()) {
+    return;  // a younger one is yet to be adopted, and ends first
+  }
   actor_core* const child = ties_ ? ties_->youngest : nullptr;
   if (child == nullptr) {
     if (phase_ == phase::ending) retire();

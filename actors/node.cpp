@@ -90,9 +90,10 @@ void abandon_spawn(actor_core& core) noexcept { core.node().all_slots().give_bac
 
 address finish_spawn(actor_core& core, actor_core* parent, const spawn_options& options,
                      const protocol_info& accepts, std::coroutine_handle<> frame) noexcept {
-  core.prepare(options.mailbox != 0 ? options.mailbox : 1, accepts);
-  const address born = core.self();
   actor_core& root = core.node().root();
+  const bool of_node = parent == nullptr && &core != &root;
+  core.prepare(options.mailbox != 0 ? options.mailbox : 1, accepts, of_node ? core.node().next_birth() : 0);
+  const address born = core.self();
   auto birth = std::make_unique<control>(order::birth);
   birth->subject = parent != nullptr ? parent : &root;
   birth->frame = frame;

@@ -100,6 +100,9 @@ class node_core {
   /// By when an actor that is stopped now must have ended.
   instant stop_by(instant now) const noexcept { return stopping() ? stop_by_ : now + options_.stop_deadline; }
   worker& next_worker() noexcept;
+  /// Numbers the children of the root, in the order in which they were spawned.
+  std::uint64_t next_birth() noexcept { return births_.fetch_add(1, std::memory_order_relaxed) + 1; }
+  std::uint64_t births() const noexcept { return births_.load(std::memory_order_relaxed); }
 
   // Books.
   void count(entry e, std::uint64_t n = 1) noexcept;
@@ -135,6 +138,7 @@ class node_core {
   actor_core* root_ = nullptr;
   books outside_;  // of threads that are no workers of this node
   std::atomic<unsigned> turn_{0};
+  std::atomic<std::uint64_t> births_{0};
   std::atomic<std::uint32_t> overdue_{0};  // actors killed at their stop's deadline
   instant stop_by_{};                      // of the node's own stop; written before stopping_
   std::atomic<bool> stopping_{false};      // set before the root is stopped; seq_cst with slots::take

@@ -36,16 +36,36 @@ using desk = troupe::protocol<question, aside>;
 
 }  // namespace remote_ask
 
-// One name on the wire, other fields: two programs that disagree, and two that have grown apart.
+// One name on the wire, other fields: what programs of different age call remote_ask_wire::order.
 namespace remote_ask_wire {
-struct order {
-  using reply = std::int64_t;
+
+enum class age { first, later, other };
+
+template <age Age>
+struct order;
+template <>
+struct order<age::first> {
+  using reply = std::string;
   std::int64_t cents;
 };
+template <>
+struct order<age::later> {  // has grown
+  using reply = std::string;
+  std::int64_t cents;
+  std::optional<std::string> remark;
+};
+template <>
+struct order<age::other> {
+  using reply = std::string;
+  std::string cents;
+};
+
 }  // namespace remote_ask_wire
 
 using namespace test;
 using namespace remote_ask;
+using remote_ask_wire::age;
+using remote_ask_wire::order;
 using nothing = troupe::protocol<>;
 
 namespace {
@@ -98,6 +118,43 @@ TEST_CASE("remote ask: replies of every kind come back, small and large") {
     const auto blocking = far.blocking_ask<twice>(patience, 4);
     CHECK((blocking && *blocking == 8));
     nodes.back.stop(local);
+    nodes.finish();
+  }
+}
+
+TEST_CASE("remote ask: a message that has grown passes both ways, and one that differs is wrong protocol") {
+  for (const setting& how : every_setting()) {
+    INFO(how.text());
+    two_nodes nodes(how);
+    const auto old_one = nodes.back.spawn([](self<order<age::first>> me) -> actor {
+      co_await me.serve([](const order<age::first>& o) { return std::to_string(o.cents); });
+    });
+    const auto new_one = nodes.back.spawn([](self<order<age::later>> me) -> actor {
+      co_await me.serve(
+          [](const order<age::later>& o) { return std::to_string(o.cents) + o.remark.value_or(" plain"); });
+    });
+    const auto far_old = seen_from(nodes.front, nodes.back, old_one);
+    const auto far_new = seen_from(nodes.front, nodes.back, new_one);
+    // As a program that knows only the other age would have them.
+    const auto old_as_new = troupe::detail::ref_to<order<age::later>>(troupe::detail::address_of(far_old));
+    const auto new_as_old = troupe::detail::ref_to<order<age::first>>(troupe::detail::address_of(far_new));
+    const auto mistaken = troupe::detail::ref_to<order<age::other>>(troupe::detail::address_of(far_old));
+    play(nodes.front, [&](self<nothing>&) -> troupe::task<void> {
+      for (int round = 0; round < 3; ++round) {
+        const std::optional<std::string> remark = " in a hurry";
+        const auto same = co_await far_new.ask<order<age::later>>(1, remark).within(patience);
+        CHECK((same && *same == "1 in a hurry"));
+        const auto shorter = co_await new_as_old.ask<order<age::first>>(2).within(patience);
+        CHECK((shorter && *shorter == "2 plain"));
+        const auto longer = co_await old_as_new.ask<order<age::later>>(3, remark).within(patience);
+        CHECK((longer && *longer == "3"));
+        const auto differs = co_await mistaken.ask<order<age::other>>("4").within(patience);
+        CHECK(outcome(differs) == "wrong protocol");
+      }
+    });
+    CHECK(settled(nodes.back).undelivered[static_cast<std::size_t>(errc::wrong_protocol)] == 3);
+    nodes.back.stop(old_one);
+    nodes.back.stop(new_one);
     nodes.finish();
   }
 }

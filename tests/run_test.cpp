@@ -365,7 +365,8 @@ TEST_CASE("run: a bad configuration file is one line that names what is wrong, a
 }
 
 TEST_CASE(
-    "run: SIGTERM and SIGINT stop the actors in reverse order of birth, and the exit code is 128 + the signal") {
+    "run: SIGTERM and SIGINT stop the actors in reverse order of birth, and the exit code is 128 + the "
+    "signal") {
   for (const int number : {SIGTERM, SIGINT}) {
     program p([] { return run_with({"--workers", "1"}, serves); });
     REQUIRE(p.line() == "ready");

@@ -247,3 +247,29 @@ TEST_CASE("messages in the mailbox of an actor that ends become dead letters, an
   for (const auto& l : letters) CHECK(l.reason == errc::no_such_actor);
   h.finish();
 }
+
+TEST_CASE("children of the node end in reverse order of their spawning, whatever worker they live on") {
+  for (int round = 0; round < 50; ++round) {
+    host h(2);
+    const auto log = new_book();
+    lines expected;
+    for (unsigned i = 0; i < 20; ++i) {
+      const auto name = std::to_string(i);
+      expected.insert(expected.begin(), name);
+      const auto spawn = [&] { h->spawn(on_worker(i * 7 / 3), run_family, name, 0, log); };
+      if (i % 3 == 0) {
+        std::thread(spawn).join();
+      } else {
+        spawn();
+      }
+    }
+    CHECK(h->stop());
+    const lines all = log->all();
+    lines ends;
+    for (const auto& line : all) {
+      if (line != "born") ends.push_back(line);
+    }
+    REQUIRE(ends == expected);
+    h.finish();
+  }
+}

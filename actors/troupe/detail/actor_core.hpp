@@ -106,7 +106,8 @@ class actor_core : public strand {
   void unreserve() noexcept;
   void commit(std::uint32_t generation, envelope* e) noexcept;
   /// Opens the mailbox of an actor that is being spawned: messages may come before its birth has been obeyed.
-  void prepare(std::uint32_t mailbox, const protocol_info& accepts) noexcept;
+  /// `number` orders the node's own children by birth, whatever workers they were spawned from and for.
+  void prepare(std::uint32_t mailbox, const protocol_info& accepts, std::uint64_t number) noexcept;
   /// Hands over a message that may wait for room; its receipt tells what became of it.
   void park(std::uint32_t generation, envelope* e) noexcept;
   /// A message whose room was granted before: from a link within its credit, or a reserved DOWN.
@@ -198,6 +199,7 @@ class actor_core : public strand {
   actor_core* parent_ = nullptr;
   actor_core* elder_ = nullptr;  // siblings in order of birth; these two belong to the parent's home worker
   actor_core* younger_ = nullptr;
+  std::uint64_t birth_number_ = 0;  // written by the spawner, then the parent's home worker's
   std::uint32_t slot_;
   phase phase_ = phase::free;
   exit_kind how_ = exit_kind::normal;
