@@ -147,9 +147,7 @@ void actor_core::sort_in(letter* l) noexcept {
       }
       break;
     }
-    case letter_kind::receipt:
-      complete(static_cast<receipt*>(l));
-      break;
+    case letter_kind::receipt: complete(static_cast<receipt*>(l)); break;
     case letter_kind::control:
       controls_.push(l);
       home().schedule(*this);
@@ -166,16 +164,12 @@ void actor_core::dispose(letter* l) noexcept {
       drop(*node_, e, errc::no_such_actor, address::of(this, slot_, l->generation));
       break;
     }
-    case letter_kind::waiting:
-      turn_away(static_cast<envelope*>(l), errc::no_such_actor);
-      break;
+    case letter_kind::waiting: turn_away(static_cast<envelope*>(l), errc::no_such_actor); break;
     case letter_kind::receipt:
       if (static_cast<receipt*>(l)->has_value) node_->count(entry::replies_lost);
       destroy(static_cast<receipt*>(l));
       break;
-    case letter_kind::control:
-      refuse(*this, static_cast<control*>(l));
-      break;
+    case letter_kind::control: refuse(*this, static_cast<control*>(l)); break;
   }
 }
 
@@ -242,7 +236,8 @@ envelope* actor_core::pop() noexcept {
 /// A request past its deadline, or one whose asker has given it up: this worker's clock stands still during a turn.
 bool actor_core::too_late(const envelope& e) const noexcept {
   if (e.deadline == instant{}) return false;
-  return e.deadline <= home().now() || e.answer->state.load(std::memory_order_acquire) == receipt_state::cancelled;
+  return e.deadline <= home().now() ||
+         e.answer->state.load(std::memory_order_acquire) == receipt_state::cancelled;
 }
 
 void actor_core::take_messages() noexcept {
@@ -258,14 +253,9 @@ void actor_core::take_messages() noexcept {
     node_->count(entry::taken);
     if (e->credit.from != nullptr) node_->here()->return_credit(e->credit);
     switch (receiver_->take(*receiver_, e)) {
-      case receiver::step::again:
-        break;
-      case receiver::step::busy:
-        receiver_busy_ = true;
-        break;
-      case receiver::step::done:
-        end_receive(false);
-        break;
+      case receiver::step::again: break;
+      case receiver::step::busy: receiver_busy_ = true; break;
+      case receiver::step::done: end_receive(false); break;
     }
     if (stopping() && receiver_ != nullptr && !receiver_busy_) end_receive(true);
   }

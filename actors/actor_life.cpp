@@ -19,20 +19,13 @@ namespace troupe {
 
 std::string_view to_string(exit_kind kind) noexcept {
   switch (kind) {
-    case exit_kind::normal:
-      return "normal";
-    case exit_kind::stopped:
-      return "stopped";
-    case exit_kind::killed:
-      return "killed";
-    case exit_kind::failed:
-      return "failed";
-    case exit_kind::no_such_actor:
-      return "no such actor";
-    case exit_kind::unreachable:
-      return "unreachable";
-    case exit_kind::died:
-      return "died";
+    case exit_kind::normal: return "normal";
+    case exit_kind::stopped: return "stopped";
+    case exit_kind::killed: return "killed";
+    case exit_kind::failed: return "failed";
+    case exit_kind::no_such_actor: return "no such actor";
+    case exit_kind::unreachable: return "unreachable";
+    case exit_kind::died: return "died";
   }
   return "unknown";
 }
@@ -133,20 +126,15 @@ void actor_core::obey() noexcept {
 
 void actor_core::obey(control& c) noexcept {
   switch (c.what) {
-    case order::birth:
-      return born(c);
+    case order::birth: return born(c);
     case order::adopt: return adopt(*c.subject);
-    case order::reap:
-      return reap(*c.subject);
-    case order::stop:
-      return begin_stop(c.deadline);
+    case order::reap: return reap(*c.subject);
+    case order::stop: return begin_stop(c.deadline);
     case order::kill:
       if (phase_ == phase::starting || phase_ == phase::running) return finished(exit_kind::killed, {});
       return begin_stop(home().now());  // its coroutine is gone: its children are next
-    case order::demonitor:
-      return remove_monitor(c);
-    case order::monitor:
-      return;
+    case order::demonitor: return remove_monitor(c);
+    case order::monitor: return;
   }
 }
 
@@ -302,13 +290,9 @@ void notify(actor_core& dead, control& c, exit_kind how, const std::string& text
 void refuse(actor_core& gone, control* c) noexcept {
   const std::unique_ptr<control> own(c);
   switch (c->what) {
-    case order::monitor:
-      return notify(gone, *c, exit_kind::no_such_actor, {});
-    case order::birth:
-      TROUPE_ASSERT(false, "a birth met another generation");
-      return;
-    default:
-      return;
+    case order::monitor: return notify(gone, *c, exit_kind::no_such_actor, {});
+    case order::birth: TROUPE_ASSERT(false, "a birth met another generation"); return;
+    default: return;
   }
 }
 

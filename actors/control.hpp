@@ -56,7 +56,7 @@ struct family {
   std::string name;
   actor_core* owner = nullptr;
   actor_core* youngest = nullptr;
-  std::uint64_t linked = 0;  // children ever
+  std::uint64_t linked = 0;    // children ever
   letter* monitors = nullptr;  // controls, chained by letter::next
   std::vector<watched> watching;
   std::size_t tidy_at = few;  // when `watching` is that long, those that have ended leave it

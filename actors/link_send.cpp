@@ -64,15 +64,11 @@ send_outcome send_to_peer(const address& to, const envelope& e) noexcept { retur
 
 error to_error(send_outcome how, const envelope& e) noexcept {
   switch (how) {
-    case send_outcome::sent:
-      return errc::ok;
+    case send_outcome::sent: return errc::ok;
     case send_outcome::no_credit:
-    case send_outcome::blocked:
-      return errc::full;
-    case send_outcome::too_large:
-      return errc::too_large;
-    case send_outcome::closed:
-      break;
+    case send_outcome::blocked: return errc::full;
+    case send_outcome::too_large: return errc::too_large;
+    case send_outcome::closed: break;
   }
   return e.type->wire == nullptr ? errc::not_encodable : errc::unreachable;
 }

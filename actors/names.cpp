@@ -32,7 +32,8 @@ bool serves(const std::vector<std::string>& offered, const protocol_info& wanted
   });
 }
 
-constexpr std::size_t most_bytes_of_a_name = max_encoded_message - 1024;  // it fits into one message to a peer
+constexpr std::size_t most_bytes_of_a_name =
+    max_encoded_message - 1024;  // it fits into one message to a peer
 
 /// At most so many.
 std::size_t encoded_bytes(const name_change& change) {
@@ -90,7 +91,8 @@ void names::drop_withdrawn() {
   for (const auto& [peer, known] : peers_) {
     if (known.announcer) told = std::min(told, known.told);
   }
-  std::erase_if(own_, [&](const auto& entry) { return !entry.second.what.actor && entry.second.version <= told; });
+  std::erase_if(own_,
+                [&](const auto& entry) { return !entry.second.what.actor && entry.second.version <= told; });
 }
 
 void names::peer_was_told(peer_node& peer, std::uint64_t version) {

@@ -74,7 +74,8 @@ join_operation::join_operation(detail::node_core& node, const std::string& url)
 result<void, setup_error> join_operation::await_resume() {
   if (const auto* const why = static_cast<const std::string*>(value())) return setup_error(*why);
   if (failure().code == errc::ok) return {};
-  return setup_error("cannot join " + url_ + ": the node there was linked and did not tell its names in time; see its log");
+  return setup_error("cannot join " + url_ +
+                     ": the node there was linked and did not tell its names in time; see its log");
 }
 
 }  // namespace troupe

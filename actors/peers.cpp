@@ -63,7 +63,8 @@ void deliver_to_actor(std::uint64_t cookie, std::uint64_t target, session& from,
 }  // namespace
 
 void peer_node::consumed(std::uint32_t number, const held_credit& credit) {
-  session* const s = link.load(std::memory_order_acquire);  // from link_up: the number is at least as new as this
+  session* const s =
+      link.load(std::memory_order_acquire);  // from link_up: the number is at least as new as this
   if (s != nullptr && link_number.load(std::memory_order_relaxed) == number) s->consumed(credit);
 }
 
@@ -113,7 +114,9 @@ result<void> peers::admit(const node_identity& peer) {
   if (peer.name == node_.identity().name) return errc::name_taken;
   const std::lock_guard lock(guard_);
   for (const auto& [id, known] : table_) {
-    if (known->who.name == peer.name && known->link.load(std::memory_order_relaxed) != nullptr && id != peer.id) return errc::name_taken;
+    if (known->who.name == peer.name && known->link.load(std::memory_order_relaxed) != nullptr &&
+        id != peer.id)
+      return errc::name_taken;
   }
   if (table_.size() >= most && !table_.contains(peer.id)) return errc::limit_reached;
   return {};
@@ -185,8 +188,7 @@ void peers::reply(session&, std::uint64_t correlation, errc status, reader& body
 void peers::control(session& s, const control_note& note) {
   auto& peer = *static_cast<peer_node*>(s.cookie);
   switch (note.kind) {
-    case note_monitor:
-      return begin_watch(peer, note);
+    case note_monitor: return begin_watch(peer, note);
     case note_demonitor: {
       const auto [slot, generation] = split(note.subject);
       actor_core* const core = node_.all_slots().find(slot);
@@ -208,8 +210,7 @@ void peers::control(session& s, const control_note& note) {
       });
       return;
     }
-    default:
-      return;  // a later version's note: not for us
+    default: return;  // a later version's note: not for us
   }
 }
 
@@ -257,11 +258,12 @@ void peers::link_down(session& s, link_end why, std::string_view text) {
   const exit_kind how =
       why == link_end::died || why == link_end::left ? exit_kind::died : exit_kind::unreachable;
   for (unsigned i = 0; i < node_.workers().size(); ++i) {
-    node_.workers().at(i).post(
-        [this, peer, how, i, number = peer->link_number.load(std::memory_order_relaxed), reason = std::string(text)](worker&) {
-          lose_watches(node_.state(i), *peer, how, reason);
-          if (i == 0) node_.all_names().peer_down(*peer, number);
-        });
+    node_.workers().at(i).post([this, peer, how, i,
+                                number = peer->link_number.load(std::memory_order_relaxed),
+                                reason = std::string(text)](worker&) {
+      lose_watches(node_.state(i), *peer, how, reason);
+      if (i == 0) node_.all_names().peer_down(*peer, number);
+    });
   }
 }
 

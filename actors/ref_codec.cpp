@@ -53,17 +53,14 @@ void decode_address(reader& in, address& a) {
       here = link == &node.all_peers().self();
       peer = link;
       break;
-    case receivers:
-      here = true;
-      break;
+    case receivers: here = true; break;
     case third: {
       const auto id = get<incarnation>(in);
       here = id == node.identity().id;
       if (!here && in.ok()) peer = node.all_peers().intern(id);
       break;
     }
-    default:
-      return in.fail();
+    default: return in.fail();
   }
   const auto slot = get<std::uint32_t>(in);
   const auto generation = get<std::uint32_t>(in);

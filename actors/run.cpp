@@ -85,8 +85,8 @@ int parse(int argc, char** argv, bool takes_arguments, command_line& out) {
     return 0;
   } catch (const CLI::ConfigError& e) {
     const std::string file = app.get_config_ptr()->as<std::string>();
-    std::fprintf(stderr, "%s: configuration file %s: %s (its keys are the names of the flags; see --help)\n", argv[0],
-                 file.c_str(), e.what());
+    std::fprintf(stderr, "%s: configuration file %s: %s (its keys are the names of the flags; see --help)\n",
+                 argv[0], file.c_str(), e.what());
     return bad_usage;
   } catch (const CLI::ParseError& e) {
     std::fprintf(stderr, "%s: %s (--help lists the flags)\n", argv[0], e.what());
@@ -129,7 +129,8 @@ int run_program(int argc, char** argv, bool takes_arguments,
   p->over = std::move(*over);
   spawn_options options;
   options.name = "main";
-  options.worker = 0;  // with the root: it is adopted before it spawns anything, and so ends after all of that
+  options.worker =
+      0;  // with the root: it is adopted before it spawns anything, and so ends after all of that
   const ref<> main_task = own.spawn(options, &run_main, p);
 
   const int signal = signals.wait(p->over.get());

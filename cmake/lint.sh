@@ -45,7 +45,7 @@ done | forbid "a header has #pragma once"
 printf '%s\n' "${modules[@]##*/}" | sort | uniq -d | forbid "file names are unique across the modules"
 
 for file in "${all[@]}"; do
-  [[ $file != *.hpp ]] || grep -rqE "#include [<\"]([a-z_/]*/)?${file##*/}[>\"]" --include='*.[ch]pp' . ||
+  [[ $file != *.hpp ]] || grep -rqE "#include [<\"]([a-z_/]*/)?${file##*/}[>\"]" --include='*.[ch]pp' --exclude-dir=build . ||
     echo "$file"
 done | forbid "a header that nothing includes is dead"
 

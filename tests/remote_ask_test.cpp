@@ -211,12 +211,12 @@ TEST_CASE(
     const std::uint64_t taken = settled(nodes.back).taken;
     auto first = start_playing(nodes.front, [&](self<nothing>&) -> troupe::task<void> {
       const auto given_up = co_await stuck.ask<never>().within(patience);
-      CHECK(outcome(given_up) == "no reply");
+      expect(outcome(given_up), "no reply");
     });
     CHECK(eventually([&] { return nodes.back.accounting().taken == taken + 1; }));
     auto second = start_playing(nodes.front, [&](self<nothing>&) -> troupe::task<void> {
       const auto behind = co_await stuck.ask<touch>().within(patience);
-      CHECK(outcome(behind) == "no such actor");
+      expect(outcome(behind), "no such actor");
     });
     CHECK(eventually([&] { return nodes.back.accounting().pending == 1; }));
     nodes.back.kill(lasting);

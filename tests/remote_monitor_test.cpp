@@ -63,7 +63,7 @@ troupe::task<std::string> next_line(self<watching>& me) {
 /// Every monitor that `me` asked for before is in place when this has ended: the question travels behind them.
 troupe::task<void> monitors_hold(ref<mortal> whom) {
   const auto answered = co_await whom.ask<ready>().within(patience);
-  REQUIRE(text_of(answered) == "ok");
+  expect(text_of(answered), "ok");
 }
 
 actor run_watcher(self<watching> me, ref<mortal> whom, unsigned times, book log) {
@@ -268,7 +268,7 @@ TEST_CASE("remote monitor: DOWN when the peer leaves in order, and at once when 
       co_await monitors_hold(far);
       log->add("watching");
       const std::string line = co_await next_line(me);
-      CHECK(line == "DOWN stopped");
+      expect(line, "DOWN stopped");
     });
     REQUIRE(log->wait_for(1) == lines{"watching"});
     nodes.check_lane();

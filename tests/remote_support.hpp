@@ -1,8 +1,6 @@
 // What the tests of actors across nodes share: two linked nodes on a chosen lane, a way to play a scenario inside an
 // actor while the test waits, and nodes in child processes that can be killed.
 //
-// Assertions are made by the test's thread, or by a played scenario while that thread waits for it: never by two
-// threads at once.
 #pragma once
 
 #include <sys/prctl.h>
@@ -11,6 +9,7 @@
 #include <functional>
 #include <future>
 #include <optional>
+#include <stdexcept>
 #include <thread>
 
 #include "actor_support.hpp"
@@ -83,7 +82,8 @@ class playing {
  public:
   explicit playing(std::future<void> over) : over_(std::move(over)) {}
   void finish() {
-    REQUIRE(over_.wait_for(patience) == std::future_status::ready);
+    const bool ended = over_.wait_for(patience) == std::future_status::ready;
+    REQUIRE(ended);
     over_.get();
   }
 
@@ -96,7 +96,8 @@ playing start_playing(troupe::node& on, F scenario, const troupe::spawn_options&
   auto s = std::make_shared<stage<P>>();
   s->act = std::move(scenario);
   playing p(s->over.get_future());
-  REQUIRE(on.spawn(options, run_stage<P>, s));
+  if (!on.spawn(options, run_stage<P>, s))
+    s->over.set_exception(std::make_exception_ptr(std::runtime_error("not spawned")));
   return p;
 }
 
@@ -104,6 +105,10 @@ playing start_playing(troupe::node& on, F scenario, const troupe::spawn_options&
 template <class P = troupe::protocol<>, class F>
 void play(troupe::node& on, F scenario, const troupe::spawn_options& options = {}) {
   start_playing<P>(on, std::move(scenario), options).finish();
+}
+
+inline void expect(const std::string& happened, const std::string& wanted) {
+  if (happened != wanted) throw std::runtime_error("'" + happened + "' instead of '" + wanted + "'");
 }
 
 inline void join(troupe::node& from, const std::string& url) {
