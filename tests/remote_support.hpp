@@ -1,6 +1,8 @@
 // What the tests of actors across nodes share: two linked nodes on a chosen lane, a way to play a scenario inside an
 // actor while the test waits, and nodes in child processes that can be killed.
 //
+// Catch2 asserts in one thread at a time: in the test's, or in a scenario while play() waits for it. A scenario that
+// plays beside the test throws instead (see expect), and finish() passes that on.
 #pragma once
 
 #include <sys/prctl.h>

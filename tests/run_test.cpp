@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 
 using namespace test;
 using nothing = troupe::protocol<>;
@@ -27,6 +28,7 @@ class program {
     int err[2];
     REQUIRE(::pipe(out) == 0);
     REQUIRE(::pipe(err) == 0);
+    std::cout.flush();  // else the child prints what is buffered here as well
     pid_ = ::fork();
     REQUIRE(pid_ >= 0);
     if (pid_ == 0) {
