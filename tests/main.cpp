@@ -11,6 +11,7 @@ constexpr auto no_match = Catch::WarnAbout::NoTests;
 
 int main(int argc, char** argv) {
   Catch::Session session;
-  session.configData().warnings = static_cast<Catch::WarnAbout::What>(Catch::WarnAbout::NoAssertions | no_match);
+  session.configData().warnings =
+      static_cast<Catch::WarnAbout::What>(Catch::WarnAbout::NoAssertions | no_match);
   return session.run(argc, argv);
 }

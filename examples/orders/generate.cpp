@@ -186,34 +186,23 @@ class generator {
   std::string make(card_kind kind) {
     row r = plain_row();
     switch (kind) {
-      case card_kind::plain:
-        break;
-      case card_kind::hot:
-        make_hot(r);
-        break;
-      case card_kind::edge:
-        make_edge(r);
-        break;
+      case card_kind::plain: break;
+      case card_kind::hot: make_hot(r); break;
+      case card_kind::edge: make_edge(r); break;
       case card_kind::malformed:
         return malform(std::move(r), malformed_shapes[next_shape_++ % std::size(malformed_shapes)]);
       case card_kind::duplicate:
         r[id] = recent_ids_[random_.below(std::min(recent_ids_.size(), ids_))];
         return join(r);
-      case card_kind::unknown:
-        r[sku] = numbered("GONE-", random_.below(100));
-        break;
+      case card_kind::unknown: r[sku] = numbered("GONE-", random_.below(100)); break;
       case card_kind::quantity:
         r[quantity] = outside_quantities[random_.below(std::size(outside_quantities))];
         break;
       case card_kind::luhn:
         r[card].back() = digit_of((static_cast<unsigned>(r[card].back() - '0') + 1) % 10);
         break;
-      case card_kind::sold_out:
-        r[sku] = "SOLD-OUT";
-        break;
-      case card_kind::declined:
-        r[card] = card_number("4000", 16);
-        break;
+      case card_kind::sold_out: r[sku] = "SOLD-OUT"; break;
+      case card_kind::declined: r[card] = card_number("4000", 16); break;
     }
     take_id(r[id]);
     return join(r);

@@ -50,22 +50,14 @@ bool is_card(std::string_view text) {
 
 std::string_view to_string(status s) noexcept {
   switch (s) {
-    case status::malformed:
-      return "malformed";
-    case status::duplicate_id:
-      return "duplicate_id";
-    case status::unknown_sku:
-      return "unknown_sku";
-    case status::bad_quantity:
-      return "bad_quantity";
-    case status::bad_card:
-      return "bad_card";
-    case status::out_of_stock:
-      return "out_of_stock";
-    case status::declined:
-      return "declined";
-    case status::paid:
-      return "paid";
+    case status::malformed: return "malformed";
+    case status::duplicate_id: return "duplicate_id";
+    case status::unknown_sku: return "unknown_sku";
+    case status::bad_quantity: return "bad_quantity";
+    case status::bad_card: return "bad_card";
+    case status::out_of_stock: return "out_of_stock";
+    case status::declined: return "declined";
+    case status::paid: return "paid";
   }
   return "invalid";
 }

@@ -34,13 +34,10 @@ int pidfd_of_peer(int local_socket, pid_t pid) noexcept {
 
 error last_error() noexcept {
   switch (errno) {
-    case EAGAIN:
-      return errc::full;
+    case EAGAIN: return errc::full;
     case EPIPE:
-    case ECONNRESET:
-      return errc::closed;
-    default:
-      return error(errc::io_failed, errno);
+    case ECONNRESET: return errc::closed;
+    default: return error(errc::io_failed, errno);
   }
 }
 

@@ -15,12 +15,9 @@ namespace troupe {
 
 std::string_view to_string(io_backend backend) noexcept {
   switch (backend) {
-    case io_backend::automatic:
-      return "auto";
-    case io_backend::uring:
-      return "uring";
-    case io_backend::asio:
-      return "asio";
+    case io_backend::automatic: return "auto";
+    case io_backend::uring: return "uring";
+    case io_backend::asio: return "asio";
   }
   return "unknown";
 }

@@ -30,18 +30,13 @@ std::string fix_for(int number, const endpoint& at) {
     case EADDRINUSE:
       if (tcp) return "stop the process that listens there, or choose another port (0 picks a free one)";
       return "stop the process that listens there, or choose another path";
-    case EADDRNOTAVAIL:
-      return "use an address of this host, or 0.0.0.0 for all of them";
-    case EAFNOSUPPORT:
-      return "use an IPv4 address";
+    case EADDRNOTAVAIL: return "use an address of this host, or 0.0.0.0 for all of them";
+    case EAFNOSUPPORT: return "use an IPv4 address";
     case EMFILE:
-    case ENFILE:
-      return "raise the limit of open files (ulimit -n)";
+    case ENFILE: return "raise the limit of open files (ulimit -n)";
     case ENOENT:
-    case ENOTDIR:
-      return "create the directory first";
-    default:
-      return "check the address";
+    case ENOTDIR: return "create the directory first";
+    default: return "check the address";
   }
 }
 

@@ -242,14 +242,10 @@ class uring_driver final : public driver_base {
     if (c.result == -EINTR) c.result = -ECANCELED;  // a cancellation that found it waiting in the kernel
     const meaning m = meaning::of(op);
     switch (m.what) {
-      case meaning::kind::plain:
-        return finish(op, c.result);
-      case meaning::kind::readable:
-        return finish(op, std::min(c.result, 0));
-      case meaning::kind::refused:
-        return finish(op, -m.value);
-      case meaning::kind::accept:
-        return c.result < 0 ? finish(op, c.result) : accept_now(op, m);
+      case meaning::kind::plain: return finish(op, c.result);
+      case meaning::kind::readable: return finish(op, std::min(c.result, 0));
+      case meaning::kind::refused: return finish(op, -m.value);
+      case meaning::kind::accept: return c.result < 0 ? finish(op, c.result) : accept_now(op, m);
     }
   }
 

@@ -6,6 +6,8 @@ struct tick {};
 
 void f() {
   int count = 0;
-  auto counter = [&count](troupe::self<tick> me) -> troupe::actor { co_await me.serve([&](tick) { ++count; }); };
+  auto counter = [&count](troupe::self<tick> me) -> troupe::actor {
+    co_await me.serve([&](tick) { ++count; });
+  };
   (void)counter;
 }

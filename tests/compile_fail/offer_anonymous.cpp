@@ -7,7 +7,9 @@ struct secret {
   int value;
 };
 }  // namespace
-troupe::actor run(troupe::self<secret> me) { co_await me.serve([](secret) {}); }
+troupe::actor run(troupe::self<secret> me) {
+  co_await me.serve([](secret) {});
+}
 inline constexpr troupe::kind<run> run_kind{"run"};
 
 void f(troupe::node& n) { (void)n.offer(run_kind); }

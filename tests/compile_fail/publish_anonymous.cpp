@@ -7,7 +7,9 @@ struct secret {
   int value;
 };
 }  // namespace
-troupe::actor run(troupe::self<secret> me) { co_await me.serve([](secret) {}); }
+troupe::actor run(troupe::self<secret> me) {
+  co_await me.serve([](secret) {});
+}
 inline constexpr troupe::kind<run> run_kind{"run"};
 
 troupe::task<> f(troupe::node& n, troupe::ref<secret> r) { (void)co_await n.publish("x", r); }

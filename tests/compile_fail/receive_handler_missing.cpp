@@ -10,4 +10,6 @@ struct balance {
 };
 using account = troupe::protocol<deposit, balance>;
 
-troupe::actor run(troupe::self<account> me) { (void)co_await me.receive([](balance) { return std::int64_t{1}; }); }
+troupe::actor run(troupe::self<account> me) {
+  (void)co_await me.receive([](balance) { return std::int64_t{1}; });
+}

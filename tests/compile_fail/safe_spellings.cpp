@@ -18,7 +18,9 @@ page make_page() { return page{"made"}; }
 troupe::actor run_desk(troupe::self<desk> me, page first) {
   int count = 0;
   co_await me.serve([&](const letter&) { ++count; },
-                    [&](question q) -> troupe::task<int> { co_return static_cast<int>(q.first.text.size() + first.text.size()); });
+                    [&](question q) -> troupe::task<int> {
+                      co_return static_cast<int>(q.first.text.size() + first.text.size());
+                    });
 }
 inline constexpr troupe::kind<run_desk> desk_kind{"desk"};
 troupe::task<> f(troupe::node& n, troupe::ref<desk> r) {

@@ -8,7 +8,9 @@ struct job {
 struct hire {
   troupe::ref<job> who;
 };
-troupe::actor run(troupe::self<job> me) { co_await me.serve([](const job& j) { j.body(); }); }
+troupe::actor run(troupe::self<job> me) {
+  co_await me.serve([](const job& j) { j.body(); });
+}
 inline constexpr troupe::kind<run> run_kind{"run"};
 
 troupe::task<> f(troupe::node& n) { (void)co_await n.spawn_on("x", run_kind); }

@@ -14,5 +14,7 @@ struct question {
 };
 using desk = troupe::protocol<letter, question>;
 
-troupe::actor run(troupe::self<letter> me, page) { co_await me.serve([](const letter&) {}); }
+troupe::actor run(troupe::self<letter> me, page) {
+  co_await me.serve([](const letter&) {});
+}
 void f(troupe::node& n) { n.spawn(run, page{"x"}); }

@@ -14,6 +14,8 @@ struct question {
 };
 using desk = troupe::protocol<letter, question>;
 
-troupe::actor run(troupe::self<letter> me, page) { co_await me.serve([](const letter&) {}); }
+troupe::actor run(troupe::self<letter> me, page) {
+  co_await me.serve([](const letter&) {});
+}
 inline constexpr troupe::kind<run> run_kind{"run"};
 troupe::task<> f(troupe::node& n) { (void)co_await n.spawn_on("x", run_kind, page{"x"}); }
