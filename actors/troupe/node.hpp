@@ -52,7 +52,7 @@ struct node_options {
 /// One peer, as the node sees it now.
 struct link_info {
   std::string node;
-  std::string lane;  // "shm", "local_socket", "tcp", or "none" when the link has ended
+  std::string lane;  // "shm", "local socket", "tcp", or "none" when the link has ended
   std::string why;   // why this lane
   std::uint64_t frames_out = 0;
   std::uint64_t frames_in = 0;
