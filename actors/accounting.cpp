@@ -28,7 +28,6 @@ std::string accounting::text() const {
 }
 
 void detail::books::sum_into(accounting& a) const noexcept {
-  const auto get = [&](entry e) { return counts_[index(e)].load(std::memory_order_relaxed); };
   a.accepted_local += get(entry::accepted_local);
   a.accepted_inbound += get(entry::accepted_inbound);
   a.taken += get(entry::taken);

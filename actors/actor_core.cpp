@@ -13,10 +13,6 @@ actor_core::actor_core(node_core& node, worker& home, std::uint32_t slot) noexce
 
 actor_core::~actor_core() = default;
 
-receiver::~receiver() {
-  if (owner() != nullptr) static_cast<actor_core*>(owner())->stop_receiving(*this);
-}
-
 // Any thread.
 
 void actor_core::push(letter& l) noexcept {
@@ -28,47 +24,49 @@ void actor_core::push(letter& l) noexcept {
   if (head == nullptr) home().post(*this);
 }
 
-bool actor_core::has_room() const noexcept {
-  return depth_.load(std::memory_order_relaxed) + inlet_messages_.load(std::memory_order_relaxed) <
-         limit_.load(std::memory_order_relaxed);
-}
+/// Of bytes, in all its mailboxes together.
+bool actor_core::node_is_full() const noexcept { return node_->budget().spent(); }
 
-errc actor_core::reserve(std::uint32_t meant) noexcept {
+errc actor_core::reserve(std::uint32_t meant, priority p) noexcept {
   if (generation() != meant) return errc::no_such_actor;
   if (stopping()) return errc::stopped;
   if (at_home() && inlet_.load(std::memory_order_relaxed) != nullptr) drain();
-  if (waiters_.load(std::memory_order_relaxed) != 0) return errc::full;
-  if (at_home()) return has_room() ? errc::ok : errc::full;
-  const std::uint32_t before = inlet_messages_.fetch_add(1, std::memory_order_relaxed);
-  if (before + depth_.load(std::memory_order_relaxed) < limit_.load(std::memory_order_relaxed))
-    return errc::ok;
-  unreserve();
-  return errc::full;
+  return box_.reserve(p, at_home(), node_is_full());
 }
 
-void actor_core::prepare(std::uint32_t mailbox, const protocol_info& accepts, std::uint64_t number) noexcept {
+void actor_core::prepare(const mailbox_limits& limits, const protocol_info& accepts, std::uint64_t number,
+                         bool restarts_when_it_fails) noexcept {
   birth_number_ = number;
+  restartable_ = restarts_when_it_fails;
+  upkeep_ = upkeep::up;
   accepts_.store(&accepts, std::memory_order_release);
-  limit_.store(mailbox, std::memory_order_relaxed);
+  box_.open(limits, accepts.prioritized);
   closed_.store(false, std::memory_order_relaxed);
 }
 
-void actor_core::unreserve() noexcept {
-  if (!at_home()) inlet_messages_.fetch_sub(1, std::memory_order_relaxed);
+void actor_core::unreserve(priority p) noexcept {
+  if (!at_home()) box_.unreserve(p);
 }
 
 void actor_core::commit(std::uint32_t meant, envelope* e) noexcept {
   node_->count(entry::accepted_local);
   e->generation = meant;
-  if (at_home()) return append(e, charge::local);
-  e->charged = charge::inlet;
+  weigh(*e);
+  if (at_home()) {
+    e->charged = charge::queue;
+    return append(e);
+  }
+  if (!box_.enter(*e)) return drop(*node_, e, errc::shed, address::of(this, slot_, meant));
+  const bool first = e->type->lane == priority::high;
   push(*e);
+  if (first) hurry();
 }
 
 void actor_core::park(std::uint32_t meant, envelope* e) noexcept {
   e->generation = meant;
   e->kind = letter_kind::waiting;
-  waiters_.fetch_add(1, std::memory_order_relaxed);
+  weigh(*e);
+  box_.park(*e);
   if (at_home()) {
     sort_in(e);
   } else {
@@ -86,17 +84,28 @@ void actor_core::deliver(std::uint32_t meant, envelope* e) noexcept {
 void actor_core::command(std::uint32_t meant, control* c) noexcept {
   c->generation = meant;
   push(*c);
+  hurry();
+}
+
+/// The letter just pushed is not to wait for the end of a run.
+void actor_core::hurry() noexcept {
+  urgent_.store(true,
+                std::memory_order_release);  // to the acquire in look_into_inlet: its drain finds the letter
 }
 
 // Home worker.
 
 void actor_core::run(runnable& self, worker& on) noexcept {
   auto& core = static_cast<actor_core&>(self);
+  held_watch::activity& seen = static_cast<worker_state*>(on.owner)->activity;
+  seen.begin(core);
+  core.node_->watch().run_begins();
   strand* const outer = std::exchange(on.running, &core);
   core.drain();
   core.obey();
   if (core.phase_ == phase::starting && !core.finished_) {
     core.phase_ = phase::running;
+    on.resumed_at.store({}, std::memory_order_relaxed);
     on.resume(core.frame_);
   }
   if (core.phase_ == phase::running && !core.finished_) {
@@ -107,9 +116,18 @@ void actor_core::run(runnable& self, worker& on) noexcept {
   on.running = outer;
   // Last, for the slot may be somebody else's as soon as the actor has ended.
   if (core.finished_) core.end(core.how_);
+  seen.end();
+}
+
+/// Between two messages: what came meanwhile is sorted before it gets to be much, for orders and urgent messages lie
+/// among the rest. Where nobody waits for room much may come at any time, and most of it is shed.
+void actor_core::look_into_inlet() noexcept {
+  if (inlet_.load(std::memory_order_relaxed) != nullptr) drain();
 }
 
 void actor_core::drain() noexcept {
+  urgent_.store(false,
+                std::memory_order_relaxed);  // before the exchange: what is pushed after it says so again
   letter* chain = inlet_.exchange(nullptr, std::memory_order_acquire);  // from the CAS in push()
   letter* in_order = nullptr;
   while (chain != nullptr) {
@@ -125,25 +143,28 @@ void actor_core::drain() noexcept {
   }
 }
 
+/// What an actor still sees to when its coroutine has gone.
+static bool concerns_family(order what) noexcept {
+  return what == order::adopt || what == order::reap || what == order::lost;
+}
+
 void actor_core::sort_in(letter* l) noexcept {
   const bool family_matter =
-      l->kind == letter_kind::control &&
-      (static_cast<control*>(l)->what == order::adopt || static_cast<control*>(l)->what == order::reap);
+      l->kind == letter_kind::control && concerns_family(static_cast<control*>(l)->what);
   if (l->generation != generation() && !family_matter) return dispose(l);
   switch (l->kind) {
     case letter_kind::message: {
-      auto* const e = static_cast<envelope*>(l);
-      append(e, e->charged);
+      append(static_cast<envelope*>(l));
       break;
     }
     case letter_kind::waiting: {
       auto* const e = static_cast<envelope*>(l);
+      mailbox_lane& lane = box_.lane_of(*e);
       if (stopping()) {
         turn_away(e, errc::stopped);
-      } else if (waiting_.head == nullptr && has_room()) {
-        admit(e);
       } else {
-        waiting_.push(e);
+        lane.waiting.push(e);
+        admit_waiting(lane);
       }
       break;
     }
@@ -160,7 +181,7 @@ void actor_core::dispose(letter* l) noexcept {
   switch (l->kind) {
     case letter_kind::message: {
       auto* const e = static_cast<envelope*>(l);
-      if (e->charged == charge::inlet) inlet_messages_.fetch_sub(1, std::memory_order_relaxed);
+      box_.leave_inlet(*e);
       drop(*node_, e, errc::no_such_actor, address::of(this, slot_, l->generation));
       break;
     }
@@ -173,35 +194,44 @@ void actor_core::dispose(letter* l) noexcept {
   }
 }
 
-void actor_core::append(envelope* e, charge how) noexcept {
+void actor_core::append(envelope* e) noexcept {
   if (stopping()) {
-    if (how == charge::inlet) inlet_messages_.fetch_sub(1, std::memory_order_relaxed);
+    box_.leave_inlet(*e);
     return drop(*node_, e, errc::stopped, self());
   }
 #ifdef TROUPE_MUTANT_DROP_MESSAGE
   static std::atomic<unsigned> appended{0};
   if (appended.fetch_add(1) % 50 == 49) {
-    if (how == charge::inlet) inlet_messages_.fetch_sub(1, std::memory_order_relaxed);
+    box_.leave_inlet(*e);
     if (e->answer != nullptr) return discard(e, errc::no_reply);
     return finish(e);
   }
 #endif
-  e->charged = how;
-  if (how == charge::local) {
-    depth_.store(depth_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  bool spent = node_is_full();  // one goes for the node's sake, as many as it takes for the mailbox's
+  while (envelope* const too_many = box_.to_shed_for(*e, std::exchange(spent, false))) {
+    box_.leave_inlet(*too_many);
+    if (too_many != e) node_->hold(-std::int64_t{too_many->weight});
+    drop(*node_, too_many, box_.rejects() ? errc::mailbox_full : errc::shed, self());
+    if (too_many == e) return;
   }
-  messages_.push(e);
-  if (receiver_ != nullptr && !receiver_busy_) home().schedule(*this);
+  e->queued_at = coarse_stamp(home().now());
+  box_.add(*e);
+  node_->hold(e->weight);
+  if (e->answer != nullptr) {
+    const std::uint32_t place = box_.lane_of(*e).depth.load(std::memory_order_relaxed);
+    e->answer->stage.store(static_cast<std::int32_t>(place), std::memory_order_relaxed);
+  }
+  if (receiver_ != nullptr && !receiver_->full()) home().schedule(*this);
 }
 
 void actor_core::turn_away(envelope* waiting, errc why) noexcept {
-  waiters_.fetch_sub(1, std::memory_order_relaxed);
+  box_.unpark(*waiting);
   discard(waiting, why);
 }
 
 /// Moves a waiting message into the queue, or frees it if its sender has given it up.
 void actor_core::admit(envelope* e) noexcept {
-  waiters_.fetch_sub(1, std::memory_order_relaxed);
+  box_.unpark(*e);
   auto expected = receipt_state::open;
   // Against awaiting_receipt::abandon; acq_rel: the winner sees what the loser did before.
   if (!e->answer->state.compare_exchange_strong(expected, receipt_state::settled,
@@ -210,81 +240,162 @@ void actor_core::admit(envelope* e) noexcept {
     return finish(e);
   }
   e->kind = letter_kind::message;
+  e->charged = charge::queue;
   node_->count(entry::accepted_local);
-  if (!e->is_request) send_home(std::exchange(e->answer, nullptr));
-  append(e, charge::local);
+  if (!e->type->is_request) send_home(std::exchange(e->answer, nullptr));
+  append(e);
 }
 
 void actor_core::admit_waiting() noexcept {
-  if (waiting_.head == nullptr) return;
-  const std::uint32_t limit = limit_.load(std::memory_order_relaxed);
-  if (depth_.load(std::memory_order_relaxed) > limit / 2) return;
-  while (waiting_.head != nullptr && has_room()) admit(static_cast<envelope*>(waiting_.pop()));
+  if (box_.waiters() == 0) return;
+  box_.each_lane([this](mailbox_lane& l) { admit_waiting(l); });
 }
 
-envelope* actor_core::pop() noexcept {
-  auto* const e = static_cast<envelope*>(messages_.pop());
-  if (e == nullptr) return nullptr;
-  if (e->charged == charge::local) {
-    depth_.store(depth_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
-  } else if (e->charged == charge::inlet) {
-    inlet_messages_.fetch_sub(1, std::memory_order_relaxed);
+void actor_core::admit_waiting(mailbox_lane& l) noexcept {
+  while (l.waiting.head != nullptr) {
+    const bool spent = node_is_full();
+    if (!box_.has_room(l, spent)) return spent ? note_starved() : void();
+    admit(static_cast<envelope*>(l.waiting.pop()));
   }
+}
+
+/// What waits here may wait for the node's room alone: then no message taken here lets it in.
+void actor_core::note_starved() noexcept {
+  if (!std::exchange(starved_, true)) node_->here()->starved.push_back(self());
+}
+
+void actor_core::forget_starved() noexcept {
+  if (std::exchange(starved_, false)) std::erase(node_->here()->starved, self());
+}
+
+void actor_core::node_has_room() noexcept {
+  starved_ = false;
+  admit_waiting();
+}
+
+envelope* actor_core::take(const value_type* only) noexcept {
+  envelope* const e = box_.take(only);
+  if (e != nullptr) node_->hold(-std::int64_t{e->weight});
   return e;
+}
+
+void actor_core::put_back(envelope* e) noexcept {
+  node_->count(entry::taken, std::uint64_t{0} - 1);
+  if (messages_out_ != 0) --messages_out_;
+  node_->hold(e->weight);
+  e->credit = {};  // given back when it was taken
+  box_.put_back(*e);
 }
 
 /// A request past its deadline, or one whose asker has given it up: this worker's clock stands still during a turn.
 bool actor_core::too_late(const envelope& e) const noexcept {
-  if (e.deadline == instant{}) return false;
+  if (e.answer == nullptr || e.deadline == instant{}) return false;
   return e.deadline <= home().now() ||
          e.answer->state.load(std::memory_order_acquire) == receipt_state::cancelled;
 }
 
+void actor_core::count_out() noexcept {
+  if (++messages_out_ == 0) node_->here()->kinds.counts(kind_).messages += std::uint64_t{1} << 32;
+}
+
+/// While more is being taken: what waits is let in when half the mailbox is empty, and not one by one.
+void actor_core::admit_in_batches() noexcept {
+  box_.each_lane([this](mailbox_lane& l) {
+    if (l.waiting.head != nullptr && box_.half_empty(l)) admit_waiting(l);
+  });
+}
+
 void actor_core::take_messages() noexcept {
-  unsigned budget = messages_per_run;
-  while (receiver_ != nullptr && !receiver_busy_ && budget-- != 0) {
-    envelope* const e = pop();
-    if (e == nullptr) break;
-    if (waiting_.head != nullptr) admit_waiting();
+  take_some();
+  if (finished_) return;
+  const bool goes_on = receiver_ != nullptr && receiver_->only == nullptr && !receiver_->full();
+  if (!goes_on) admit_waiting();  // nothing more may be taken for long
+}
+
+void actor_core::take_some() noexcept {
+  if (receiver_ != nullptr) home().resumed_at.store(receiver_->at(), std::memory_order_relaxed);
+  for (unsigned budget = messages_per_run; budget != 0; --budget) {
+    if (receiver_ == nullptr || receiver_->full() || stopping()) return;
+    if (budget % messages_per_look == 0 || box_.drops() || urgent_.load(std::memory_order_acquire))
+      look_into_inlet();
+    if (controls_.head != nullptr) break;  // to the next run, which begins with them
+    envelope* const e = take(receiver_->only);
+    if (e == nullptr) return;
+    count_out();
+    if (box_.waiters() != 0) admit_in_batches();
     if (too_late(*e)) {
       drop(*node_, e, errc::expired, self());
       continue;
     }
     node_->count(entry::taken);
     if (e->credit.from != nullptr) node_->here()->return_credit(e->credit);
-    switch (receiver_->take(*receiver_, e)) {
-      case receiver::step::again: break;
-      case receiver::step::busy: receiver_busy_ = true; break;
-      case receiver::step::done: end_receive(false); break;
-    }
-    if (stopping() && receiver_ != nullptr && !receiver_busy_) end_receive(true);
+    if (e->answer != nullptr) e->answer->stage.store(stage_running, std::memory_order_relaxed);
+    receiver& r = *receiver_;
+    work_deadline = e->deadline;
+    r.took = r.taking = true;
+    r.take(r, e);
+    r.taking = false;
+    work_deadline = {};
+    go_on(r);
   }
-  if (receiver_ != nullptr && !receiver_busy_ && messages_.head != nullptr) home().schedule(*this);
+  if (controls_.head != nullptr || (receiver_ != nullptr && !box_.empty())) home().schedule(*this);
+}
+
+/// After a message was handled: is the receiver to wait for more?
+void actor_core::go_on(receiver& r) noexcept {
+  if (r.over()) return end_receive(errc::ok);
+  if (stopping() && r.running == 0) end_receive(errc::stopped);
 }
 
 void actor_core::start_receiving(receiver& r) noexcept {
   TROUPE_ASSERT(receiver_ == nullptr, "an actor has one receive or serve at a time");
   receiver_ = &r;
-  receiver_busy_ = false;
-  if (stopping()) return end_receive(true);
-  if (messages_.head != nullptr) home().schedule(*this);
+  box_.scan_from_the_front();
+  if (stopping()) return end_receive(errc::stopped);
+  if (!box_.empty()) home().schedule(*this);
 }
 
 void actor_core::stop_receiving(receiver& r) noexcept {
   if (receiver_ == &r) receiver_ = nullptr;
 }
 
-void actor_core::resume_receiving(receiver& r, receiver::step how) noexcept {
-  TROUPE_ASSERT(receiver_ == &r && receiver_busy_, "only the running handler goes on");
-  receiver_busy_ = false;
-  if (how == receiver::step::done) return end_receive(false);
-  if (stopping()) return end_receive(true);
-  home().schedule(*this);
+void actor_core::resume_receiving(receiver& r) noexcept {
+  TROUPE_ASSERT(receiver_ == &r, "only the handlers of the receiver go on");
+  go_on(r);
+  if (receiver_ != nullptr) home().schedule(*this);
 }
 
-void actor_core::end_receive(bool stop_seen) noexcept {
+/// Somebody has given up what waits for room here, is queued or is being worked on.
+void actor_core::cancel(const control& c) noexcept {
+  const auto meant = [&c](const envelope& e) {
+    const receipt* const r = e.answer;
+    if (r == nullptr || r->ticket != c.watch || r->peer != c.peer) return false;
+    return r->peer != nullptr || (r->to == c.subject && r->generation == c.subject_generation);
+  };
+  if (envelope* const e = box_.extract_waiting(meant)) {
+    box_.unpark(*e);
+    destroy(take_receipt(e));
+    return finish(e);
+  }
+  if (envelope* const e = box_.extract(meant)) {
+    node_->hold(-std::int64_t{e->weight});
+    destroy(take_receipt(e));
+    drop(*node_, e, errc::expired, self());
+    return admit_waiting();
+  }
+  if (receiver_ == nullptr) return;
+  for (running_handler* h = receiver_->handlers; h != nullptr; h = h->next) {
+    if (meant(*h->message)) return receiver_->cancel_handler(*h);
+  }
+}
+
+void actor_core::expire_receive(receiver& r) noexcept {
+  if (receiver_ == &r && !r.took) end_receive(errc::expired);
+}
+
+void actor_core::end_receive(errc why) noexcept {
   receiver& r = *std::exchange(receiver_, nullptr);
-  r.stop_seen = stop_seen;
+  r.ended_by = why;
   r.complete();
 }
 
@@ -299,14 +410,16 @@ void actor_core::complete(receipt* r) noexcept {
 }
 
 void actor_core::finished(exit_kind how, std::string text) noexcept {
-  finished_ = true;
+  if (std::exchange(finished_, true)) return;  // the first reason counts
   how_ = how;
-  if (!text.empty()) ties().exit_text = std::move(text);
+  if (ties_ || !text.empty()) ties().exit_text = std::move(text);
 }
 
 std::uint64_t actor_core::walk() const noexcept {
   std::uint64_t found = 0;
-  for (const letter* l = messages_.head; l != nullptr; l = l->next) ++found;
+  box_.each_lane([&](const mailbox_lane& lane) {
+    for (const letter* l = lane.messages.head; l != nullptr; l = l->next) ++found;
+  });
   for (const letter* l = inlet_.load(std::memory_order_acquire); l != nullptr; l = l->next) {
     found += l->kind == letter_kind::message ? 1 : 0;
   }

@@ -2,18 +2,21 @@
 //
 // An actor ends in this order: its coroutine is gone (generation moves on: senders hear no_such_actor); what
 // was in its mailbox becomes dead letters; its children end, youngest first, one after the other; its
-// monitors get DOWN; its parent takes it out of the family and frees the slot.
+// monitors get DOWN, what it is linked with is told; its parent takes it out of the family and frees the slot.
+// One that restarts is only at rest when its coroutine and then its children are gone (supervision.cpp).
 #include <exception>
 #include <utility>
 
 #include <troupe/actor.hpp>
 #include <troupe/log.hpp>
 
+#include "actor_links.hpp"
 #include "control.hpp"
 #include "delivery.hpp"
 #include "node_core.hpp"
 #include "peers.hpp"
 #include "slots.hpp"
+#include "supervision.hpp"
 
 namespace troupe {
 
@@ -26,6 +29,7 @@ std::string_view to_string(exit_kind kind) noexcept {
     case exit_kind::no_such_actor: return "no such actor";
     case exit_kind::unreachable: return "unreachable";
     case exit_kind::died: return "died";
+    case exit_kind::linked: return "linked";
   }
   return "unknown";
 }
@@ -49,14 +53,13 @@ void actor_threw(actor_core& core, std::exception_ptr failure) noexcept {
 family::deadline_timer::deadline_timer(family& f) noexcept
     : timer([](timer& self) noexcept {
         actor_core& late = *static_cast<deadline_timer&>(self).of.owner;
-        late.node().count_overdue();
-        const std::string& name = static_cast<deadline_timer&>(self).of.name;
-        log(log_level::warning, late.node().identity().name + ": actor " +
-                                    (name.empty() ? std::to_string(late.slot()) : "'" + name + "'") +
-                                    " did not end by the deadline of its stop and is killed");
+        late.overdue();
         late.command(late.generation(), new control(order::kill));
       }),
       of(f) {}
+
+family::family() noexcept : kill_timer(*this) {}
+family::~family() = default;
 
 envelope* make_notice(const address& whom) {
   envelope* const e = make_envelope<down>([] { return down(); });
@@ -79,14 +82,17 @@ void actor_core::born(control& birth) noexcept {
   if (ties_) ties_->owner = this;
   frame_ = birth.frame;
   finished_ = false;
-  receiver_busy_ = false;
   how_ = exit_kind::normal;
   phase_ = phase::starting;
-  parent_ = birth.subject;
+  parent_.store(birth.subject, std::memory_order_release);
+  messages_out_ = 0;
+  worker_state& here = *node_->here();
+  kind_ = here.kinds.born(birth.function);
+  if (ties_ && !ties_->name.empty()) here.labels.put(slot_, ties_->name);
   if (birth.to_adopt) {
     auto* const adopt = new control(order::adopt);
     adopt->subject = this;
-    parent_->push(*adopt);
+    parent()->push(*adopt);
   }
   home().schedule(*this);
 }
@@ -94,6 +100,7 @@ void actor_core::born(control& birth) noexcept {
 void actor_core::link_child(actor_core& child) noexcept {
   family& f = ties();
   ++f.linked;
+  if (this != &node_->root()) child.birth_number_ = f.linked;
   actor_core* younger = nullptr;
   actor_core* elder = f.youngest;
   while (elder != nullptr && elder->birth_number_ > child.birth_number_) {
@@ -125,15 +132,38 @@ void actor_core::obey() noexcept {
 }
 
 void actor_core::obey(control& c) noexcept {
+  const bool lives = (phase_ == phase::starting || phase_ == phase::running) && !finished_;
   switch (c.what) {
     case order::birth: return born(c);
     case order::adopt: return adopt(*c.subject);
     case order::reap: return reap(*c.subject);
     case order::stop: return begin_stop(c.deadline);
     case order::kill:
-      if (phase_ == phase::starting || phase_ == phase::running) return finished(exit_kind::killed, {});
+      if (phase_ == phase::starting || phase_ == phase::running || phase_ == phase::resting)
+        return finished(exit_kind::killed, {});
       return begin_stop(home().now());  // its coroutine is gone: its children are next
     case order::demonitor: return remove_monitor(c);
+    case order::cancel: return cancel(c);
+    case order::rested:
+      if (lives) supervising().rested(*c.subject, *c.words);
+      return;
+    case order::rest:
+      if (!lives || stopping()) return;
+      ties_->told_to_rest = true;
+      return finished(exit_kind::stopped, {});
+    case order::restart: return restart();
+    case order::restarted:
+      if (lives) supervising().restarted(*c.subject);
+      return;
+    case order::give_up:
+      if (phase_ == phase::resting && !finished_) finished(c.words->why.kind, std::move(c.words->why.text));
+      return;
+    case order::link: return linked_by(c);
+    case order::unlink: drop_link(c.other); return;
+    case order::sever: return linked_one_ended(c);
+    case order::lost: return lose_peer(c);
+    case order::chase: return follow(std::move(c.chased));
+    case order::confirm: return confirm(std::move(c.chased));
     case order::monitor: return;
   }
 }
@@ -148,31 +178,46 @@ void actor_core::begin_stop(instant deadline) noexcept {
     return;
   }
   close();
-  while (letter* const l = waiting_.pop()) turn_away(static_cast<envelope*>(l), errc::stopped);
-  if (f.ends_when_stopped) return finished(exit_kind::stopped, {});
-  if (receiver_ != nullptr && !receiver_busy_) end_receive(true);
+  while (envelope* const e = box_.pop_waiting()) turn_away(e, errc::stopped);
+  if (f.ends_when_stopped || phase_ == phase::resting) return finished(exit_kind::stopped, {});
+  if (receiver_ != nullptr && receiver_->running == 0) end_receive(errc::stopped);
   if (sooner) home().timers().arm(f.kill_timer, deadline);
 }
 
 void actor_core::end_when_stopped() noexcept { ties().ends_when_stopped = true; }
 
 void actor_core::end(exit_kind how) noexcept {
-  std::exchange(frame_, nullptr).destroy();
+  if (frame_) std::exchange(frame_, nullptr).destroy();
   receiver_ = nullptr;
   finished_ = false;
   how_ = how;
+  if (ties_) {
+    home().timers().cancel(ties_->kill_timer);
+    ties_->keeper.reset();
+    ties_->timed_sends.clear();
+    unwatch_all();
+  }
+  const bool again = restarts(how);
+  if (how == exit_kind::failed && phase_ != phase::resting) {  // else: known already
+    log(log_level::warning, node_->identity().name + ": actor '" + label() + "' failed: " + ties().exit_text +
+                                (again ? "; it is to restart" : ""));
+  }
+  if (again) return rest();
+  bury();
+}
+
+/// The end is final.
+void actor_core::bury() noexcept {
+  const exit_kind how = how_;
   phase_ = phase::ending;
   close();
   const errc why = how == exit_kind::stopped ? errc::stopped : errc::no_such_actor;
-  while (envelope* const e = pop()) drop(*node_, e, why, self());
-  while (letter* const l = waiting_.pop()) turn_away(static_cast<envelope*>(l), why);
+  forget_starved();
+  while (envelope* const e = take()) drop(*node_, e, why, self());
+  while (envelope* const e = box_.pop_waiting()) turn_away(e, why);
 
   generation_.store(generation() + 1, std::memory_order_relaxed);
   drain();  // all of it is stale now, but for what concerns the family
-  if (ties_) {
-    home().timers().cancel(ties_->kill_timer);
-    unwatch_all();
-  }
   obey();
   if (phase_ == phase::ending) end_next_child();
 }
@@ -184,6 +229,7 @@ void actor_core::end_next_child() noexcept {
   actor_core* const child = ties_ ? ties_->youngest : nullptr;
   if (child == nullptr) {
     if (phase_ == phase::ending) retire();
+    if (phase_ == phase::resting) report_rest();
     return;
   }
   auto* const c = new control(how_ == exit_kind::killed ? order::kill : order::stop);
@@ -195,18 +241,23 @@ void actor_core::end_next_child() noexcept {
 void actor_core::retire() noexcept {
   phase_ = phase::free;
   accepts_.store(nullptr, std::memory_order_relaxed);
+  worker_state& here = *node_->here();
+  here.kinds.ended(kind_, how_, messages_out_);
+  if (ties_ && !ties_->name.empty()) here.labels.remove(slot_);
+  if (ties_) tell_linked();
   const std::unique_ptr<family> ties = std::move(ties_);
   letter* monitors = ties ? std::exchange(ties->monitors, nullptr) : nullptr;
   const std::string& text = ties ? ties->exit_text : std::string();
   while (monitors != nullptr) {
     const std::unique_ptr<control> c(static_cast<control*>(monitors));
     monitors = c->next;
+    if (c->peer != nullptr) node_->here()->ties.remove(*c->peer, *this);
     notify(*this, *c, how_, text);
   }
   if (this == &node_->root()) return node_->root_ended();
   auto* const reaping = new control(order::reap);
   reaping->subject = this;
-  parent_->push(*reaping);
+  parent()->push(*reaping);
 }
 
 void actor_core::reap(actor_core& child) noexcept {
@@ -214,15 +265,22 @@ void actor_core::reap(actor_core& child) noexcept {
   (child.younger_ != nullptr ? child.younger_->elder_ : f.youngest) = child.elder_;
   if (child.elder_ != nullptr) child.elder_->younger_ = child.younger_;
   child.elder_ = child.younger_ = nullptr;
+  if (f.keeper) f.keeper->left(child);
   node_->all_slots().give_back(child);
-  if (phase_ == phase::ending) end_next_child();
+  if (phase_ == phase::ending || phase_ == phase::resting) end_next_child();
 }
 
 // Monitors.
 
 void actor_core::add_monitor(control* c) noexcept {
   if (phase_ == phase::free || phase_ == phase::ending) return refuse(*this, c);
+  if (c->peer != nullptr && !c->peer->has_link(c->session)) {  // its loss has been seen to already
+    c->peer->watched_here.fetch_sub(1, std::memory_order_relaxed);
+    delete c;
+    return;
+  }
   family& f = ties();
+  if (c->peer != nullptr) node_->here()->ties.add(*c->peer, *this);
   c->next = f.monitors;
   f.monitors = c;
 }
@@ -236,7 +294,7 @@ void actor_core::remove_monitor(const control& c) noexcept {
       continue;
     }
     *link = m->next;
-    if (m->peer != nullptr) m->peer->watched_here.fetch_sub(1, std::memory_order_relaxed);
+    if (m->peer != nullptr) node_->here()->ties.give_up(*m->peer, *this);
     if (m->notice != nullptr) finish(m->notice);
     delete m;
     return;
@@ -263,7 +321,7 @@ void actor_core::unwatch_all() noexcept {
     }
     auto* const c = new control(order::demonitor);
     c->subject = this;
-    c->subject_generation = generation() - 1;
+    c->subject_generation = generation();
     w.whom.core()->command(w.whom.generation, c);
   }
   ties_->watching.clear();
@@ -291,6 +349,7 @@ void refuse(actor_core& gone, control* c) noexcept {
   const std::unique_ptr<control> own(c);
   switch (c->what) {
     case order::monitor: return notify(gone, *c, exit_kind::no_such_actor, {});
+    case order::link: return refuse_link(gone, *c);
     case order::birth: TROUPE_ASSERT(false, "a birth met another generation"); return;
     default: return;
   }

@@ -64,23 +64,6 @@ class untyped_ask : ask_base {
   using ask_base::failure;
 };
 
-/// Ends its actor when it fires, unless the message was accepted just before.
-struct time_limit : timer {
-  time_limit(actor_core& a, send_operation& s, error& out) noexcept
-      : timer([](timer& self) noexcept {
-          auto& limit = static_cast<time_limit&>(self);
-          if (!limit.sending.give_up()) return;
-          limit.outcome = errc::expired;
-          limit.of.command(limit.of.generation(), new control(order::kill));
-        }),
-        of(a),
-        sending(s),
-        outcome(out) {}
-  actor_core& of;
-  send_operation& sending;
-  error& outcome;
-};
-
 actor run_blocking_ask(self<protocol<>> me, std::shared_ptr<blocking_call> call) {
   end_of_call end(call);
   me.core()->end_when_stopped();
@@ -95,9 +78,7 @@ actor run_blocking_send(self<protocol<>> me, std::shared_ptr<blocking_call> call
   me.core()->end_when_stopped();
   if (me.stopping()) co_return;
   send_operation sending(call->to, std::exchange(call->message, nullptr));
-  time_limit limit(*me.core(), sending, end.outcome);
-  me.core()->home().timers().arm(limit, me.core()->home().now() + call->within);
-  const result<void> sent = co_await sending;
+  const result<void> sent = co_await sending.within(call->within);
   call->finish_with(sent ? error(errc::ok) : sent.error(), nullptr);
 }
 

@@ -39,6 +39,7 @@ class books {
     counts_[index(entry::undelivered) + static_cast<std::size_t>(why)].fetch_add(1,
                                                                                  std::memory_order_relaxed);
   }
+  std::uint64_t get(entry e) const noexcept { return counts_[index(e)].load(std::memory_order_relaxed); }
   void sum_into(accounting& a) const noexcept;
 
  private:

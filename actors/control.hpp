@@ -2,15 +2,23 @@
 #pragma once
 
 #include <coroutine>
+#include <map>
 #include <memory>
+#include <source_location>
 #include <string>
 #include <vector>
 
 #include <troupe/detail/actor_core.hpp>
+#include <troupe/detail/timed_send.hpp>
 #include <troupe/detail/timer_wheel.hpp>
 #include <troupe/down.hpp>
+#include <troupe/supervise.hpp>
+
+#include "wait_cycles.hpp"
 
 namespace troupe::detail {
+
+class supervisor;
 
 enum class order : std::uint8_t {
   birth,  // start a coroutine that another thread spawned here
@@ -20,6 +28,25 @@ enum class order : std::uint8_t {
   kill,
   monitor,    // tell `subject`, or `peer`, when you end
   demonitor,  // … no longer
+  cancel,  // the request with that asker (`subject`, or `peer`) and number (`watch`) is wanted no more, or the
+           // send is given up
+  rested,  // to the parent: `subject`, which restarts, has ended for the reason in `words`, and waits
+  rest,    // to a child that restarts: end your coroutine, then wait for your restart
+  restart,
+  restarted,  // to the parent: `subject` has
+  give_up,    // to a child that waits for its restart: there will be none; `words` is your exit reason
+  link,       // `other` has linked itself with you
+  unlink,     // … no longer, or it has ended in a normal way
+  sever,      // … and has ended, for the reason in `words`
+  lost,   // the link to `peer` has ended: forget its monitors, and die if you are linked with an actor there
+  chase,  // the one before you in `chased` waits for you: are you stuck as well? (wait_cycles.hpp)
+  confirm,  // you were found in a wait cycle, `chased`: do you still wait as you did?
+};
+
+/// An exit reason on its way, and whose.
+struct last_words {
+  exit_reason why;
+  std::string who;
 };
 
 struct control : letter {
@@ -34,9 +61,14 @@ struct control : letter {
   instant deadline{};             // stop
   envelope* notice = nullptr;     // monitor: the DOWN for a local watcher, made when the monitor was
   peer_node* peer = nullptr;      // monitor: the watcher's node
-  std::uint64_t watch = 0;        // monitor: the watcher's number for it
+  std::uint64_t watch = 0;        // monitor: the watcher's number for it; cancel: the asker's for the request
   std::coroutine_handle<> frame;  // birth
+  std::source_location function;  // birth: its kind
   std::unique_ptr<family> ties;   // birth: with the name
+  address other{};                // link, unlink, sever: who is linked with the addressee
+  std::uint32_t session = 0;      // monitor, link, lost: peer_node::link_number then
+  std::unique_ptr<last_words> words;
+  std::unique_ptr<chase> chased;
 };
 
 struct family {
@@ -49,9 +81,15 @@ struct family {
     std::uint64_t remote_watch;  // 0: local
   };
 
+  struct linked_with {
+    address other;
+    std::uint32_t session;  // for an actor of a peer: peer_node::link_number then
+  };
+
   static constexpr std::size_t few = 16;
 
-  family() noexcept : kill_timer(*this) {}
+  family() noexcept;
+  ~family();
 
   std::string name;
   actor_core* owner = nullptr;
@@ -64,6 +102,12 @@ struct family {
   deadline_timer kill_timer;
   bool ends_when_stopped = false;
   std::string exit_text;
+  std::map<std::uint64_t, std::unique_ptr<timed_send>> timed_sends;  // by number
+  std::uint64_t last_timed_send = 0;
+  std::vector<linked_with> links;
+  std::unique_ptr<supervisor> keeper;  // of its children that restart
+  std::unique_ptr<rebirth> again;      // set: it restarts
+  bool told_to_rest = false;
 };
 
 /// The DOWN message for a watcher, with its text to be filled in.

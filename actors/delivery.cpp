@@ -1,4 +1,5 @@
 // send, try_send and ask: from the caller to the target's mailbox, or to the link to its node.
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -6,6 +7,7 @@
 #include <troupe/ref.hpp>
 #include <troupe/send.hpp>
 
+#include "control.hpp"
 #include "delivery.hpp"
 #include "node_core.hpp"
 #include "peers.hpp"
@@ -16,16 +18,16 @@ namespace troupe::detail {
 
 error reserve(const address& to, const value_type& type) noexcept {
   if (!to) return errc::no_such_actor;
-  const errc answer = to.is_remote() ? reserve_peer(to, type) : to.core()->reserve(to.generation);
+  const errc answer = to.is_remote() ? reserve_peer(to, type) : to.core()->reserve(to.generation, type.lane);
   if (answer != errc::ok) count_refused(to);
   return answer;
 }
 
-void unreserve(const address& to) noexcept {
+void unreserve(const address& to, const value_type& type) noexcept {
   if (to.is_remote()) {
     unreserve_peer(to);
   } else {
-    to.core()->unreserve();
+    to.core()->unreserve(type.lane);
   }
 }
 
@@ -37,9 +39,10 @@ error commit(const address& to, envelope* e) noexcept {
 
 // What waits.
 
-awaiting_receipt::~awaiting_receipt() {
-  abandon();
-  if (arrived_ != nullptr) destroy(arrived_);
+void awaiting_receipt::cancel(const address& target) noexcept {
+  abandon(target);
+  if (arrived_ != nullptr) destroy(take());
+  operation::cancel();
 }
 
 void awaiting_receipt::expect(receipt* r) noexcept {
@@ -55,13 +58,21 @@ void awaiting_receipt::arrive(receipt* r) noexcept {
   arrived_ = r;
 }
 
-bool awaiting_receipt::abandon() noexcept {
+bool awaiting_receipt::abandon(const address& target) noexcept {
   receipt* const r = std::exchange(outstanding_, nullptr);
   if (r == nullptr) return false;
-  auto expected = receipt_state::open;
+  control* const c = target ? new control(order::cancel) : nullptr;
+  if (c != nullptr) {
+    c->subject = r->to;
+    c->subject_generation = r->generation;
+    c->watch = r->ticket;
+  }
   // Against actor_core::admit. Until it has arrived the receipt lives: it is freed by this actor's own home
   // worker, when it comes back, or by the target, which then finds it cancelled.
-  return r->state.compare_exchange_strong(expected, receipt_state::cancelled, std::memory_order_acq_rel);
+  const bool first =
+      r->state.exchange(receipt_state::cancelled, std::memory_order_acq_rel) == receipt_state::open;
+  if (c != nullptr) target.core()->command(target.generation, c);
+  return first;
 }
 
 }  // namespace troupe::detail
@@ -70,12 +81,31 @@ namespace troupe {
 
 using namespace detail;
 
+namespace {
+
+instant after(instant from, duration d) noexcept {
+  return d < instant::max() - from ? from + d : instant::max();
+}
+/// `limit` may be none (zero).
+instant earlier(instant limit, instant other) noexcept {
+  return limit != instant{} ? std::min(limit, other) : other;
+}
+
+}  // namespace
+
 // co_await ref.send<M>(...)
 
 send_operation::~send_operation() {
   TROUPE_ASSERT(awaited_, "a send was made and not awaited: write co_await ref.send<M>(...)");
-  if (envelope_ != nullptr) finish(envelope_);
-  destroy(link_wait_);
+  cancel();
+}
+
+void send_operation::cancel() noexcept {
+  awaited_ = true;
+  deadline_.cancel();
+  destroy(std::exchange(link_wait_, nullptr));
+  if (envelope_ != nullptr) finish(std::exchange(envelope_, nullptr));
+  wait_.cancel(to_);
 }
 
 bool send_operation::settle(error outcome) noexcept {
@@ -91,15 +121,17 @@ bool send_operation::await_ready() noexcept {
     if (how == send_outcome::no_credit || how == send_outcome::blocked) return false;
     return settle(to_error(how, *envelope_));
   }
-  const errc room = to_.core()->reserve(to_.generation);
-  if (room == errc::full && current_worker->running != to_.core())
+  const errc room = to_.core()->reserve(to_.generation, envelope_->type->lane);
+  if (room == errc::full && current_worker->running != to_.core() && to_.core()->lets_wait())
     return false;  // a send to oneself never waits
   if (room == errc::ok) to_.core()->commit(to_.generation, std::exchange(envelope_, nullptr));
   return settle(room);
 }
 
-void send_operation::await_suspend(std::coroutine_handle<> sender) {
-  wait_.suspend(sender);
+void send_operation::await_suspend(std::coroutine_handle<> sender, std::source_location at) {
+  wait_.suspend(sender, waits_to_send, at);
+  const strand& me = *wait_.owner();
+  wait_.begin(deadline_, to_, earlier(me.work_deadline, after(me.home().now(), within_)));
   if (to_.is_remote()) {
     link_wait_ = wait_for_peer(to_, *envelope_, wait_);
     return;
@@ -118,8 +150,13 @@ result<void> send_operation::await_resume() noexcept {
   return outcome_;
 }
 
-bool send_operation::give_up() noexcept {
-  return link_wait_ != nullptr ? still_waits(*link_wait_) : wait_.abandon();
+void send_operation::on_deadline() noexcept {
+  if (wait_.still_early(deadline_)) return;
+  const bool still_waiting = link_wait_ != nullptr ? still_waits(*link_wait_) : wait_.abandon(to_);
+  if (!still_waiting) return;
+  destroy(std::exchange(link_wait_, nullptr));
+  outcome_ = errc::expired;
+  wait_.complete();
 }
 
 }  // namespace troupe
@@ -132,9 +169,19 @@ ask_base::ask_base(const address& to, envelope* e) noexcept : to_(to), envelope_
 
 ask_base::~ask_base() {
   TROUPE_ASSERT(awaited_, "an ask was made and not awaited: write co_await ref.ask<M>(...)");
-  forget_link_ask();
-  free_unsent(envelope_);
+  cancel();
 }
+
+void ask_base::cancel() noexcept {
+  awaited_ = true;
+  timer_.cancel();
+  cancel_link_ask();
+  free_unsent(std::exchange(envelope_, nullptr));
+  if (!told_ && answer() != nullptr && answer()->has_value) count_reply_lost(to_);
+  wait_.cancel(to_);
+}
+
+bool ask_base::abandon() noexcept { return wait_.abandon(to_) && parked_; }
 
 bool ask_base::fail(error why) noexcept {
   failure_ = why;
@@ -142,22 +189,31 @@ bool ask_base::fail(error why) noexcept {
   return false;
 }
 
-bool ask_base::await_suspend(std::coroutine_handle<> asker) {
+bool ask_base::await_suspend(std::coroutine_handle<> asker, std::source_location at) {
   awaited_ = true;
   if (!to_) return fail(errc::no_such_actor);
-  wait_.suspend(asker);
+  wait_.suspend(asker, waits_for_reply, at);
   actor_core& me = *static_cast<actor_core*>(wait_.owner());
-  const instant deadline = me.home().now() + within_.value_or(me.node().options().ask_deadline);
+  const instant now = me.home().now();
+  if (me.work_deadline != instant{} && me.work_deadline <= now) {
+    fail(errc::expired);
+    wait_.complete();
+    return true;
+  }
+  const bool inherits = !within_ && me.work_deadline != instant{};
+  const instant deadline =
+      inherits ? me.work_deadline
+               : earlier(me.work_deadline, after(now, within_.value_or(me.node().options().ask_deadline)));
   envelope_->deadline = deadline;
-  me.home().timers().arm(timer_, deadline);
+  wait_.begin(timer_, to_, deadline);
   if (to_.is_remote()) {
     submit_to_link();
     return true;
   }
-  const errc room = to_.core()->reserve(to_.generation);
-  if (room != errc::ok && (room != errc::full || &me == to_.core())) {
-    failure_ = room;
-    count_refused(to_);
+  const errc room = to_.core()->reserve(to_.generation, envelope_->type->lane);
+  const bool rejected = room == errc::full && !to_.core()->lets_wait();
+  if (room != errc::ok && (room != errc::full || &me == to_.core() || rejected)) {
+    fail(rejected ? errc::mailbox_full : room);
     wait_.complete();
     return true;
   }
@@ -173,10 +229,15 @@ bool ask_base::await_suspend(std::coroutine_handle<> asker) {
 }
 
 void ask_base::on_deadline() noexcept {
+  if (wait_.still_early(timer_)) return;
   if (wait_.arrived() != nullptr || failure_.code != errc::ok) return;  // ready, and not yet resumed
-  const bool still_waiting = link_wait_ != nullptr || wait_.abandon();
-  failure_ = still_waiting && (parked_ || link_wait_ != nullptr) ? errc::mailbox_full : errc::expired;
-  forget_link_ask();
+  if (to_.is_remote()) {
+    failure_ = link_wait_ != nullptr ? error(errc::mailbox_full) : error(errc::expired, stage_sent);
+    cancel_link_ask();
+  } else {
+    const error late(errc::expired, wait_.stage());
+    failure_ = abandon() ? error(errc::mailbox_full) : late;
+  }
   wait_.complete();
 }
 

@@ -11,6 +11,7 @@ namespace troupe::detail {
 /// A message that was accepted cannot be delivered: counts it, answers a request with `why`, gives credit
 /// back.
 void drop(node_core& node, envelope* e, errc why, const address& to) noexcept;
+receipt* take_receipt(envelope* e) noexcept;
 /// Frees a message that was taken or dropped.
 void finish(envelope* e) noexcept;
 /// Frees a message that was never handed over, and the receipt that it may carry. Null is nothing.

@@ -8,6 +8,7 @@
 #include "delivery.hpp"
 #include "node_core.hpp"
 #include "peers.hpp"
+#include "wire_notes.hpp"
 
 namespace troupe::detail {
 
@@ -118,7 +119,8 @@ void ask_base::on_link_room(send_outcome how) noexcept {
 
 void ask_base::on_link_reply(errc status, reader& body) noexcept {
   receipt* const r = std::exchange(envelope_->answer, nullptr);
-  r->outcome = status;
+  r->outcome =
+      status == errc::expired ? error(status, 1) : error(status);  // unstarted, at the head of its queue
   if (status == errc::ok && r->value != nullptr) {
     r->value->construct(r->storage());
     r->has_value = true;
@@ -135,6 +137,15 @@ void ask_base::end_link_ask(error why) noexcept {
   count_refused(to_);
   forget_link_ask();
   wait_.complete();
+}
+
+/// The ask is given up: its target is told, if it has the request.
+void ask_base::cancel_link_ask() noexcept {
+  if (correlation_ != 0 && link_wait_ == nullptr) {
+    if (out_stream* const stream = stream_to(to_))
+      stream->control({note_cancel, to_.wire_target(), correlation_, 0, {}});
+  }
+  forget_link_ask();
 }
 
 void ask_base::forget_link_ask() noexcept {

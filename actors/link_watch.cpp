@@ -42,9 +42,10 @@ void notify_peer(node_core& node, peer_node& watcher, std::uint64_t watch, exit_
   }
 }
 
-void deliver_notice(worker_state& here, std::uint64_t watch, exit_kind how, const std::string& text) {
+void deliver_notice(worker_state& here, const peer_node& from, std::uint64_t watch, exit_kind how,
+                    const std::string& text) {
   const auto found = here.watches.find(watch);
-  if (found == here.watches.end()) return;
+  if (found == here.watches.end() || found->second.peer != &from) return;
   const worker_state::pending_watch w = found->second;
   here.watches.erase(found);
   fill_notice(w.notice, how, text);
@@ -57,7 +58,7 @@ void lose_watches(worker_state& here, const peer_node& peer, exit_kind how, cons
   for (const auto& [number, w] : here.watches) {
     if (w.peer == &peer) lost.push_back(number);
   }
-  for (const std::uint64_t number : lost) deliver_notice(here, number, how, text);
+  for (const std::uint64_t number : lost) deliver_notice(here, peer, number, how, text);
 }
 
 }  // namespace troupe::detail

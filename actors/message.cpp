@@ -1,5 +1,7 @@
 #include <troupe/detail/message.hpp>
 
+#include <algorithm>
+
 #include <troupe/detail/actor_core.hpp>
 
 #include "delivery.hpp"
@@ -43,13 +45,20 @@ envelope* allocate_envelope(const value_type& type) {
   const std::size_t bytes = offset + type.size;
   auto* const e = ::new (pool_allocate(bytes)) envelope;
   e->type = &type;
-  e->offset = static_cast<std::uint16_t>(offset);
-  e->block = static_cast<std::uint32_t>(bytes);
+  e->offset = static_cast<std::uint8_t>(offset);
+  e->weight = static_cast<std::uint32_t>(bytes);
   return e;
 }
 
+void weigh(envelope& e) noexcept {
+  if (e.type->owns_nothing || e.type->wire == nullptr) return;
+  writer scale = writer::scale();
+  e.type->wire->encode(scale, e.message());
+  e.weight = static_cast<std::uint32_t>(std::min<std::size_t>(e.block() + scale.size(), UINT32_MAX));
+}
+
 void release_envelope(envelope* e) noexcept {
-  const std::size_t bytes = e->block;
+  const std::size_t bytes = e->block();
   e->~envelope();
   pool_release(e, bytes);
 }
@@ -73,12 +82,15 @@ void discard(envelope* e, error why) noexcept {
   finish(e);
 }
 
-receipt* answer_begin(envelope* e) noexcept { return e->answer; }
+receipt* take_receipt(envelope* e) noexcept { return std::exchange(e->answer, nullptr); }
 
-void answer_end(envelope* e, receipt* r) noexcept {
-  e->answer = nullptr;
-  finish(e);
+void answer_nothing(receipt* r) noexcept {
+  r->outcome = errc::no_reply;
   send_home(r);
+}
+
+bool still_wanted(const receipt& r) noexcept {
+  return r.state.load(std::memory_order_relaxed) != receipt_state::cancelled;
 }
 
 void answer_void(envelope* e) noexcept { discard(e, errc::ok); }

@@ -62,7 +62,7 @@ names::~names() {
 
 void names::publish(const std::string& name, const address& who, const protocol_info& accepts, receipt* r) {
   const bool well_formed = !name.empty() && name.size() <= 255 && name.find('@') == std::string::npos;
-  if (!well_formed) return answer(r, errc::not_found);
+  if (!well_formed) return answer(r, errc::bad_name);
   if (!who || who.is_remote() || who.core()->generation() != who.generation)
     return answer(r, errc::no_such_actor);
   const auto known = own_.find(name);

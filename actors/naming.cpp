@@ -13,12 +13,14 @@ namespace detail {
 node_call::node_call(node_core& node, const value_type* answer, begin start)
     : node_(node), receipt_(make_receipt(answer)), start_(std::move(start)), timer_(*this) {}
 
-node_call::~node_call() {
-  if (receipt_ != nullptr) destroy(receipt_);
+void node_call::cancel() noexcept {
+  timer_.cancel();
+  if (receipt_ != nullptr) destroy(std::exchange(receipt_, nullptr));
+  wait_.cancel({});
 }
 
-void node_call::await_suspend(std::coroutine_handle<> waiter) {
-  wait_.suspend(waiter);
+void node_call::await_suspend(std::coroutine_handle<> waiter, std::source_location at) {
+  wait_.suspend(waiter, "a call of the node", at);
   receipt* const r = std::exchange(receipt_, nullptr);
   wait_.expect(r);
   worker& home = wait_.owner()->home();
@@ -33,7 +35,7 @@ void node_call::limit(duration d, errc why) noexcept {
 
 void node_call::on_limit() noexcept {
   if (wait_.arrived() != nullptr) return;
-  wait_.abandon();
+  wait_.abandon({});
   expired_ = true;
   wait_.complete();
 }

@@ -1,5 +1,6 @@
 #include <troupe/node.hpp>
 
+#include <algorithm>
 #include <utility>
 
 #include "delivery.hpp"
@@ -54,12 +55,14 @@ void node::stop(const ref<>& who) { order_end(core(), who, order::stop); }
 void node::kill(const ref<>& who) { order_end(core(), who, order::kill); }
 
 std::vector<link_info> node::links() const { return core().all_peers().links(); }
+node_info node::inspect(const inspect_options& how) const { return core().inspect(how); }
 struct accounting node::accounting() const { return core().sum_books(); }
 std::vector<dead_letter> node::dead_letters() const { return core().dead_letters(); }
 std::uint64_t node::live_actors() const noexcept { return core().all_slots().live(); }
 
 bool node::stop() { return stop(core().options().stop_deadline); }
 bool node::stop(duration deadline) { return core().stop(deadline); }
+std::vector<std::string> node::overdue() const { return core().overdue(); }
 
 namespace detail {
 
@@ -89,17 +92,22 @@ actor_core* begin_spawn(node_core& node, actor_core* parent, const spawn_options
 void abandon_spawn(actor_core& core) noexcept { core.node().all_slots().give_back(core); }
 
 address finish_spawn(actor_core& core, actor_core* parent, const spawn_options& options,
-                     const protocol_info& accepts, std::coroutine_handle<> frame) noexcept {
+                     const protocol_info& accepts, const actor& body,
+                     std::unique_ptr<rebirth> again) noexcept {
   actor_core& root = core.node().root();
   const bool of_node = parent == nullptr && &core != &root;
-  core.prepare(options.mailbox != 0 ? options.mailbox : 1, accepts, of_node ? core.node().next_birth() : 0);
+  core.prepare(
+      {std::clamp(options.mailbox, 1u, mailbox::most_messages), options.mailbox_bytes, options.when_full},
+      accepts, of_node ? core.node().next_birth() : 0, again != nullptr);
   const address born = core.self();
   auto birth = std::make_unique<control>(order::birth);
   birth->subject = parent != nullptr ? parent : &root;
-  birth->frame = frame;
-  if (!options.name.empty()) {
+  birth->frame = body.frame;
+  birth->function = body.function;
+  if (!options.name.empty() || again) {
     birth->ties = std::make_unique<family>();
     birth->ties->name = options.name;
+    birth->ties->again = std::move(again);
   }
   if (&core == &root) {
     birth->subject = nullptr;

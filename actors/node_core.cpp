@@ -25,7 +25,8 @@ bool is_node_name(const std::string& name) {
 
 // worker_state
 
-worker_state::worker_state(node_core& n, worker& w) noexcept : node(n), home(w), flush_(*this) {}
+worker_state::worker_state(node_core& n, worker& w) noexcept
+    : node(n), home(w), held(n.budget()), flush_(*this) {}
 
 out_stream* worker_state::stream_to(const peer_node& peer) const noexcept {
   return peer.index < streams.size() ? streams[peer.index] : nullptr;
@@ -64,6 +65,11 @@ result<std::unique_ptr<node_core>, setup_error> node_core::create(node_options o
   if (!is_node_name(options.name)) {
     return setup_error{"node name '" + options.name + "': use 1 to 64 of the characters A-Z a-z 0-9 . _ -"};
   }
+  if (options.mailbox_memory < mailbox_budget::least || options.mailbox_memory > mailbox_budget::most) {
+    return setup_error{"node option mailbox_memory = " + std::to_string(options.mailbox_memory) +
+                       ": use 1048576 bytes (1 MiB) to " + std::to_string(mailbox_budget::most)};
+  }
+  check(options.supervision);
   auto workers = scheduler::create(*options.world, {options.workers, options.io});
   if (!workers) return std::move(workers).error();
   std::unique_ptr<node_core> core(new node_core(std::move(options), std::move(*workers)));
@@ -75,7 +81,8 @@ node_core::node_core(node_options options, std::unique_ptr<scheduler> s)
     : options_(std::move(options)),
       identity_{options_.name, {options_.world->random(), options_.world->random()}},
       face_(this, false),
-      scheduler_(std::move(s)) {
+      scheduler_(std::move(s)),
+      budget_(options_.mailbox_memory, scheduler_->size()) {
   for (unsigned i = 0; i < scheduler_->size(); ++i) {
     states_.push_back(std::make_unique<worker_state>(*this, scheduler_->at(i)));
     scheduler_->at(i).owner = states_.back().get();
@@ -111,6 +118,7 @@ result<void, setup_error> node_core::open() {
   slots_->give_back(*root_);  // slot 0, which spawn_root takes again
   spawn_root(*this);
   scheduler_->start();
+  watch_.start(options_.watchdog.held);
   return {};
 }
 
@@ -127,6 +135,16 @@ worker_state* node_core::here() noexcept {
 
 worker& node_core::next_worker() noexcept {
   return scheduler_->at(turn_.fetch_add(1, std::memory_order_relaxed) % scheduler_->size());
+}
+
+std::string node_core::path_of(const actor_core& who) const {
+  constexpr std::size_t longest = 4096;
+  std::string path;
+  for (const actor_core* at = &who; at != root_; at = at->parent()) {
+    if (at == nullptr || path.size() > longest) return "/..." + path;
+    path.insert(0, "/" + states_[at->home().index()]->labels.find(at->slot()));
+  }
+  return "/" + identity_.name + path;
 }
 
 // Stopping.
@@ -158,6 +176,7 @@ void node_core::stop_all(duration deadline) {
   close_links();
   const std::lock_guard no_sums(books_guard_);
   scheduler_->stop();
+  watch_.stop();
   const std::lock_guard lock(end_guard_);
   stopped_ = true;
   ended_.notify_all();
@@ -182,6 +201,19 @@ void node_core::root_ended() noexcept {
   ended_.notify_all();
 }
 
+// What the mailboxes hold.
+
+void node_core::hold(std::int64_t bytes) noexcept {
+  if (!here()->held.add(bytes)) return;
+  for (unsigned i = 0; i < scheduler_->size(); ++i) {
+    scheduler_->at(i).post([this, i](worker&) {
+      for (const address& a : std::exchange(states_[i]->starved, {})) {
+        if (a.core()->generation() == a.generation) a.core()->node_has_room();
+      }
+    });
+  }
+}
+
 // Books.
 
 void node_core::count(entry e, std::uint64_t n) noexcept {
@@ -199,20 +231,30 @@ void node_core::count_undelivered(errc why, const value_type* type, const addres
     outside_.add_undelivered_shared(why);
   }
   constexpr std::size_t samples = 64;
-  const std::lock_guard lock(dead_guard_);
-  dead_letter d{why, {}, to.slot, to.generation};
-  if (type != nullptr && type->wire != nullptr)
-    d.message = type->wire->schema.substr(0, type->wire->schema.find('{'));
+  std::unique_lock lock(dead_guard_, std::defer_lock);
+  if (why != errc::shed) {
+    lock.lock();
+  } else if (!lock.try_lock()) {  // overload is no time to wait for a sample
+    return;
+  }
+  const dead_sample d{why, type, to.slot, to.generation};
   if (dead_.size() < samples) {
-    dead_.push_back(std::move(d));
+    dead_.push_back(d);
   } else {
-    dead_[dead_next_++ % samples] = std::move(d);
+    dead_[dead_next_++ % samples] = d;
   }
 }
 
 std::vector<dead_letter> node_core::dead_letters() {
   const std::lock_guard lock(dead_guard_);
-  return dead_;
+  std::vector<dead_letter> letters;
+  for (const dead_sample& d : dead_) {
+    std::string name;
+    if (d.type != nullptr && d.type->wire != nullptr)
+      name = d.type->wire->schema.substr(0, d.type->wire->schema.find('{'));
+    letters.push_back({d.why, std::move(name), d.slot, d.generation});
+  }
+  return letters;
 }
 
 accounting node_core::sum_books() {
@@ -275,12 +317,19 @@ void drop(node_core& node, envelope* e, errc why, const address& to) noexcept {
   if (e->credit.from != nullptr) {
     if (worker_state* const here = node.here()) here->return_credit(e->credit);
   }
-  discard(e, why);
+  discard(e, why == errc::expired ? error(why, 1) : error(why));  // it was the first of its queue
 }
 
-void count_refused(const address& to) noexcept {
+namespace {
+
+void count(const address& to, entry what) noexcept {
   if (!to) return;
-  (to.is_remote() ? to.peer()->node : to.core()->node()).count(entry::refused);
+  (to.is_remote() ? to.peer()->node : to.core()->node()).count(what);
 }
+
+}  // namespace
+
+void count_refused(const address& to) noexcept { count(to, entry::refused); }
+void count_reply_lost(const address& asked) noexcept { count(asked, entry::replies_lost); }
 
 }  // namespace troupe::detail

@@ -5,7 +5,8 @@
 // | slots                           | own worker's free list; a mutex for everybody else      |
 // | peers                           | a mutex; peer_node objects stay where they are          |
 // | names                           | worker 0                                                |
-// | kinds, dead letters             | a mutex each                                            |
+// | kinds, dead letters and overdue | a mutex each                                            |
+// | alarms, labels, watch           | see their headers                                       |
 #pragma once
 
 #include <atomic>
@@ -19,9 +20,15 @@
 
 #include <troupe/node.hpp>
 
+#include "alarms.hpp"
 #include "books.hpp"
 #include "control.hpp"
+#include "held_watch.hpp"
 #include "hub.hpp"
+#include "kind_census.hpp"
+#include "label_table.hpp"
+#include "mailbox_budget.hpp"
+#include "peer_ties.hpp"
 #include "scheduler.hpp"
 
 namespace troupe::detail {
@@ -38,6 +45,9 @@ class worker_state {
   node_core& node;
   worker& home;
   books count;
+  held_watch::activity activity;
+  kind_census kinds;
+  label_table labels;  // of this worker's actors
 
   // Links (link.cpp): this worker's sending streams by peer_node::index, and what waits for peers.
   struct pending_ask {
@@ -53,9 +63,13 @@ class worker_state {
   out_stream* stream_to(const peer_node& peer) const noexcept;
   std::uint64_t next_number() noexcept { return std::uint64_t{home.index()} << 56 | ++last_number_; }
 
+  peer_ties ties;
   std::vector<out_stream*> streams;
   std::unordered_map<std::uint64_t, pending_ask> asks;       // by correlation
   std::unordered_map<std::uint64_t, pending_watch> watches;  // by watch number
+
+  mailbox_budget::share held;    // by the mailboxes of this worker's actors
+  std::vector<address> starved;  // of them, those where messages wait for the node's room
 
   /// Gives back the credit that a taken or dropped message held; sent to the link at the end of the turn.
   void return_credit(const credit_note& c) noexcept;
@@ -109,6 +123,11 @@ class node_core {
   /// Counts a dead letter and keeps it as a sample.
   void count_undelivered(errc why, const value_type* type, const address& to) noexcept;
   accounting sum_books();
+
+  mailbox_budget& budget() noexcept { return budget_; }
+  /// The mailboxes of this worker hold so many bytes more (or less).
+  void hold(std::int64_t bytes) noexcept;
+  node_info inspect(const inspect_options& how);  // inspect.cpp
   std::vector<dead_letter> dead_letters();
 
   // Kinds.
@@ -117,6 +136,14 @@ class node_core {
 
   void root_ended() noexcept;
   void count_overdue() noexcept { overdue_.fetch_add(1, std::memory_order_relaxed); }
+  void report_overdue(std::string line);
+  std::vector<std::string> overdue();
+
+  // Seeing; any thread.
+  alarms& all_alarms() noexcept { return alarms_; }
+  held_watch& watch() noexcept { return watch_; }
+  /// "/node/parent/name" of an actor that lives.
+  std::string path_of(const actor_core& who) const;
 
  private:
   node_core(node_options options, std::unique_ptr<scheduler> s);
@@ -129,6 +156,8 @@ class node_core {
   node_identity identity_;
   troupe::node face_;
   std::unique_ptr<scheduler> scheduler_;
+  alarms alarms_{identity_.name};
+  held_watch watch_{*this};
   std::vector<std::unique_ptr<worker_state>> states_;
   std::unique_ptr<slots> slots_;
   std::unique_ptr<peers> peers_;
@@ -136,6 +165,7 @@ class node_core {
   std::unique_ptr<hub> hub_;
   std::vector<endpoint> endpoints_;
   actor_core* root_ = nullptr;
+  mailbox_budget budget_;
   books outside_;  // of threads that are no workers of this node
   std::atomic<unsigned> turn_{0};
   std::atomic<std::uint64_t> births_{0};
@@ -147,8 +177,15 @@ class node_core {
   std::unordered_map<std::string, offered_kind> kinds_;
 
   std::mutex dead_guard_;
-  std::vector<dead_letter> dead_;
+  struct dead_sample {
+    errc why;
+    const value_type* type;
+    std::uint32_t slot;
+    std::uint32_t generation;
+  };
+  std::vector<dead_sample> dead_;
   std::size_t dead_next_ = 0;
+  std::vector<std::string> overdue_lines_;
 
   // stop() waits here.
   std::mutex end_guard_;

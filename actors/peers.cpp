@@ -5,6 +5,7 @@
 #include <troupe/ask.hpp>
 #include <troupe/log.hpp>
 
+#include "actor_links.hpp"
 #include "delivery.hpp"
 #include "names.hpp"
 #include "node_core.hpp"
@@ -45,12 +46,13 @@ void deliver_to_actor(std::uint64_t cookie, std::uint64_t target, session& from,
   const auto [slot, generation] = split(target);
   envelope* const e = allocate_envelope(type);
   type.construct(e->message());
+  const std::size_t encoded = type.owns_nothing ? 0 : m.body.remaining();
   type.wire->decode(m.body, e->message(), m.longer_schema);
   if (!m.body.ok()) return finish(e);
+  e->weight = static_cast<std::uint32_t>(e->block() + encoded);
   e->deadline = m.deadline;
   e->credit = credit_of(peer, m.credit);
   if (m.correlation != 0) {
-    e->is_request = true;
     e->answer = make_receipt(type.reply);
     e->answer->peer = &peer;
     e->answer->ticket = m.correlation;
@@ -77,27 +79,29 @@ peer_node* peers::intern(const node_identity& id) {
   const auto found = table_.find(id.id);
   if (found != table_.end()) {
     // A node known only from a ref gets its name when it is linked; only its incarnation is looked at before.
-    if (found->second->who.name.empty() && !id.name.empty()) found->second->who.name = id.name;
+    if (found->second->who.name.empty() && !id.name.empty()) {
+      found->second->who.name = id.name;
+      --strangers_;
+    }
     return found->second.get();
   }
-  if (table_.size() >= most) return nullptr;
+  if (table_.size() >= most || (id.name.empty() && strangers_ >= most_strangers)) return nullptr;
+  strangers_ += id.name.empty() ? 1 : 0;
   const auto number = static_cast<unsigned>(table_.size());
   return table_.emplace(id.id, std::make_unique<peer_node>(node_, id, number)).first->second.get();
 }
 
 peer_node* peers::named(const std::string& name) {
   const std::lock_guard lock(guard_);
-  for (const auto& [id, peer] : table_) {
-    if (peer->who.name == name && peer->up.load(std::memory_order_relaxed)) return peer.get();
-  }
-  return nullptr;
+  const auto found = last_of_name_.find(name);
+  const bool up = found != last_of_name_.end() && found->second->up.load(std::memory_order_relaxed);
+  return up ? found->second : nullptr;
 }
 
 std::vector<link_info> peers::links() {
   const std::lock_guard lock(guard_);
   std::vector<link_info> all;
-  for (const auto& [id, peer] : table_) {
-    if (peer->who.name.empty()) continue;
+  for (const auto& [name, peer] : last_of_name_) {
     link_info info{peer->who.name, "none", "the link has ended", 0, 0};
     if (const session* const s = peer->link.load(std::memory_order_relaxed)) {
       info = {peer->who.name, std::string(to_string(s->lane())), s->lane_reason(), s->frames_out(),
@@ -113,13 +117,21 @@ std::vector<link_info> peers::links() {
 result<void> peers::admit(const node_identity& peer) {
   if (peer.name == node_.identity().name) return errc::name_taken;
   const std::lock_guard lock(guard_);
-  for (const auto& [id, known] : table_) {
-    if (known->who.name == peer.name && known->link.load(std::memory_order_relaxed) != nullptr &&
-        id != peer.id)
-      return errc::name_taken;
-  }
+  const auto known = last_of_name_.find(peer.name);
+  if (known != last_of_name_.end() && known->second->link.load(std::memory_order_relaxed) != nullptr &&
+      known->second->who.id != peer.id)
+    return errc::name_taken;
   if (table_.size() >= most && !table_.contains(peer.id)) return errc::limit_reached;
   return {};
+}
+
+/// Names come and go (a node without one is named after its process): of those that have ended, some are kept to be shown.
+void peers::forget_ended_names() {
+  for (auto at = last_of_name_.begin();
+       last_of_name_.size() > most_links_shown && at != last_of_name_.end();) {
+    const bool linked = at->second->link.load(std::memory_order_relaxed) != nullptr;
+    at = linked ? std::next(at) : last_of_name_.erase(at);
+  }
 }
 
 void peers::stream_up(worker& on, session& s, out_stream& stream) {
@@ -138,6 +150,8 @@ void peers::link_up(session& s) {
     number = peer->link_number.load(std::memory_order_relaxed) + 1;
     peer->link_number.store(number, std::memory_order_relaxed);
     peer->link.store(&s, std::memory_order_release);  // to consumed()
+    last_of_name_[peer->who.name] = peer;
+    forget_ended_names();
   }
   peer->home.store(&s.home(), std::memory_order_release);  // to commit_outside
   peer->up.store(true, std::memory_order_release);
@@ -146,7 +160,7 @@ void peers::link_up(session& s) {
   node_.workers().at(0).post([this, peer, number](worker&) { node_.all_names().peer_up(*peer, number); });
 }
 
-route_binding peers::bind(session&, std::uint64_t target, std::string_view schema) {
+route_binding peers::bind(session& from, std::uint64_t target, std::string_view schema) {
   const auto nowhere = [&](errc why) {
     return route_binding{&deliver_nowhere, static_cast<std::uint64_t>(why), target};
   };
@@ -155,45 +169,55 @@ route_binding peers::bind(session&, std::uint64_t target, std::string_view schem
   if (core == nullptr) return nowhere(errc::no_such_actor);
   const protocol_info* const accepts = core->accepts();  // before the generation: see actor_core::accepts
   if (accepts == nullptr || core->generation() != generation) return nowhere(errc::no_such_actor);
+  std::string why = printable(schema_name(schema)) + ": the target takes no such message";
   for (const value_type* const type : accepts->messages) {
     if (type->wire == nullptr || type == &value_type_of<down>) continue;
-    if (type->wire->schema != schema && schema_mismatch(schema, type->wire->schema)) continue;
+    if (schema_name(type->wire->schema) != schema_name(schema)) continue;
+    if (auto mismatch = schema_mismatch(schema, type->wire->schema)) {
+      why = std::move(*mismatch);
+      break;
+    }
     return {&deliver_to_actor, static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(type)), target,
             schema != type->wire->schema};  // compatible and different: one has more fields
   }
-  log(log_level::warning, node_.identity().name + ": no message of the target matches the peer's schema " +
-                              std::string(schema.substr(0, 200)));
+  log(log_level::warning, node_.identity().name + ": messages of " + from.peer().name + " refused: " + why);
   return nowhere(errc::wrong_protocol);
 }
 
-void peers::reply(session&, std::uint64_t correlation, errc status, reader& body) {
+void peers::reply(session& s, std::uint64_t correlation, errc status, reader& body) {
+  const auto* const from = static_cast<const peer_node*>(s.cookie);
+  // Numbers can be guessed: only the peer that was asked may answer.
+  const auto find = [from](worker_state& at, std::uint64_t number) -> ask_base* {
+    const auto found = at.asks.find(number);
+    return found != at.asks.end() && found->second.peer == from ? found->second.who : nullptr;
+  };
   const auto worker_index = static_cast<unsigned>(correlation >> 56);
   if (worker_index >= node_.workers().size()) return body.fail();
   worker_state& asker = node_.state(worker_index);
   if (&asker == node_.here()) {
-    const auto found = asker.asks.find(correlation);
-    if (found == asker.asks.end()) return node_.count(entry::replies_lost);
-    return found->second.who->on_link_reply(status, body);
+    ask_base* const ask = find(asker, correlation);
+    return ask != nullptr ? ask->on_link_reply(status, body) : node_.count(entry::replies_lost);
   }
   std::string copy(body.remaining(), '\0');
   body.read(copy.data(), copy.size());
-  asker.home.post([&asker, correlation, status, copy = std::move(copy), context = body.context()](worker&) {
-    reader again(std::as_bytes(std::span(copy)), context);
-    const auto found = asker.asks.find(correlation);
-    if (found == asker.asks.end()) return asker.node.count(entry::replies_lost);
-    found->second.who->on_link_reply(status, again);
-  });
+  asker.home.post(
+      [&asker, find, correlation, status, copy = std::move(copy), context = body.context()](worker&) {
+        reader again(std::as_bytes(std::span(copy)), context);
+        ask_base* const ask = find(asker, correlation);
+        return ask != nullptr ? ask->on_link_reply(status, again) : asker.node.count(entry::replies_lost);
+      });
 }
 
 void peers::control(session& s, const control_note& note) {
   auto& peer = *static_cast<peer_node*>(s.cookie);
   switch (note.kind) {
     case note_monitor: return begin_watch(peer, note);
-    case note_demonitor: {
+    case note_demonitor:
+    case note_cancel: {
       const auto [slot, generation] = split(note.subject);
       actor_core* const core = node_.all_slots().find(slot);
       if (core == nullptr) return;
-      auto* const c = new detail::control(order::demonitor);
+      auto* const c = new detail::control(note.kind == note_cancel ? order::cancel : order::demonitor);
       c->peer = &peer;
       c->watch = note.object;
       return core->command(generation, c);
@@ -202,14 +226,18 @@ void peers::control(session& s, const control_note& note) {
       const auto worker_index = static_cast<unsigned>(note.object >> 56);
       if (worker_index >= node_.workers().size()) return;
       const auto how =
-          static_cast<exit_kind>(std::min(note.code, static_cast<std::uint8_t>(exit_kind::died)));
+          static_cast<exit_kind>(std::min(note.code, static_cast<std::uint8_t>(exit_kind::linked)));
       worker_state& watcher = node_.state(worker_index);
-      if (&watcher == node_.here()) return deliver_notice(watcher, note.object, how, std::string(note.text));
-      watcher.home.post([&watcher, number = note.object, how, text = std::string(note.text)](worker&) {
-        deliver_notice(watcher, number, how, text);
+      if (&watcher == node_.here())
+        return deliver_notice(watcher, peer, note.object, how, std::string(note.text));
+      watcher.home.post([&watcher, &peer, number = note.object, how, text = std::string(note.text)](worker&) {
+        deliver_notice(watcher, peer, number, how, text);
       });
       return;
     }
+    case note_link:
+    case note_unlink:
+    case note_sever: return take_link_note(node_, peer, note);
     default: return;  // a later version's note: not for us
   }
 }
@@ -226,6 +254,7 @@ void peers::begin_watch(peer_node& from, const control_note& note) {
   auto* const c = new detail::control(order::monitor);
   c->peer = &from;
   c->watch = note.object;
+  c->session = from.link_number.load(std::memory_order_relaxed);
   core->command(generation, c);
 }
 
@@ -262,6 +291,7 @@ void peers::link_down(session& s, link_end why, std::string_view text) {
                                 number = peer->link_number.load(std::memory_order_relaxed),
                                 reason = std::string(text)](worker&) {
       lose_watches(node_.state(i), *peer, how, reason);
+      node_.state(i).ties.lose(*peer, number, {how, reason});
       if (i == 0) node_.all_names().peer_down(*peer, number);
     });
   }

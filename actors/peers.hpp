@@ -1,7 +1,8 @@
 // The other nodes that this one has heard of, and the host side of their links.
 //
 // A peer_node stands for one incarnation of a node for as long as this node lives, so that refs to its actors
-// stay valid as values across link loss. The table is bounded; refs to nodes beyond it decode as nobody.
+// stay valid as values across link loss. The table is bounded; refs to nodes beyond it decode as nobody. Nodes that
+// only a peer's refs speak of have a bound of their own, so that a peer cannot use up the room of honest ones.
 //
 // | peer_node member | who touches it                                                                |
 // | who.id, index    | anyone; they never change                                                     |
@@ -39,11 +40,16 @@ class peer_node {
   /// Gives credit back to the link with that number, on its home worker; nothing if it has ended.
   void consumed(std::uint32_t number, const held_credit& credit);
 
+  /// Whether the link with that number is still up. After its loss has reached a worker, this is false there.
+  bool has_link(std::uint32_t number) const noexcept {
+    return up.load(std::memory_order_acquire) && link_number.load(std::memory_order_relaxed) == number;
+  }
+
   std::atomic<session*> link{nullptr};
   std::atomic<std::uint32_t> link_number{0};
   std::atomic<worker*> home{nullptr};
   std::atomic<bool> up{false};
-  std::atomic<std::uint32_t> watched_here{0};  // this node's actors that it monitors
+  std::atomic<std::uint32_t> watched_here{0};  // its monitors of this node's actors, and the links with them
 
   // Messages of threads that are no workers, on their way to the link (outside.cpp).
   struct outside_message {
@@ -58,8 +64,11 @@ class peer_node {
 
 class peers : public session_host {
  public:
-  static constexpr std::size_t most = 4096;
-  static constexpr std::uint32_t most_watched = 65536;  // monitors that one peer may hold here
+  static constexpr std::size_t most = 1u
+                                      << 18;  // incarnations ever linked, some 700 bytes each: refs keep them
+  static constexpr std::size_t most_strangers = 4096;  // known from refs that others sent
+  static constexpr std::size_t most_links_shown = 4096;
+  static constexpr std::uint32_t most_watched = 65536;  // monitors and links that one peer may hold here
 
   explicit peers(node_core& node);
   /// This node itself, as the context of codecs when it talks to itself (spawn_on the own name).
@@ -84,12 +93,15 @@ class peers : public session_host {
   void link_down(session& s, link_end why, std::string_view text) override;
 
  private:
+  void forget_ended_names();
   void begin_watch(peer_node& from, const control_note& note);
 
   node_core& node_;
   peer_node self_;
   std::mutex guard_;
   std::map<incarnation, std::unique_ptr<peer_node>> table_;
+  std::size_t strangers_ = 0;                       // of the table, without a name
+  std::map<std::string, peer_node*> last_of_name_;  // the incarnation that was linked last
 };
 
 // Sending to peers, on the sender's worker.
@@ -109,5 +121,6 @@ void unreserve_outside(peer_node& peer) noexcept;
 void commit_outside(const address& to, envelope* e) noexcept;
 
 void count_refused(const address& to) noexcept;
+void count_reply_lost(const address& asked) noexcept;
 
 }  // namespace troupe::detail

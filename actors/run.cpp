@@ -48,6 +48,8 @@ actor run_main(self<protocol<>> me, std::shared_ptr<program> p) {
     p->code = co_await p->entry(me.node());
   } catch (const std::exception& e) {
     p->failure = std::string("the main task failed: ") + e.what();
+  } catch (...) {
+    p->failure = "the main task failed with an exception that is no std::exception";
   }
 }
 
@@ -63,8 +65,11 @@ int parse(int argc, char** argv, bool takes_arguments, command_line& out) {
   app.allow_extras(takes_arguments);
   app.add_option("--node", out.node.name, "name of this node")->type_name("NAME");
   app.add_option("--listen", out.node.listen, "listen there: tcp://HOST:PORT or unix://PATH; repeats")
+      ->allow_extra_args(false)  // one value a flag: what follows belongs to the program
       ->type_name("URL");
-  app.add_option("--join", out.join, "link with the node that listens there; repeats")->type_name("URL");
+  app.add_option("--join", out.join, "link with the node that listens there; repeats")
+      ->allow_extra_args(false)
+      ->type_name("URL");
   app.add_option("--workers", out.node.workers, "worker threads; one per processor by default")
       ->check(CLI::Range(1, 255))
       ->type_name("N");
@@ -87,6 +92,9 @@ int parse(int argc, char** argv, bool takes_arguments, command_line& out) {
     const std::string file = app.get_config_ptr()->as<std::string>();
     std::fprintf(stderr, "%s: configuration file %s: %s (its keys are the names of the flags; see --help)\n",
                  argv[0], file.c_str(), e.what());
+    return bad_usage;
+  } catch (const CLI::FileError& e) {
+    std::fprintf(stderr, "%s: --config: %s\n", argv[0], e.what());
     return bad_usage;
   } catch (const CLI::ParseError& e) {
     std::fprintf(stderr, "%s: %s (--help lists the flags)\n", argv[0], e.what());
@@ -133,12 +141,17 @@ int run_program(int argc, char** argv, bool takes_arguments,
       0;  // with the root: it is adopted before it spawns anything, and so ends after all of that
   const ref<> main_task = own.spawn(options, &run_main, p);
 
-  const int signal = signals.wait(p->over.get());
+  int signal = 0;
+  while (detail::asks_for_a_dump(signal = signals.wait(p->over.get())))
+    std::fputs(own.inspect({.over = std::chrono::milliseconds(500)}).text().c_str(), stderr);
   if (signal != 0) own.kill(main_task);  // it has no mailbox in which it could hear of a stop
   const bool in_time = own.stop();
   if (!p->failure.empty()) std::fprintf(stderr, "%s: %s\n", argv[0], p->failure.c_str());
-  if (!in_time)
-    log(log_level::warning, own.name() + ": some actor had to be killed at the deadline of the stop");
+  if (!in_time) {
+    const std::vector<std::string> late = own.overdue();
+    log(log_level::warning, own.name() + ": " + std::to_string(late.size()) +
+                                " had to be killed at the deadline of the stop, first " + late.front());
+  }
   if (signal != 0) return in_time ? 128 + signal : 1;
   return p->code;
 }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The conventions that a compiler does not check. Prints each breach and ends with 1 if there is any.
+# The conventions that a compiler does not check (gcc12.sh checks co_await expressions). Prints each breach and ends with 1 if there is any.
 set -uo pipefail
 shopt -s lastpipe  # forbid runs in this shell, so that it can count
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
@@ -58,23 +58,5 @@ matches '#include <(sys/|unistd|fcntl|poll|signal|csignal|netinet|netdb|pthread|
 
 matches '#include <(liburing|openssl|boost/beast|boost/asio|concurrentqueue|xxhash|CLI)' "${public[@]}" |
   forbid "a public header includes no liburing, OpenSSL, Beast, Asio, concurrentqueue, xxhash or CLI11"
-
-# GCC 12 destroys an aggregate temporary twice when it lives in a full expression with co_await. Statements are
-# joined up to their semicolon or the first brace of a block; what is left must build no T{...} beside co_await.
-printf '%s\n' "${all[@]}" | grep -vE '^tests/(toolchain_test\.cpp|compile_fail/)' | xargs awk '
-  FNR == 1 { statement = "" }
-  { line = $0
-    gsub(/"([^"\\]|\\.)*"/, "\"\"", line)
-    excused = line ~ /NOLINT\(co_await\)/
-    sub(/^ *\/\/.*/, "", line)
-    sub(/  \/\/ .*/, "", line)
-    if (statement == "") start = FNR
-    statement = statement " " line (excused ? " NOLINT(co_await)" : "")
-    if (line ~ /[;{}] *$/) {
-      if (statement ~ /co_await/ && statement ~ /[A-Za-z_0-9>]\{[^}]/ && statement !~ /NOLINT\(co_await\)/)
-        print FILENAME ":" start ":" statement
-      statement = ""
-    } }' |
-  forbid "GCC 12: no aggregate temporary T{...} in a statement with co_await (name it, or troupe::make)"
 
 exit "$breaches"

@@ -1,5 +1,6 @@
 #include <troupe/detail/pool.hpp>
 
+#include <atomic>
 #include <mutex>
 #include <new>
 
@@ -58,16 +59,29 @@ class depot {
     s.head = first;
   }
 
+  /// Blocks that are not on the shelves.
+  std::uint64_t out() noexcept {
+    std::uint64_t sum = 0;
+    for (shelf& s : shelves_) {
+      const std::lock_guard lock(s.guard);
+      sum += s.cut;
+      for (const block* b = s.head; b != nullptr; b = b->next) --sum;
+    }
+    return sum;
+  }
+
  private:
   struct shelf {
     std::mutex guard;
     block* head = nullptr;
+    std::uint64_t cut = 0;  // blocks, ever
   };
 
   static void cut_slab(shelf& s, std::size_t size) {
     const std::size_t count = size * pool_cache::batch > slab_bytes ? pool_cache::batch : slab_bytes / size;
     auto* const slab = static_cast<std::byte*>(
         ::operator new(size * count, static_cast<std::align_val_t>(pool_cache::granule)));
+    s.cut += count;
     for (std::size_t i = count; i-- > 0;) {
       auto* const b = reinterpret_cast<block*>(slab + i * size);
       b->next = s.head;
@@ -85,10 +99,15 @@ depot& the_depot() {
   return d;
 }
 
+std::atomic<std::uint64_t> plain_out{0};
+
 void* allocate_plain(std::size_t bytes) {
-  return ::operator new(bytes, static_cast<std::align_val_t>(pool_cache::granule));
+  void* const b = ::operator new(bytes, static_cast<std::align_val_t>(pool_cache::granule));
+  plain_out.fetch_add(1, std::memory_order_relaxed);
+  return b;
 }
 void release_plain(void* b) noexcept {
+  if (b != nullptr) plain_out.fetch_sub(1, std::memory_order_relaxed);
   ::operator delete(b, static_cast<std::align_val_t>(pool_cache::granule));
 }
 
@@ -150,6 +169,10 @@ void pool_release(void* memory, std::size_t bytes) noexcept {
   if (current_worker != nullptr) return current_worker->pool().release(memory, bytes);
   auto* const b = static_cast<block*>(memory);
   the_depot().put(class_of(bytes), b, b);
+}
+
+std::uint64_t pool_blocks_out() noexcept {
+  return the_depot().out() + plain_out.load(std::memory_order_relaxed);
 }
 
 }  // namespace troupe::detail

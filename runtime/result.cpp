@@ -13,6 +13,7 @@ std::string_view to_string(errc code) noexcept {
     case errc::stopped: return "stopped";
     case errc::expired: return "deadline passed";
     case errc::mailbox_full: return "mailbox full";
+    case errc::shed: return "shed by a full mailbox";
     case errc::no_reply: return "no reply";
     case errc::handler_failed: return "handler failed";
     case errc::unreachable: return "unreachable";
@@ -25,6 +26,7 @@ std::string_view to_string(errc code) noexcept {
     case errc::name_taken: return "name taken";
     case errc::not_offered: return "not offered";
     case errc::limit_reached: return "limit reached";
+    case errc::bad_name: return "bad name";
     case errc::bad_message: return "bad message";
     case errc::closed: return "closed";
     case errc::io_failed: return "input/output failed";
@@ -35,6 +37,9 @@ std::string_view to_string(errc code) noexcept {
 std::string error::text() const {
   std::string words(to_string(code));
   if (code == errc::io_failed && detail != 0) words += " (" + detail::errno_name_and_text(detail) + ")";
+  if (code == errc::expired && detail > 0) words += " (queued at " + std::to_string(detail) + ")";
+  if (code == errc::expired && detail == stage_running) words += " (running)";
+  if (code == errc::expired && detail == stage_sent) words += " (sent to another node)";
   return words;
 }
 

@@ -1,9 +1,12 @@
-// Ending a program from outside: SIGTERM and SIGINT as values instead of interruptions.
+// What people tell a program from outside: SIGTERM, SIGINT and SIGQUIT as values instead of interruptions.
 #pragma once
 
 namespace troupe::detail {
 
-/// Blocks SIGTERM and SIGINT in the calling thread, and so in the threads that it starts afterwards; the
+/// SIGQUIT does.
+bool asks_for_a_dump(int signal) noexcept;
+
+/// Blocks SIGTERM, SIGINT and SIGQUIT in the calling thread, and so in the threads that it starts afterwards; the
 /// destructor restores what was. Make it before the workers start.
 class signal_watch {
  public:

@@ -13,8 +13,11 @@ void strand::resume_ready(unsigned budget) {
   for (; budget != 0 && ready_.head != nullptr; --budget) {
     operation& op = *ready_.head;
     const auto waiter = op.waiter_;
+    work_deadline = op.deadline_;
+    home_->resumed_at.store(op.at_, std::memory_order_relaxed);
     op.unlink();
     home_->resume(waiter);
+    work_deadline = {};
   }
 }
 

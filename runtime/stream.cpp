@@ -44,10 +44,13 @@ socket_handle<stream_core> make_stream(worker& home, descriptor socket) {
 
 // accept
 
-accept_operation::~accept_operation() { at_->give_up(*this); }
+void accept_operation::cancel() noexcept {
+  at_->give_up(*this);
+  wait_.cancel();
+}
 bool accept_operation::await_ready() const { return at_->can_accept(); }
-void accept_operation::await_suspend(std::coroutine_handle<> acceptor) {
-  wait_.suspend(acceptor);
+void accept_operation::await_suspend(std::coroutine_handle<> acceptor, std::source_location at) {
+  wait_.suspend(acceptor, "accept", at);
   at_->wait_to_accept(*this);
 }
 result<byte_stream> accept_operation::await_resume() {
@@ -59,8 +62,9 @@ result<byte_stream> accept_operation::await_resume() {
 // connect
 
 connect_operation::connect_operation(std::string_view url) : to_(endpoint::parse(url)) {}
-connect_operation::~connect_operation() {
+void connect_operation::cancel() noexcept {
   if (stream_) (*stream_)->give_up(*this);
+  wait_.cancel();
 }
 bool connect_operation::await_ready() {
   worker& home = here();
@@ -76,8 +80,8 @@ bool connect_operation::await_ready() {
   stream_ = make_stream(home, std::move(*socket));
   return false;
 }
-void connect_operation::await_suspend(std::coroutine_handle<> caller) {
-  wait_.suspend(caller);
+void connect_operation::await_suspend(std::coroutine_handle<> caller, std::source_location at) {
+  wait_.suspend(caller, "connect", at);
   (*stream_)->connect(*this, *to_);
 }
 result<byte_stream> connect_operation::await_resume() {
@@ -93,23 +97,29 @@ read_operation::read_operation(const socket_handle<stream_core>& from, read_unit
     : from_(from), most_(most), unit_(unit) {
   TROUPE_ASSERT(most != 0, "read at least one byte");
 }
-read_operation::~read_operation() { from_->give_up(*this); }
+void read_operation::cancel() noexcept {
+  from_->give_up(*this);
+  wait_.cancel();
+}
 bool read_operation::await_ready() const { return from_->can_read(unit_, most_); }
-void read_operation::await_suspend(std::coroutine_handle<> reader) {
-  wait_.suspend(reader);
+void read_operation::await_suspend(std::coroutine_handle<> reader, std::source_location at) {
+  wait_.suspend(reader, "read", at);
   from_->wait_to_read(*this);
 }
 result<std::string> read_operation::await_resume() { return from_->take(unit_, most_); }
 
 // write
 
-write_operation::~write_operation() { to_->give_up(*this); }
+void write_operation::cancel() noexcept {
+  to_->give_up(*this);
+  wait_.cancel();
+}
 bool write_operation::await_ready() {
   if (to_->is_closed()) failure_ = errc::closed;
   return failure_.code != errc::ok || rest_.empty();
 }
-void write_operation::await_suspend(std::coroutine_handle<> writer) {
-  wait_.suspend(writer);
+void write_operation::await_suspend(std::coroutine_handle<> writer, std::source_location at) {
+  wait_.suspend(writer, "write", at);
   to_->write(*this);
 }
 result<void> write_operation::await_resume() const noexcept {

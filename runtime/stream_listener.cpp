@@ -1,7 +1,6 @@
 #include "stream_listener.hpp"
 
 #include <troupe/assert.hpp>
-#include <troupe/log.hpp>
 
 namespace troupe::detail {
 
@@ -21,24 +20,15 @@ void listener_core::accept_more() noexcept {
 
 void listener_core::inward_done(std::int32_t result) noexcept {
   if (result < 0) {
-    if (!is_closed()) pause(-result);
-    return;
+    if (is_closed()) return;
+    trouble_.failed(url_, -result);
+    return home().timers().arm(pause_, home().now() + accept_trouble::pause);
   }
   descriptor connection(home().world(), result);
   if (is_closed()) return;
-  troubled_ = false;
+  trouble_.over();
   arrived_ = std::move(connection);
   if (acceptor_ != nullptr) end_accept();
-}
-
-void listener_core::pause(std::int32_t number) noexcept {
-  constexpr duration a_moment = std::chrono::milliseconds(100);
-  if (!std::exchange(troubled_, true)) {
-    log(log_level::warning,
-        url_ + ": cannot accept: " + error(errc::io_failed, number).text() +
-            "; trying again every 100 ms. Out of descriptors? Raise the limit (ulimit -n)");
-  }
-  home().timers().arm(pause_, home().now() + a_moment);
 }
 
 void listener_core::closed() noexcept {

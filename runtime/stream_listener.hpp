@@ -1,14 +1,14 @@
 // A listening socket, and the one coroutine that waits for a connection.
 //
-// A connection whose waiter is gone is kept for the next one. When the kernel cannot give a connection (the
-// process is out of descriptors, mostly) the listener itself is fine: it pauses and looks again, for as long
-// as somebody waits. Everything runs on the home worker.
+// A connection whose waiter is gone is kept for the next one. When the kernel cannot give a connection, the
+// listener looks again (accept_trouble.hpp) for as long as somebody waits. Everything runs on the home worker.
 #pragma once
 
 #include <string>
 
 #include <troupe/stream.hpp>
 
+#include "accept_trouble.hpp"
 #include "stream_socket.hpp"
 
 namespace troupe::detail {
@@ -37,14 +37,13 @@ class listener_core final : public stream_socket {
   void closed() noexcept override;
 
   void accept_more() noexcept;
-  void pause(std::int32_t number) noexcept;
   void end_accept() noexcept { std::exchange(acceptor_, nullptr)->wait_.complete(); }
 
   std::string url_;
   accept_operation* acceptor_ = nullptr;
   descriptor arrived_;
   pause_timer pause_{*this};
-  bool troubled_ = false;  // the last accept failed, and was logged
+  accept_trouble trouble_;
 };
 
 }  // namespace troupe::detail

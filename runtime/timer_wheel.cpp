@@ -88,10 +88,7 @@ void timer_wheel::advance(instant now) noexcept {
       t->on_fire_(*t);
     }
   }
-  if (target > now_tick_) {
-    now_tick_ = target;
-    for (unsigned level = levels; level-- > 1;) cascade(level);
-  }
+  now_tick_ = std::max(now_tick_, target);  // every slot that began until then has been emptied
 }
 
 // The tick at which something happens next: a timer of level 0, or the start of the first occupied slot of

@@ -119,9 +119,14 @@ void worker::flush(bool now) {
   }
 }
 
+void worker::read_clock() noexcept {
+  now_ = world_.now();
+  slept_ = false;
+}
+
 void worker::turn(bool may_sleep) {
   worker* const outer = std::exchange(current_worker, this);
-  now_ = world_.now();
+  read_clock();
   drain_inbox();
   timers_.advance(now_);
   run_queue(run_budget);
@@ -135,6 +140,7 @@ void worker::turn(bool may_sleep) {
       until = timers_.next_due().value_or(instant::max());
     }
   }
+  slept_ = until.has_value();
   io_->turn(until);
   asleep_.store(false, std::memory_order_relaxed);
   current_worker = outer;

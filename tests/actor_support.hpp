@@ -11,8 +11,11 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <source_location>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,9 +43,9 @@ class notes {
     more_.notify_all();
   }
   /// Waits until there are `count` lines.
-  std::vector<std::string> wait_for(std::size_t count) {
+  std::vector<std::string> wait_for(std::size_t count, std::chrono::seconds at_most = patience) {
     std::unique_lock lock(guard_);
-    more_.wait_for(lock, patience, [&] { return lines_.size() >= count; });
+    more_.wait_for(lock, at_most, [&] { return lines_.size() >= count; });
     return lines_;
   }
   std::vector<std::string> all() { return wait_for(0); }
@@ -55,6 +58,13 @@ class notes {
 using book = std::shared_ptr<notes>;
 inline book new_book() { return std::make_shared<notes>(); }
 using lines = std::vector<std::string>;
+
+/// For actors: Catch2's assertions are for the test's own thread.
+inline void must(bool holds, std::source_location where = std::source_location::current()) {
+  if (holds) return;
+  std::fprintf(stderr, "%s:%u: an actor's expectation failed\n", where.file_name(), where.line());
+  std::abort();
+}
 
 /// Closed until open(). An actor that waits at it holds its worker.
 class gate {

@@ -112,10 +112,25 @@ class launcher {
     return code_;
   }
 
-  /// True if no process of the group was left when the launcher had ended.
-  bool left_nobody() {
+  /// The processes of the group that were left when the launcher had ended, as /proc tells them; "" is right.
+  std::string left_behind() {
     finish();
-    return ::waitpid(-pid_, nullptr, WNOHANG) < 0 && errno == ECHILD && ::kill(-pid_, 0) != 0;
+    std::string found;
+    std::error_code gone;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc", gone)) {
+      std::ifstream file(entry.path() / "stat");
+      std::string stat;
+      std::getline(file, stat);
+      const std::size_t close = stat.rfind(')');
+      if (close == std::string::npos) continue;
+      std::istringstream rest(stat.substr(close + 1));
+      char state = '?';
+      pid_t parent = 0;
+      pid_t group = 0;
+      if (rest >> state >> parent >> group && group == pid_) found += stat.substr(0, 60) + '\n';
+    }
+    while (::waitpid(-pid_, nullptr, WNOHANG) > 0) continue;
+    return found;
   }
   /// Waits for the last orphan to end.
   void await_orphans() const {
@@ -220,7 +235,7 @@ void check_all_layouts(const std::string& io, const std::string& note) {
     CHECK(contains(run.text(), std::to_string(pid) + ", I/O by " + note));
   }
   CHECK(stages.size() == 1 + 2 * orders::pipeline().size());
-  CHECK(run.left_nobody());
+  CHECK(run.left_behind() == "");
   CHECK(folder.temporary_is_empty());
 }
 
@@ -343,7 +358,7 @@ TEST_CASE("killing any stage in mid-run makes the demo fail and leaves nothing",
       CHECK(contains(run.text(), "\norders: FAIL " + layout + ": " + name + " (process " +
                                      std::to_string(pid) + ") was killed by signal 9"));
       CHECK(!contains(run.text(), "PASS"));
-      CHECK(run.left_nobody());
+      CHECK(run.left_behind() == "");
       CHECK(folder.temporary_is_empty());
       CHECK(std::filesystem::is_empty(folder.path("out/" + layout)));  // no half a ledger
     }
@@ -366,7 +381,7 @@ TEST_CASE("Ctrl-C leaves no process, file, segment or socket", "[e2e][orders]") 
   INFO(run.text());
   CHECK(code == 130);
   CHECK(!contains(run.text(), "PASS"));
-  CHECK(run.left_nobody());
+  CHECK(run.left_behind() == "");
   CHECK(folder.temporary_is_empty());
   for (const std::string& name : sockets) CHECK(!is_listed(name));
   for (const std::string& name : shared_memory_files())

@@ -1,7 +1,13 @@
 // Hostile peers on a socket, with real bytes: the rows are those of the contract's table of bad inputs.
 #include "catch.hpp"
 
+#include <fcntl.h>
+
+#include <atomic>
+#include <cerrno>
 #include <random>
+
+#include <troupe/log.hpp>
 
 #include "raw_peer.hpp"
 
@@ -291,4 +297,36 @@ TEST_CASE("a second link of the same incarnation is refused while the first one 
   CHECK(answer->first == greeting_kind::refused);
   CHECK(parse_refusal(answer->second)->code == refusal_code::already_linked);
   CHECK(second.is_closed());
+}
+
+TEST_CASE("row 29: out of descriptors, a node pauses accepting, says so, and recovers") {
+  attacked_node victim;
+  std::promise<std::string> warned;
+  std::atomic<bool> told = false;
+  set_log_sink([&](log_level, std::string_view line) {
+    if (line.find("EMFILE") != line.npos && !told.exchange(true)) warned.set_value(std::string(line));
+  });
+  std::vector<descriptor> hoard;
+  for (int fd; (fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) hoard.emplace_back(os_env(), fd);
+  REQUIRE(errno == EMFILE);
+  hoard.pop_back();
+  raw_peer peer(victim.at);
+  auto warning = warned.get_future();
+  const bool paused = warning.wait_for(10s) == std::future_status::ready;
+  CHECK(victim.others_unharmed());
+  hoard.clear();
+  set_log_sink({});
+  REQUIRE(paused);
+  CHECK(warning.get().find(victim.at.url() + ": cannot accept: ") == 0);
+  CHECK(peer.link());
+}
+
+TEST_CASE("a deadline on a message that is no request closes the link") {
+  attacked_node victim;
+  raw_peer peer(victim.at);
+  REQUIRE(peer.link());
+  frame_header header{frame_kind::message, 0, 0, 1'000'000};
+  peer.say(peer.segment({route(0, 5), frame(header, note_body(1, "late"))}));
+  CHECK(peer.is_closed());
+  CHECK(victim.closed_for("a deadline on no request"));
 }

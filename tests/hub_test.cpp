@@ -114,6 +114,7 @@ TEST_CASE("a node linked with many peers on many workers closes every link and w
     REQUIRE(others.back()->linked());
     CHECK(others.back()->lane() == (i % 2 == 0 ? lane_kind::tcp : lane_kind::shm));
   }
+  REQUIRE(back.host.wait_until([](record& r) { return r.ups.size() == 6; }));
   back.close();
   CHECK(back.host.with([](record& r) { return r.downs.size(); }) == 6);
   for (const auto& other : others) {

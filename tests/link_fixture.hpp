@@ -53,6 +53,7 @@ struct record {
   unsigned home = 0;  // the index of its home worker
   std::uint64_t acked = 0;
   std::uint64_t unacked = 0;
+  std::map<const session*, unsigned> streams_of;  // of each link that comes up or is up
   unsigned streams_up = 0;
   unsigned streams_down = 0;
   bool handed_over_early = false;  // before link_up
@@ -85,11 +86,12 @@ class recording_host : public session_host {
       CHECK_ALWAYS(&stream.owner() == &s && current_worker == &on);
       r.streams[on.index()] = &stream;
       ++r.streams_up;
+      ++r.streams_of[&s];
     });
   }
   void link_up(session& s) override {
     change([&](record& r) {
-      CHECK_ALWAYS(r.streams_up % workers_ == 0 && current_worker == &s.home());
+      CHECK_ALWAYS(r.streams_of[&s] == workers_ && current_worker == &s.home());
       r.link = &s;
       r.home = s.home().index();
       r.linked = true;
@@ -122,8 +124,9 @@ class recording_host : public session_host {
       ++r.streams_down;
     });
   }
-  void link_down(session&, link_end why, std::string_view text) override {
+  void link_down(session& s, link_end why, std::string_view text) override {
     change([&](record& r) {
+      r.streams_of.erase(&s);
       r.link = nullptr;
       r.linked = false;
       r.downs.emplace_back(why, text);

@@ -57,7 +57,7 @@ TEST_CASE("DOWN tells how the actor ended") {
   }
 }
 
-TEST_CASE("monitoring an actor that is dead already gives DOWN at once, one for each monitor") {
+TEST_CASE("row 33: monitoring an actor that is dead already gives DOWN at once, one for each monitor") {
   for (const unsigned workers : {1u, 2u}) {
     host h(workers);
     const auto log = new_book();

@@ -1,4 +1,4 @@
-// Monitors across nodes: DOWN comes once, with its reason, after the last message, also when a process dies.
+// Monitors across nodes beyond what holds on every lane: many, both ways, and nodes and processes that go away.
 #include "remote_support.hpp"
 
 #include <algorithm>
@@ -12,14 +12,7 @@ struct word {
 struct ready {
   using reply = void;
 };
-struct end_with {
-  std::string failure;  // empty: none
-};
-struct say_and_end {
-  troupe::ref<word> to;
-  std::uint32_t times;
-};
-using mortal = troupe::protocol<ready, end_with, say_and_end>;
+using mortal = troupe::protocol<ready>;
 using watching = troupe::protocol<troupe::down, word>;
 
 }  // namespace remote_monitor
@@ -31,20 +24,7 @@ using nothing = troupe::protocol<>;
 namespace {
 
 actor run_mortal(self<mortal> me) {
-  bool over = false;
-  while (!over) {
-    const auto taken = co_await me.receive([](ready) {},
-                                           [&](const end_with& e) {
-                                             over = true;
-                                             if (!e.failure.empty()) throw std::runtime_error(e.failure);
-                                           },
-                                           [&](const say_and_end& s) -> troupe::task<void> {
-                                             over = true;
-                                             for (std::uint32_t i = 0; i < s.times; ++i)
-                                               co_await s.to.send<word>(std::to_string(i));
-                                           });
-    if (!taken) break;
-  }
+  co_await me.serve([](ready) {});
 }
 
 std::string describe(const troupe::down& d) {
@@ -97,109 +77,6 @@ ref<mortal> find_mortal(troupe::node& from) {
 }
 
 }  // namespace
-
-TEST_CASE("remote monitor: DOWN tells how the actor ended, once for each monitor") {
-  const std::string long_text(1000, 't');
-  const std::vector<std::pair<std::string, std::string>> ways = {
-      {"return", "DOWN normal"},
-      {"throw", "DOWN failed: " + long_text.substr(0, 256)},
-      {"stop", "DOWN stopped"},
-      {"kill", "DOWN killed"}};
-  for (const setting& how : every_setting()) {
-    INFO(how.text());
-    two_nodes nodes(how);
-    for (const auto& [way, expected] : ways) {
-      const auto local = nodes.back.spawn(run_mortal);
-      const auto far = seen_from(nodes.front, nodes.back, local);
-      play<watching>(nodes.front, [&](self<watching>& me) -> troupe::task<void> {
-        me.monitor(far);
-        me.monitor(far);
-        co_await monitors_hold(far);
-        if (way == "return") co_await far.send<end_with>("");
-        if (way == "throw") co_await far.send<end_with>(long_text);
-        if (way == "stop") nodes.back.stop(local);
-        if (way == "kill") nodes.back.kill(local);
-        for (int i = 0; i < 2; ++i) {
-          const std::string line = co_await next_line(me);
-          CHECK(line == expected);
-        }
-      });
-    }
-    nodes.finish();
-  }
-}
-
-TEST_CASE("remote monitor: an actor that is dead already gives DOWN at once") {
-  for (const setting& how : every_setting()) {
-    INFO(how.text());
-    two_nodes nodes(how);
-    const auto local = nodes.back.spawn(run_mortal);
-    const auto far = seen_from(nodes.front, nodes.back, local);
-    nodes.back.kill(local);
-    CHECK(eventually([&] { return nodes.back.live_actors() == 2; }));
-    const auto reborn = nodes.back.spawn(run_mortal);  // perhaps in the same slot
-    play<watching>(nodes.front, [&](self<watching>& me) -> troupe::task<void> {
-      for (int i = 0; i < 3; ++i) {
-        me.monitor(far);
-        const std::string line = co_await next_line(me);
-        CHECK(line == "DOWN no such actor");
-      }
-    });
-    nodes.back.stop(reborn);
-    nodes.finish();
-  }
-}
-
-TEST_CASE("remote monitor: DOWN comes after the dead actor's last message") {
-  for (const setting& how : every_setting()) {
-    INFO(how.text());
-    two_nodes nodes(how);
-    constexpr std::uint32_t words = 20'000;
-    const auto far = seen_from(nodes.front, nodes.back, nodes.back.spawn(run_mortal));
-    for (unsigned on = 0; on < how.workers; ++on) {
-      const auto local = nodes.back.spawn(on_worker(on), run_mortal);
-      const auto target = seen_from(nodes.front, nodes.back, local);
-      play<watching>(nodes.front, [&](self<watching>& me) -> troupe::task<void> {
-        me.monitor(target);
-        const ref<word> here = me.me();
-        co_await target.send<say_and_end>(here, words);
-        std::uint32_t in_order = 0;
-        std::string line = co_await next_line(me);
-        while (line == std::to_string(in_order)) {
-          ++in_order;
-          line = co_await next_line(me);
-        }
-        CHECK(in_order == words);
-        CHECK(line == "DOWN normal");
-      });
-    }
-    CHECK(far.blocking_send<end_with>(patience, "").has_value());
-    nodes.finish();
-  }
-}
-
-TEST_CASE("remote monitor: a watcher may end first, and the watched one may end after it") {
-  for (const setting& how : every_setting()) {
-    INFO(how.text());
-    two_nodes nodes(how);
-    const auto local = nodes.back.spawn(run_mortal);
-    const auto far = seen_from(nodes.front, nodes.back, local);
-    const auto log = new_book();
-    const auto stays = nodes.front.spawn(on_worker(0), run_watcher, far, 1u, log);
-    std::vector<ref<>> leave;
-    for (unsigned i = 0; i < 50; ++i)
-      leave.push_back(nodes.front.spawn(on_worker(i), run_watcher, far, 3u, log));
-    REQUIRE(log->wait_for(51) == lines(51, "watching ok"));
-    for (std::size_t i = 0; i < leave.size(); ++i)
-      i % 2 == 0 ? nodes.front.stop(leave[i]) : nodes.front.kill(leave[i]);
-    CHECK(eventually([&] { return nodes.front.live_actors() == 3; }));
-    nodes.back.kill(local);
-    CHECK(log->wait_for(52).back() == "killed");
-    nodes.front.stop(stays);
-    nodes.finish();
-    CHECK(log->all().size() == 52);
-  }
-}
 
 TEST_CASE("remote monitor: a peer may watch again and again, for monitors that are gone do not count") {
   for (const setting& how : both_lanes()) {

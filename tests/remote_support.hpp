@@ -61,6 +61,16 @@ bool eventually(F holds) {
   return true;
 }
 
+/// Until a sender waits for room in some mailbox of the node.
+inline bool somebody_waits(troupe::node& n) {
+  return eventually([&] {
+    for (const troupe::actor_info& a : n.inspect().actors) {
+      if (a.waiting != 0) return true;
+    }
+    return false;
+  });
+}
+
 // Scenarios.
 
 template <class P>

@@ -81,28 +81,6 @@ actor run_victim(self<both> me, place where, ref<both> deaf, book log) {
 
 actor run_deaf(self<both> me) { co_await me.sleep(1h); }
 
-struct again {};
-using killing = troupe::protocol<troupe::down, again>;
-
-/// Kills one victim after the other, each as soon as it is born or one round of messages later.
-actor run_killer(self<killing> me, place where, unsigned at, int rounds, book log) {
-  const auto deaf = me.spawn(on_worker(at + 1, 1), run_deaf);
-  int wrong = 0;
-  for (int i = 0; i < rounds; ++i) {
-    const auto victim = me.spawn(on_worker(at), run_victim, where, deaf, nullptr);
-    me.monitor(victim);
-    if (i % 2 != 0) {  // give it time to reach its place
-      (void)me.me().try_send<again>();
-      co_await me.receive([](const troupe::down&) {}, [](again) {});
-    }
-    me.node().kill(victim);
-    co_await me.receive([&](const troupe::down& d) { wrong += d.reason.kind != troupe::exit_kind::killed; },
-                        [](again) {});
-  }
-  me.node().kill(deaf);
-  log->add("wrong " + std::to_string(wrong));
-}
-
 }  // namespace
 
 TEST_CASE("an actor that is asked to stop finishes its handler, then serve returns and it may clean up") {
@@ -151,6 +129,46 @@ TEST_CASE("clean-up that takes too long ends at the deadline, and the node says 
   h->stop(slow);
   CHECK(log->wait_for(2) == lines{"cleaning", "down killed"});
   h.finish(false);
+}
+
+TEST_CASE(
+    "an actor that misses the deadline is named with its ancestors, its mailbox and what it waits for") {
+  for (const unsigned workers : {1u, 2u}) {
+    troupe::node_options options;
+    options.name = "front";
+    host h(workers, options);
+    const auto log = new_book();
+    troupe::spawn_options pool = on_worker(1);
+    pool.name = "pool";
+    h->spawn(
+        pool,
+        [](self<job> me, book out) -> actor {
+          troupe::spawn_options third = on_worker(0);
+          third.name = "worker-3";
+          const auto child = me.spawn(
+              third,
+              [](self<job> deaf, book o) -> actor {
+                o->add("asleep");
+                co_await deaf.sleep(1h);
+              },
+              out);
+          for (int i = 0; i < 3; ++i) (void)co_await child.send<job>(i);
+          out->add("sent");
+          co_await me.serve([](const job&) {});
+        },
+        log);
+    REQUIRE(log->wait_for(2).size() == 2);
+    CHECK(h->overdue().empty());
+    CHECK_FALSE(h->stop(10ms));
+    const lines late = h->overdue();
+    REQUIRE(late.size() == 1);
+    CHECK(late[0].rfind(
+              "/front/pool/worker-3 did not end by the deadline of its stop and is killed: 3 messages in "
+              "its mailbox, sleep at ",
+              0) == 0);
+    CHECK(late[0].find("stop_test.cpp:") != std::string::npos);
+    h.finish(false);
+  }
 }
 
 TEST_CASE("a family ends in reverse order of birth, a parent's frame before its children's") {
@@ -217,22 +235,6 @@ TEST_CASE("a killed actor is destroyed wherever it waits") {
       h.finish();
     }
   }
-}
-
-TEST_CASE("thousands of kills, from the same and from another worker, leave nothing behind") {
-  host h(2);
-  const auto log = new_book();
-  int killers = 0;
-  for (const place where : {place::receive, place::serve, place::full_send, place::ask, place::handler,
-                            place::sleep, place::task}) {
-    for (const unsigned at : {0u, 1u}) {
-      h->spawn(on_worker(0), run_killer, where, at, 300, log);
-      ++killers;
-    }
-  }
-  CHECK(log->wait_for(static_cast<std::size_t>(killers)) ==
-        lines(static_cast<std::size_t>(killers), "wrong 0"));
-  h.finish();
 }
 
 TEST_CASE("messages in the mailbox of an actor that ends become dead letters, and a sample is kept") {

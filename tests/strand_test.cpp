@@ -27,7 +27,7 @@ struct gate {
     }
     bool await_ready() const { return false; }
     void await_suspend(std::coroutine_handle<> h) {
-      wait.suspend(h);
+      wait.suspend(h, "test", std::source_location::current());
       at.waiting = &wait;
     }
     void await_resume() const {}

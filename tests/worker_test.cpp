@@ -118,6 +118,19 @@ TEST_CASE("a worker sleeps only with nothing to do, and until its next timer", "
   CHECK_FALSE(machine.io.slept_until.has_value());
 }
 
+TEST_CASE("what completes after a sleep sees the time of its end", "[worker]") {
+  fake_machine machine;
+  const instant before = machine.world.time;
+  instant seen{};
+  machine.io.in_turn = [&] {
+    machine.world.time += 7s;  // it sleeps
+    seen = machine.worker.now();
+  };
+  machine.worker.turn(true);
+  CHECK(seen == before + 7s);
+  CHECK(machine.worker.now() == before + 7s);
+}
+
 TEST_CASE("a post wakes a sleeping worker once, and one that is awake never", "[worker]") {
   fake_machine machine;
   chore a;

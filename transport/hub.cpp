@@ -6,6 +6,7 @@
 #include <troupe/assert.hpp>
 #include <troupe/log.hpp>
 
+#include "accept_trouble.hpp"
 #include "link.hpp"
 
 namespace troupe::detail {
@@ -13,7 +14,7 @@ namespace {
 
 constexpr unsigned most_handshakes = 256;  // of strangers, at a time
 constexpr duration retry_after = std::chrono::milliseconds(50);
-constexpr duration accept_pause = std::chrono::milliseconds(100);
+constexpr int backlog = 512;
 
 /// Where nodes of this user on this host find the one that listens on `port`.
 endpoint beside(env& world, std::uint16_t port) {
@@ -28,8 +29,8 @@ class hub_on_workers;
 /// One listening socket. Worker 0.
 class acceptor {
  public:
-  acceptor(hub_on_workers& of, worker& on, descriptor listener, bool local)
-      : hub_(of), on_(on), listener_(std::move(listener)), local_(local) {}
+  acceptor(hub_on_workers& of, worker& on, descriptor listener, const endpoint& at)
+      : hub_(of), on_(on), listener_(std::move(listener)), at_(at) {}
 
   void start() {
     if (!stopping_) on_.io().accept(op_, listener_.get());
@@ -49,7 +50,8 @@ class acceptor {
   hub_on_workers& hub_;
   worker& on_;
   descriptor listener_;
-  bool local_;
+  endpoint at_;
+  accept_trouble trouble_;
   bool stopping_ = false;
   bound_io<acceptor, &acceptor::accepted> op_{*this};
   bound_timer<acceptor, &acceptor::start> pause_{*this};
@@ -104,7 +106,7 @@ class hub_on_workers final : public hub, public link_owner {
   void link_is_gone(std::uint64_t number) override;
 
   std::uint64_t new_link(bool stranger, std::function<void(detail::link&)> begin);
-  void start_listening(descriptor listener, bool local);
+  void start_listening(descriptor listener, const endpoint& at);
   std::vector<endpoint> ways_to(const endpoint& to) const;
   session* linked_with(const incarnation& peer) const;
   joining* join_of(std::uint64_t link);
@@ -133,12 +135,12 @@ void acceptor::accepted(std::int32_t result) {
     return forget();
   }
   if (result >= 0) {
-    hub_.accepted(descriptor(on_.world(), result), local_);
+    trouble_.over();
+    hub_.accepted(descriptor(on_.world(), result), at_.family == endpoint::kind::local);
     return start();
   }
-  // Out of descriptors or memory, or the caller hung up already: the listener is fine, so look again in a
-  // moment.
-  on_.timers().arm(pause_, on_.now() + accept_pause);
+  trouble_.failed(at_.url(), -result);
+  on_.timers().arm(pause_, on_.now() + accept_trouble::pause);
 }
 
 void acceptor::forget() {
@@ -150,27 +152,28 @@ void acceptor::forget() {
 void joining::dial_again() { hub_.dial(*this); }
 
 result<endpoint, setup_error> hub_on_workers::listen(const endpoint& at) {
-  constexpr int backlog = 512;
-  auto listener = zero_.world().listen(at, backlog);
+  env& world = zero_.world();
+  const bool with_local = at.family == endpoint::kind::tcp && !options_.tcp_only;
+  result<descriptor, setup_error> local = descriptor();
+  // Before the port answers: a neighbour that has waited for it must find shared memory, too.
+  if (with_local && at.port != 0) local = world.listen(beside(world, at.port), backlog);
+  auto listener = world.listen(at, backlog);
   if (!listener) return std::move(listener).error();
-  endpoint bound = zero_.world().local_endpoint(listener->get());
-  if (at.family == endpoint::kind::local) bound = at;
-  start_listening(std::move(*listener), at.family == endpoint::kind::local);
-  if (at.family == endpoint::kind::tcp && !options_.tcp_only) {
-    auto local = zero_.world().listen(beside(zero_.world(), bound.port), backlog);
-    if (local) {
-      start_listening(std::move(*local), true);
-    } else {
-      log(log_level::warning,
-          "nodes on this host will use TCP instead of shared memory: " + local.error().text);
-    }
+  const endpoint bound = at.family == endpoint::kind::local ? at : world.local_endpoint(listener->get());
+  if (with_local && at.port == 0) local = world.listen(beside(world, bound.port), backlog);
+
+  start_listening(std::move(*listener), bound);
+  if (with_local && local) {
+    start_listening(std::move(*local), beside(world, bound.port));
+  } else if (with_local) {
+    log(log_level::warning,
+        "nodes on this host will use TCP instead of shared memory: " + local.error().text);
   }
   return bound;
 }
 
-void hub_on_workers::start_listening(descriptor listener, bool local) {
-  acceptor& a =
-      *acceptors_.emplace_back(std::make_unique<acceptor>(*this, zero_, std::move(listener), local));
+void hub_on_workers::start_listening(descriptor listener, const endpoint& at) {
+  acceptor& a = *acceptors_.emplace_back(std::make_unique<acceptor>(*this, zero_, std::move(listener), at));
   zero_.post([&a](worker&) { a.start(); });
 }
 
@@ -229,8 +232,8 @@ joining* hub_on_workers::join_of(std::uint64_t link) {
 std::string hub_on_workers::advice(const joining& j) const {
   switch (j.last.code) {
     case refusal_code::version:
-    case refusal_code::self: return "";
-    case refusal_code::not_admitted: return "; give the nodes different names, or end the other one first";
+    case refusal_code::self:
+    case refusal_code::not_admitted: return "";  // the peer's own words say it
     default: return "; start a node that listens on " + j.to.url() + ", or correct the address";
   }
 }

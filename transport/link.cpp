@@ -160,6 +160,8 @@ std::optional<refusal> link::objection(const incarnation& dialer) {
   no.code = refusal_code::not_admitted;
   no.text = "node '" + owner_.options().self.name + "' does not admit '" + peer_.node.name +
             "': " + admitted.error().text();
+  if (admitted.error() == errc::name_taken)
+    no.text += "; give the nodes different names, or end the other one first";
   return no;
 }
 

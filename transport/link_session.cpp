@@ -160,7 +160,7 @@ void link_session::port_violated(std::string text) {
 }
 
 void link_session::lane_ended(link_end why, std::string text) {
-  if (life_ == life::closing) return end(closing_end(), {});
+  if (life_ == life::closing) return end(closing_end(), "it was closing");
   end(why, std::move(text));
 }
 
@@ -184,7 +184,8 @@ bool link_session::all_goodbyes_in() const noexcept {
 
 void link_session::finish_if_done() {
   if (life_ != life::closing || !all_goodbyes_in() || acks_.anything_to_say() || !lane_->drained()) return;
-  if (std::ranges::all_of(streams_, [](const auto& s) { return s->goodbye_acked(); })) end(closing_end(), {});
+  if (std::ranges::all_of(streams_, [](const auto& s) { return s->goodbye_acked(); }))
+    end(closing_end(), "both have said goodbye");
 }
 
 void link_session::end(link_end why, std::string text) {

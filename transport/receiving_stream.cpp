@@ -37,8 +37,9 @@ std::string receiving_stream::take_frame(const frame_view& frame, instant now) {
   const bool may_correlate =
       frame.header.kind == frame_kind::message || frame.header.kind == frame_kind::reply;
   if (frame.header.correlation != 0 && !may_correlate) return "a correlation on a frame that has none";
-  if (frame.header.remaining_ns != 0 && frame.header.kind != frame_kind::message)
-    return "a deadline on no message";
+  if (frame.header.remaining_ns != 0 &&
+      (frame.header.kind != frame_kind::message || frame.header.correlation == 0))
+    return "a deadline on no request";
   switch (frame.header.kind) {
     case frame_kind::message: return take_message(frame, now);
     case frame_kind::reply: return take_reply(frame);

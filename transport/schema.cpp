@@ -2,13 +2,9 @@
 #include <troupe/schema.hpp>
 
 namespace troupe {
-namespace {
 
-constexpr std::string_view reply_arrow = "->";
-constexpr std::size_t max_quoted = 120;
-
-/// A peer's text as it may appear in our log: short and printable.
-std::string quoted(std::string_view text) {
+std::string printable(std::string_view text) {
+  constexpr std::size_t max_quoted = 120;
   if (text.empty()) return "nothing";
   std::string out(text.substr(0, max_quoted));
   for (char& c : out)
@@ -17,11 +13,13 @@ std::string quoted(std::string_view text) {
   return out;
 }
 
-std::string here_and_there(std::string_view ours, std::string_view theirs) {
-  return quoted(ours) + " here and " + quoted(theirs) + " there";
-}
+namespace {
 
-std::string_view name_of(std::string_view schema) { return schema.substr(0, schema.find('{')); }
+constexpr std::string_view reply_arrow = "->";
+
+std::string here_and_there(std::string_view ours, std::string_view theirs) {
+  return printable(ours) + " here and " + printable(theirs) + " there";
+}
 
 /// "a:u8,b:str" of "name{a:u8,b:str}"; nothing when the text is not a record.
 std::optional<std::string_view> fields_of(std::string_view schema) {
@@ -50,7 +48,7 @@ std::optional<std::string> half_mismatch(const std::string& what, std::string_vi
   if (theirs == ours) return std::nullopt;
   auto our_fields = fields_of(ours);
   auto their_fields = fields_of(theirs);
-  if (!our_fields || !their_fields || name_of(ours) != name_of(theirs))
+  if (!our_fields || !their_fields || schema_name(ours) != schema_name(theirs))
     return what + " is " + here_and_there(ours, theirs);
   for (std::size_t number = 1; !our_fields->empty() && !their_fields->empty(); ++number) {
     const std::string_view our_field = take_field(*our_fields);
@@ -72,7 +70,7 @@ schema_halves split_schema(std::string_view text) noexcept {
 std::optional<std::string> schema_mismatch(std::string_view theirs, std::string_view ours) {
   const schema_halves there = split_schema(theirs);
   const schema_halves here = split_schema(ours);
-  const std::string name = quoted(name_of(here.message));
+  const std::string name = printable(schema_name(here.message));
   if (theirs.size() > schema_text_limit)
     return name + ": the peer's schema has " + std::to_string(theirs.size()) +
            " bytes, more than the limit of " + std::to_string(schema_text_limit);

@@ -10,6 +10,7 @@
 #include <coroutine>
 #include <exception>
 #include <memory>
+#include <source_location>
 #include <type_traits>
 
 #include <troupe/detail/actor_core.hpp>
@@ -24,6 +25,7 @@ class self;
 class actor {
  public:
   std::coroutine_handle<> frame;
+  std::source_location function;  // which made it: its kind
 };
 
 namespace detail {
@@ -45,9 +47,10 @@ struct actor_promise : pooled_frame {
   template <class... Any>
   explicit actor_promise(const self<P>& me, Any&...) noexcept : core(me.core()) {}
 
-  actor get_return_object() noexcept {
+  // The default argument is evaluated in the function whose frame this is.
+  actor get_return_object(std::source_location function = std::source_location::current()) noexcept {
     (check_actor_parameter<Args>(), ...);
-    return actor{std::coroutine_handle<actor_promise>::from_promise(*this)};
+    return actor{std::coroutine_handle<actor_promise>::from_promise(*this), function};
   }
   std::suspend_always initial_suspend() const noexcept { return {}; }
   std::suspend_always final_suspend() noexcept {
@@ -76,12 +79,12 @@ struct lambda_actor_promise : actor_promise<P, Args...> {
   explicit lambda_actor_promise(Lambda, const self<P>& me, Any&...) noexcept
       : actor_promise<P, Args...>(me) {}
   using actor_promise<P, Args...>::actor_promise;  // clang does not hand the closure to the promise
-  actor get_return_object() noexcept {
+  actor get_return_object(std::source_location function = std::source_location::current()) noexcept {
     if constexpr (!std::is_empty_v<std::remove_cvref_t<Lambda>>) {
       compile_error<an_actor_must_be_a_function_or_captureless_lambda<Lambda>>();
     }
     (check_actor_parameter<Args>(), ...);
-    return actor{std::coroutine_handle<lambda_actor_promise>::from_promise(*this)};
+    return actor{std::coroutine_handle<lambda_actor_promise>::from_promise(*this), function};
   }
 };
 

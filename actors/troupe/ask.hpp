@@ -1,37 +1,30 @@
 // The awaitable behind `co_await ref.ask<M>(args...).within(d)`.
 //
-// It gives result<reply_of<M>>. Without `within` the node's default deadline holds (5 s), never infinity.
+// It gives result<reply_of<M>>. Without `within` the node's default deadline holds (5 s), never infinity. Asked
+// while a request is served, it ends no later than that request, and without `within` at that request's deadline:
+// a deadline travels with the work, over every hop and lane.
 // Errors: no_such_actor, stopped, unreachable, link_down, too_large, not_encodable; mailbox_full (the
 // deadline passed while the request still waited for room), expired (it passed later), no_reply (the target
 // ended without answering), handler_failed (its handler threw). The room for the reply is taken when asking,
-// so a reply is never refused. A request whose deadline has passed is not started. Belongs to the actor that
-// awaits it.
+// so a reply is never refused. A request whose deadline has passed is not started. An ask that is given up (its deadline has
+// passed, or it is destroyed) cancels the handler that works on it, at that handler's next suspension. Belongs to
+// the actor that awaits it.
+//
+// error::detail of expired says where the request was: see ask_stage (result.hpp).
 #pragma once
 
 #include <coroutine>
+#include <cstdint>
 #include <optional>
 #include <utility>
 
+#include <troupe/detail/awaited_in_place.hpp>
 #include <troupe/detail/timer_wheel.hpp>
 #include <troupe/send.hpp>
 
 namespace troupe {
 
 namespace detail {
-
-/// Awaits an operation that stays where it is. (GCC 12 copies an awaited glvalue, so within() cannot return
-/// *this.)
-template <class Operation>
-class [[nodiscard("co_await it")]] awaited_in_place {
- public:
-  explicit awaited_in_place(Operation& o) noexcept : operation_(&o) {}
-  bool await_ready() const noexcept { return operation_->await_ready(); }
-  auto await_suspend(std::coroutine_handle<> waiter) const { return operation_->await_suspend(waiter); }
-  auto await_resume() const { return operation_->await_resume(); }
-
- private:
-  Operation* operation_;
-};
 
 enum class send_outcome : std::uint8_t;
 
@@ -43,10 +36,14 @@ class ask_base {
   ~ask_base();
 
   bool await_ready() const noexcept { return false; }
-  bool await_suspend(std::coroutine_handle<> asker);
+  bool await_suspend(std::coroutine_handle<> asker,
+                     std::source_location at = std::source_location::current());
+  /// Gives the request up: what was not sent never will be, and a reply is lost, and counted as that.
+  void cancel() noexcept;
 
  protected:
   std::optional<duration> within_;
+  bool told_ = false;  // await_resume has been called
   /// The receipt with the reply, or null and `failure_` says why.
   receipt* answer() const noexcept { return wait_.arrived(); }
   receipt* take_answer() noexcept { return wait_.take(); }
@@ -70,6 +67,9 @@ class ask_base {
   void on_link_reply(errc status, reader& body) noexcept;
   void end_link_ask(error why) noexcept;
   void forget_link_ask() noexcept;
+  void cancel_link_ask() noexcept;
+
+  bool abandon() noexcept;
 
   address to_;
   envelope* envelope_;  // ours until it is handed over
@@ -91,6 +91,7 @@ class [[nodiscard("co_await it: an ask that is not awaited asks nothing")]] ask_
   using ask_base::ask_base;
   using ask_base::await_ready;
   using ask_base::await_suspend;
+  using ask_base::cancel;
 
   /// The deadline, from the moment of the co_await.
   auto within(duration d) noexcept {
@@ -99,6 +100,7 @@ class [[nodiscard("co_await it: an ask that is not awaited asks nothing")]] ask_
   }
 
   result<R> await_resume() {
+    told_ = true;
     if (detail::receipt* const r = answer(); r != nullptr && r->outcome == errc::ok) {
       if constexpr (std::is_void_v<R>) {
         return {};

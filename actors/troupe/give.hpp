@@ -4,6 +4,9 @@
 // expression, so such a temporary is refused as an argument. Give a named variable away, or let a function
 // make the value:
 //
+// The same happens to `condition ? variable : "literal"`, anywhere in a co_await expression, and nothing can
+// refuse that: name it first.
+//
 //   co_await desk.send<letter>(troupe::give(draft));                   // moves from the variable `draft`
 //   co_await desk.send<letter>(troupe::make<envelope>("to", "from"));  // a function result is safe
 //

@@ -25,10 +25,13 @@ class node_call {
   node_call(node_core& node, const value_type* answer, begin start);
   node_call(const node_call&) = delete;
   node_call& operator=(const node_call&) = delete;
-  ~node_call();
+  ~node_call() { cancel(); }
 
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiter);
+  void await_suspend(std::coroutine_handle<> waiter,
+                     std::source_location at = std::source_location::current());
+  /// Nobody waits for the answer any more; what was asked for may be done all the same.
+  void cancel() noexcept;
 
  protected:
   /// The value, or null and failure() says why.
@@ -67,6 +70,7 @@ class [[nodiscard("co_await it")]] join_operation : private detail::node_call {
   join_operation(detail::node_core& node, const std::string& url);
   using node_call::await_ready;
   using node_call::await_suspend;
+  using node_call::cancel;
   result<void, setup_error> await_resume();
 
  private:
@@ -81,6 +85,7 @@ class [[nodiscard("co_await it")]] publish_operation : private detail::node_call
       : node_call(node, nullptr, detail::begin_publish(std::move(name), who, accepts)) {}
   using node_call::await_ready;
   using node_call::await_suspend;
+  using node_call::cancel;
   result<void> await_resume() {
     const error e = failure();
     if (e.code != errc::ok) return e;
@@ -104,15 +109,17 @@ class [[nodiscard("co_await it")]] lookup_operation {
   }
 
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) {
+  void await_suspend(std::coroutine_handle<> waiter,
+                     std::source_location at = std::source_location::current()) {
     call_.emplace(*node_, std::move(name_), *wanted_, within_);
-    call_->await_suspend(waiter);
+    call_->await_suspend(waiter, at);
   }
   result<ref<P>> await_resume() {
     if (const auto* const found = static_cast<const detail::address*>(call_->value()))
       return detail::ref_to<P>(*found);
     return call_->failure();
   }
+  void cancel() noexcept { call_.reset(); }
 
  private:
   struct call : detail::node_call {

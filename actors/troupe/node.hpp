@@ -20,10 +20,12 @@
 #include <vector>
 
 #include <troupe/accounting.hpp>
+#include <troupe/inspect.hpp>
 #include <troupe/kind.hpp>
 #include <troupe/naming.hpp>
 #include <troupe/ref.hpp>
 #include <troupe/spawn.hpp>
+#include <troupe/supervise.hpp>
 
 namespace troupe {
 
@@ -45,17 +47,12 @@ struct node_options {
   duration join_deadline = std::chrono::seconds(10);  // how long join keeps dialling
   duration stop_deadline = std::chrono::seconds(5);   // for the ordered stop of all actors
   std::uint32_t most_actors = 16u << 20;
-  std::uint32_t most_names = 65536;  // published names, of all nodes together
-  env* world = nullptr;              // null: os_env()
-};
-
-/// One peer, as the node sees it now.
-struct link_info {
-  std::string node;
-  std::string lane;  // "shm", "local socket", "tcp", or "none" when the link has ended
-  std::string why;   // why this lane
-  std::uint64_t frames_out = 0;
-  std::uint64_t frames_in = 0;
+  std::uint64_t mailbox_memory =
+      std::uint64_t{1} << 30;  // bytes in all mailboxes together: beyond it, those with messages are full
+  std::uint32_t most_names = 65536;      // published names, of all nodes together
+  env* world = nullptr;                  // null: os_env()
+  troupe::supervision supervision = {};  // of the node's own children that restart
+  watchdog_options watchdog = {};
 };
 
 class node {
@@ -76,12 +73,25 @@ class node {
   /// Starts an actor as a child of the node, on the calling worker, or on the next one in turn. A default ref
   /// if the node has stopped or is at its limit of actors.
   template <class F, class... Args>
+    requires(!detail::class_actor<F>)
   auto spawn(F function, Args&&... args) {
     return spawn(spawn_options{}, function, std::forward<Args>(args)...);
   }
   template <class F, class... Args>
+    requires(!detail::class_actor<F>)
   auto spawn(const spawn_options& options, F function, Args&&... args) {
     return detail::spawn_actor(core(), nullptr, options, function, std::forward<Args>(args)...);
+  }
+  /// The same for a class (class_actor.hpp).
+  template <detail::class_actor T, class... Args>
+    requires(!detail::begins_with_options<Args...>)
+  auto spawn(Args&&... args) {
+    return spawn<T>(spawn_options{}, std::forward<Args>(args)...);
+  }
+  template <detail::class_actor T, class... Args>
+  auto spawn(const spawn_options& options, Args&&... args) {
+    return spawn(options, &detail::run_class<T, std::decay_t<detail::unwrapped<Args>>...>,
+                 std::forward<Args>(args)...);
   }
 
   /// Asks an actor of this node to stop, or ends it at its next suspension. Any ref; a dead actor is no
@@ -95,7 +105,7 @@ class node {
   join_operation join(std::string url) { return join_operation(core(), std::move(url)); }
 
   /// Makes an actor of this node known by name, to this node and every node it is linked with, until it ends.
-  /// co_await it: result<void> (name_taken, limit_reached, wrong_protocol).
+  /// co_await it: result<void> (bad_name, no_such_actor, name_taken, limit_reached, too_large).
   template <class P>
   publish_operation publish(std::string name, const ref<P>& who) {
     detail::check_protocol_travels(static_cast<typename ref<P>::accepts*>(nullptr));
@@ -126,6 +136,8 @@ class node {
 
   // Seeing.
   std::vector<link_info> links() const;
+  /// Everything at once: the actors and what each waits for, links, books, alarms. Off the workers only.
+  node_info inspect(const inspect_options& how = {}) const;
   /// Sums the books. Off the workers only; waits for every worker to have walked its queues.
   struct accounting accounting() const;
   std::vector<dead_letter> dead_letters() const;  // the last 64
@@ -133,9 +145,12 @@ class node {
 
   /// Ordered stop: no new actors, every actor stopped in reverse order of birth, killed at the deadline,
   /// links closed with a goodbye, threads joined. Off the workers only; idempotent. False if some actor had
-  /// to be killed.
+  /// to be killed: overdue() names it.
   bool stop();
   bool stop(duration deadline);
+  /// The last 64 actors that were killed because they had not ended by the deadline of their stop, as logged: "/node/
+  /// parent/name", how many messages its mailbox held, and whether it waited.
+  std::vector<std::string> overdue() const;
 
  private:
   friend detail::node_core& detail::core_of(node& n) noexcept;

@@ -47,6 +47,8 @@ struct no_handler_for;
 template <class Message>
 struct handler_does_not_return_the_reply_of;
 template <class Message>
+struct handler_answers_twice;  // it takes a replier and returns a value
+template <class Message>
 struct handler_returns_a_value_but_this_is_no_request;
 template <class Message>
 struct handler_for_a_message_outside_the_protocol;
@@ -57,9 +59,13 @@ struct use_ask_because_this_is_a_request;
 template <class Message>
 struct message_holds_a_pointer_reference_or_view;
 template <class Message>
+struct message_priority_must_be_constexpr;
+template <class Message>
 struct message_cannot_be_encoded_so_it_is_local_only;
 template <class Message>
 struct message_in_an_anonymous_namespace_cannot_travel;
+template <class Message, class Other>
+struct messages_of_one_name_cannot_travel_in_one_protocol;
 
 /// A single message type stands for the protocol of just that message.
 template <class P>

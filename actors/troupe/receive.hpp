@@ -1,9 +1,11 @@
 // The awaitables behind self.receive(handlers...) and self.serve(handlers...).
 //
 // Handlers are lambdas, one for each message of the protocol: `[&](deposit d) {...}`. A handler of a request
-// returns the reply, or task<reply>; any handler may return a task, and the mailbox waits while it runs.
-// Which handler takes which message, and what it returns, is checked at compile time. Handlers must be
-// trivially destructible (capture by reference): GCC 12 would destroy others twice.
+// returns the reply, or task<reply>; or it takes a replier as well and returns nothing: then the answer may come
+// later, from elsewhere (replier.hpp). Any handler may return a task: serve waits for it before the next message,
+// unless it was told to interleave. Which handler takes which message, and what it returns, is checked at
+// compile time. Handlers must be trivially destructible (capture by reference): GCC 12 would destroy others
+// twice.
 //
 // A handler that throws fails the asker with handler_failed; the exception goes on into the actor's
 // coroutine.
@@ -16,7 +18,10 @@
 
 #include <troupe/detail/actor_core.hpp>
 #include <troupe/detail/message.hpp>
+#include <troupe/detail/receive_within.hpp>
+#include <troupe/detail/receiver.hpp>
 #include <troupe/protocol.hpp>
+#include <troupe/replier.hpp>
 #include <troupe/task.hpp>
 
 namespace troupe::detail {
@@ -42,15 +47,41 @@ struct task_result<task<T>> {
   using type = T;
 };
 
+/// What a handler is called with.
+template <class M>
+struct message_alone {
+  template <class Handlers>
+  using result = std::invoke_result<Handlers&, M>;
+};
+template <class M>
+struct message_and_replier {
+  template <class Handlers>
+  using result = std::invoke_result<Handlers&, M, replier<reply_of<M>>>;
+};
+
+template <class Handlers, class M>
+inline constexpr bool takes_replier = false;
+template <class Handlers, request M>
+inline constexpr bool takes_replier<Handlers, M> =
+    !std::is_invocable_v<Handlers&, M> && std::is_invocable_v<Handlers&, M, replier<reply_of<M>>>;
+
+template <class Handlers, class M>
+using handler_result = typename std::conditional_t<takes_replier<Handlers, M>, message_and_replier<M>,
+                                                   message_alone<M>>::template result<Handlers>::type;
+
 /// Says what is wrong with the handler of M, if anything is. What follows must depend on the answer: GCC reports the
 /// errors of that first.
 template <class Handlers, class M>
 constexpr bool handler_fits() {
-  if constexpr (!std::is_invocable_v<Handlers&, M>) {
+  if constexpr (takes_replier<Handlers, M>) {
+    using R = typename task_result<handler_result<Handlers, M>>::type;
+    if constexpr (!std::is_void_v<R>) compile_error<handler_answers_twice<M>>();
+    return std::is_void_v<R>;
+  } else if constexpr (!std::is_invocable_v<Handlers&, M>) {
     compile_error<no_handler_for<M>>();
     return false;
   } else {
-    using R = typename task_result<std::invoke_result_t<Handlers&, M>>::type;
+    using R = typename task_result<handler_result<Handlers, M>>::type;
     if constexpr (!request<M>) {
       if constexpr (!std::is_void_v<R>) compile_error<handler_returns_a_value_but_this_is_no_request<M>>();
       return std::is_void_v<R>;
@@ -64,133 +95,137 @@ constexpr bool handler_fits() {
   }
 }
 
+template <class H, class M>
+inline constexpr bool handles =
+    std::is_invocable_v<H&, M&> || std::is_invocable_v<H&, M> || takes_replier<H, M>;
+
+/// What a handler takes, where its type tells (it is no template).
+template <class H>
+struct handled_message {
+  using type = H;
+};
+template <class R, class C, class A, class... More>
+struct handled_message<R (C::*)(A, More...) const> {
+  using type = std::remove_cvref_t<A>;
+};
+template <class H>
+  requires requires { &H::operator(); }
+struct handled_message<H> : handled_message<decltype(&H::operator())> {};
+
+/// Names the handlers that no message of the protocol can ever reach.
+template <class H, class... Ms>
+constexpr void check_handler_is_used() {
+  if constexpr (!(handles<H, Ms> || ...))
+    compile_error<handler_for_a_message_outside_the_protocol<typename handled_message<H>::type>>();
+}
+template <class... Ms, class... Hs>
+constexpr void check_handlers_are_used(protocol<Ms...>*, overload<Hs...>*) {
+  (check_handler_is_used<Hs, Ms...>(), ...);
+}
+constexpr void check_handlers_are_used(void*, void*) {}
+
 /// Answers the request in `e` and frees it: with the value that `make` returns, or with `why`.
 void answer_void(envelope* e) noexcept;
 void answer_failure(envelope* e, error why) noexcept;
-receipt* answer_begin(envelope* e) noexcept;  // null: nobody waits any more
-void answer_end(envelope* e, receipt* r) noexcept;
-void finish(envelope* e) noexcept;  // of a message that is no request
 
 template <class M, class V>
 void answer(envelope* e, V&& value) {
-  if (receipt* const r = answer_begin(e)) {
-    ::new (r->storage()) reply_of<M>(std::forward<V>(value));
-    r->has_value = true;
-    answer_end(e, r);
-  } else {
-    finish(e);
-  }
+  replier<reply_of<M>> reply(take_receipt(e));
+  reply.reply(std::forward<V>(value));
+  finish(e);
 }
 
-class receive_base : public receiver {
- protected:
-  explicit receive_base(function f) noexcept : receiver(f) {}
-  ~receive_base() {
-    if (handler_) handler_.destroy();
-  }
-
-  struct handler_frame {
-    struct promise_type : pooled_frame {
-      handler_frame get_return_object() noexcept {
-        return {std::coroutine_handle<promise_type>::from_promise(*this)};
-      }
-      std::suspend_always initial_suspend() const noexcept { return {}; }
-      std::suspend_always final_suspend() const noexcept { return {}; }
-      void return_void() const noexcept {}
-      [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
-    };
-    std::coroutine_handle<promise_type> frame;
+struct handler_frame {
+  struct promise_type : running_handler {
+    using running_handler::running_handler;
+    handler_frame get_return_object() noexcept {
+      frame = std::coroutine_handle<promise_type>::from_promise(*this);
+      return {this};
+    }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    auto final_suspend() const noexcept {
+      struct leave {
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<promise_type> self) const noexcept {
+          running_handler& h = self.promise();
+          h.of->ended(h);  // destroys the frame, and this with it
+        }
+        void await_resume() const noexcept {}
+      };
+      return leave();
+    }
+    void return_void() const noexcept {}
+    [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
   };
-
-  /// Runs in the middle of a message: starts a handler's coroutine. The mailbox waits for it.
-  void start(handler_frame h) noexcept {
-    if (handler_) handler_.destroy();  // the one before, which has ended
-    handler_ = h.frame;
-    current_worker->resume(handler_);
-  }
-
-  void await_suspend_in_mailbox(std::coroutine_handle<> waiter);
-
-  std::exception_ptr failure_;
-  std::coroutine_handle<handler_frame::promise_type> handler_ = nullptr;
-  envelope* handling_ = nullptr;  // by the running handler coroutine; discarded with it
-  bool synchronous_ = false;      // inside take(): a handler that ends now needs no wake-up
-
-  void discard_handling() noexcept;
+  running_handler* running;
 };
 
-/// P: the protocol. Once: receive (one message), else serve. Handlers: the overload set.
-template <class P, bool Once, class Handlers>
-class receive_operation : public receive_base {
+/// Takes the messages of protocol P with an overload set of handlers.
+template <class P, class Handlers>
+class handling_receiver : public receiver {
  public:
-  explicit receive_operation(Handlers h) : receive_base(&take_any), handlers_(h) {
+  handling_receiver(Handlers h, bool takes_one, unsigned handlers_at_a_time)
+      : receiver(&take_any, takes_one, handlers_at_a_time), handlers_(h) {
     static_assert(std::is_trivially_destructible_v<Handlers>,
                   "handlers must be trivially destructible: capture by reference");
-  }
-  ~receive_operation() { discard_handling(); }
-
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) { await_suspend_in_mailbox(waiter); }
-  /// ok, or errc::stopped when the actor was asked to stop.
-  result<void> await_resume() {
-    if (failure_) std::rethrow_exception(failure_);
-    if (stop_seen) return errc::stopped;
-    return {};
+    check_handlers_are_used(static_cast<P*>(nullptr), static_cast<Handlers*>(nullptr));
   }
 
  private:
-  static step take_any(receiver& self, envelope* e) noexcept {
-    return static_cast<receive_operation&>(self).dispatch(e, static_cast<P*>(nullptr));
+  static void take_any(receiver& self, envelope* e) noexcept {
+    static_cast<handling_receiver&>(self).dispatch(e, static_cast<P*>(nullptr));
   }
 
   template <class... Ms>
-  step dispatch(envelope* e, protocol<Ms...>*) noexcept {
-    step next = step::again;
-    const bool known = ((e->type == &value_type_of<Ms> && ((next = handle<Ms>(e)), true)) || ...);
+  void dispatch(envelope* e, protocol<Ms...>*) noexcept {
+    const bool known = ((e->type == &value_type_of<Ms> && (handle<Ms>(e), true)) || ...);
     TROUPE_ASSERT(known, "a message outside the protocol reached a mailbox");
-    return next;
   }
 
   template <class M>
-  step handle(envelope* e) noexcept {
-    if constexpr (!handler_fits<Handlers, M>()) {
-      return step::done;
-    } else if constexpr (is_task<std::invoke_result_t<Handlers&, M>>) {
-      handling_ = e;
-      synchronous_ = true;
-      start(run_handler<M>(*this, e));
-      synchronous_ = false;
-      return handling_ != nullptr ? step::busy : after();
-    } else {
-      try {
-        call<M>(e);
-      } catch (...) {
-        fail(e);
+  void handle(envelope* e) noexcept {
+    if constexpr (handler_fits<Handlers, M>()) {
+      if constexpr (is_task<handler_result<Handlers, M>>) {
+        start(*run_handler<M>(*this, e).running);
+      } else {
+        try {
+          call<M>(e);
+        } catch (...) {
+          fail(e);
+        }
       }
-      return after();
+    }
+  }
+
+  /// What the handler returns: the reply, a task, or nothing.
+  template <class M>
+  decltype(auto) invoke(envelope* e) {
+    M& message = *static_cast<M*>(e->message());
+    if constexpr (takes_replier<Handlers, M>) {
+      return handlers_(std::move(message), replier<reply_of<M>>(take_receipt(e)));
+    } else {
+      return handlers_(std::move(message));
     }
   }
 
   template <class M>
   void call(envelope* e) {
-    M& message = *static_cast<M*>(e->message());
-    if constexpr (!request<M>) {
-      handlers_(std::move(message));
+    if constexpr (!request<M> || takes_replier<Handlers, M>) {
+      invoke<M>(e);
       finish(e);
     } else if constexpr (std::is_void_v<reply_of<M>>) {
-      handlers_(std::move(message));
+      invoke<M>(e);
       answer_void(e);
     } else {
-      answer<M>(e, handlers_(std::move(message)));
+      answer<M>(e, invoke<M>(e));
     }
   }
 
   template <class M>
-  static handler_frame run_handler(receive_operation& self, envelope* e) {
+  static handler_frame run_handler(handling_receiver& self, envelope* e) {
     try {
-      M& message = *static_cast<M*>(e->message());
-      auto body = self.handlers_(std::move(message));
-      if constexpr (!request<M>) {
+      auto body = self.template invoke<M>(e);
+      if constexpr (!request<M> || takes_replier<Handlers, M>) {
         co_await body;
         finish(e);
       } else if constexpr (std::is_void_v<reply_of<M>>) {
@@ -203,19 +238,51 @@ class receive_operation : public receive_base {
     } catch (...) {
       self.fail(e);
     }
-    self.handling_ = nullptr;
-    if (!self.synchronous_) self.owner_core().resume_receiving(self, self.after());
   }
 
   void fail(envelope* e) noexcept {
-    failure_ = std::current_exception();
+    failure = std::current_exception();
     answer_failure(e, errc::handler_failed);
   }
-
-  step after() const noexcept { return Once || failure_ ? step::done : step::again; }
-  actor_core& owner_core() const noexcept { return *static_cast<actor_core*>(owner()); }
 
   Handlers handlers_;
 };
 
 }  // namespace troupe::detail
+
+namespace troupe {
+
+/// co_await: result<void>: ok, or errc::stopped when the actor was asked to stop.
+template <class P, class Handlers>
+class [[nodiscard("co_await it")]] serve_operation : private detail::handling_receiver<P, Handlers> {
+ public:
+  serve_operation(Handlers h, bool takes_one, unsigned handlers_at_a_time)
+      : detail::handling_receiver<P, Handlers>(h, takes_one, handlers_at_a_time) {}
+
+  using detail::handling_receiver<P, Handlers>::cancel;
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter,
+                     std::source_location at = std::source_location::current()) {
+    this->await_in_mailbox(waiter, at);
+  }
+  result<void> await_resume() {
+    if (this->failure) std::rethrow_exception(this->failure);
+    if (this->ended_by != errc::ok) return this->ended_by;
+    return {};
+  }
+
+ protected:
+  detail::receiver& base() noexcept { return *this; }
+};
+
+/// As serve, for one message; .within(d) gives errc::expired when none has come by then.
+template <class P, class Handlers>
+class [[nodiscard("co_await it")]] receive_operation : public serve_operation<P, Handlers> {
+ public:
+  explicit receive_operation(Handlers h) : serve_operation<P, Handlers>(h, true, 1) {}
+  auto within(duration d) noexcept {
+    return detail::receive_within<receive_operation>(*this, this->base(), d);
+  }
+};
+
+}  // namespace troupe

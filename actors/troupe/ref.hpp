@@ -29,7 +29,7 @@ namespace detail {
 
 /// Room for one message that is yet to be built (delivery.cpp).
 error reserve(const address& to, const value_type& type) noexcept;
-void unreserve(const address& to) noexcept;
+void unreserve(const address& to, const value_type& type) noexcept;
 error commit(const address& to, envelope* e) noexcept;
 error send_blocking(const address& to, envelope* e, duration within);
 receipt* ask_blocking(const address& to, envelope* e, duration within, error& failure);
@@ -41,6 +41,7 @@ const address& address_of(const ref<P>& r) noexcept;
 
 template <class M>
 constexpr void check_message() {
+  if constexpr (has_variable_priority<M>) compile_error<message_priority_must_be_constexpr<M>>();
   if constexpr (holds_view<M>()) compile_error<message_holds_a_pointer_reference_or_view<M>>();
   if constexpr (request<M>) {
     if constexpr (holds_view<reply_of<M>>()) compile_error<message_holds_a_pointer_reference_or_view<M>>();
@@ -56,7 +57,6 @@ envelope* envelope_from(Args&&... args) {
 template <class M, class... Args>
 envelope* request_from(Args&&... args) {
   envelope* const e = envelope_from<M>(std::forward<Args>(args)...);
-  e->is_request = true;
   e->answer = make_receipt(reply_type_of<M>());
   return e;
 }
@@ -85,7 +85,8 @@ class ref {
   }
 
   /// Never waits: ok, full, no_such_actor, stopped, unreachable or too_large. Any thread. When there is no
-  /// room the message is not built and the arguments are as they were.
+  /// room the message is not built and the arguments are as they were. From a thread that is no worker, a
+  /// message to another node is encoded later, by a worker: what is then too large is a dead letter.
   template <class M, class... Args>
   result<void> try_send(Args&&... args) const {
     check<M, false, Args...>();
@@ -95,7 +96,7 @@ class ref {
     try {
       e = detail::envelope_from<M>(std::forward<Args>(args)...);
     } catch (...) {
-      detail::unreserve(to_);
+      detail::unreserve(to_, detail::value_type_of<M>);
       throw;
     }
     if (const error lost = detail::commit(to_, e); lost.code != errc::ok) return lost;

@@ -12,6 +12,7 @@
 #include "demo/demo.hpp"
 #include "demo/display.hpp"
 #include "demo/layout_run.hpp"
+#include "demo/process.hpp"
 #include "demo/temporary_folder.hpp"
 #include "orders/generate.hpp"
 #include "orders/reference.hpp"
@@ -55,6 +56,7 @@ orders::file_result<task_sheet> prepare(const options& given, const std::string&
     if (!made) return made.error();
     screen.line("orders: --generate " + std::to_string(given.generate) + " --seed " + std::to_string(seed));
   }
+  if (interrupted()) return troupe::setup_error("interrupted");
   const std::string ledger = folder + "/reference.csv";
   const auto counts = orders::run_reference(sheet.orders_file, sheet.stock_file, ledger);
   if (!counts) return counts.error();
@@ -86,6 +88,7 @@ int fail(display& screen, const std::string& why) {
 
 int run_orders_demo(const options& given) {
   display screen;
+  interrupted();  // so that no folder is left behind
   const auto folder = temporary_folder::make("troupe-orders");
   if (!folder) {
     std::fprintf(stderr, "demo: %s\n", folder.error().text.c_str());
@@ -94,10 +97,11 @@ int run_orders_demo(const options& given) {
   const auto sheet = prepare(given, (*folder)->path(), screen);
   if (!sheet) {
     std::fprintf(stderr, "demo: %s\n", sheet.error().text.c_str());
-    return exit_bad_usage;
+    return interrupted() ? exit_interrupted : exit_bad_usage;
   }
   std::string verdict = "orders: PASS";
   for (const orders::layout which : chosen(given.layout)) {
+    if (interrupted()) return exit_interrupted;
     const auto ledger = ledger_path(given.out_dir.empty() ? (*folder)->path() : given.out_dir, which);
     if (!ledger) {
       std::fprintf(stderr, "demo: %s\n", ledger.error().text.c_str());

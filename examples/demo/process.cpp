@@ -115,10 +115,18 @@ struct processes::child {
   }
 };
 
-processes::processes(bool verbose) : verbose_(verbose) {
+bool interrupted() {
   const sigset_t blocked = blocked_signals();
   ::sigprocmask(SIG_BLOCK, &blocked, nullptr);
-  sigset_t heard = blocked;
+  sigset_t pending;
+  ::sigpending(&pending);
+  return sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 ||
+         sigismember(&pending, SIGHUP) == 1;
+}
+
+processes::processes(bool verbose) : verbose_(verbose) {
+  interrupted();
+  sigset_t heard = blocked_signals();
   sigdelset(&heard, SIGPIPE);
   signals_ = ::signalfd(-1, &heard, SFD_CLOEXEC | SFD_NONBLOCK);
 }

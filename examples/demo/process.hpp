@@ -10,7 +10,7 @@
 // Each process runs a program from the launcher's own folder, in the launcher's process group (so Ctrl-C on a terminal
 // reaches it, too), and is killed by the kernel when the launcher dies. Its standard output arrives here as lines; what
 // it writes to standard error is kept to explain a failure, and shown at once when verbose. The destructor ends them
-// all. The first `processes` blocks SIGINT, SIGTERM, SIGHUP and SIGPIPE for the launcher: wait() reports the first
+// all. The first `processes` (or interrupted()) blocks SIGINT, SIGTERM, SIGHUP and SIGPIPE for the launcher: wait() reports the first
 // three, writing to a closed pipe just fails. For one thread.
 #pragma once
 
@@ -39,6 +39,9 @@ struct event {
   int code = 0;
   int fd = -1;
 };
+
+/// Holds SIGINT, SIGTERM and SIGHUP back from now on, and says whether one has come: for work between processes.
+bool interrupted();
 
 class processes {
  public:

@@ -3,12 +3,13 @@
 
 #include <cctype>
 #include <cstring>
-#include <system_error>
 
 namespace troupe::detail {
 
 std::string errno_text(int number) {
-  std::string text = std::generic_category().message(number);
+  const char* phrase = ::strerrordesc_np(number);  // never translated, and safe in every thread
+  if (phrase == nullptr) return "error " + std::to_string(number);
+  std::string text = phrase;
   // A phrase in the middle of a line starts small, unless it starts with an abbreviation ("RPC ...").
   if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])) != 0)
     text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));

@@ -63,7 +63,7 @@ result<std::unique_ptr<io_driver>, setup_error> kernel_env::open_io(io_backend w
   }
   auto ring = make_uring_driver();
   if (ring) {
-    note = "io_uring";
+    note = wanted == io_backend::uring ? "io_uring: asked for" : "io_uring: this kernel allows it";
     return ring;
   }
   const std::string refusal = "io_uring refused (" + ring.error().text + ")";

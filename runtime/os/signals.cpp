@@ -12,6 +12,8 @@
 
 namespace troupe::detail {
 
+bool asks_for_a_dump(int signal) noexcept { return signal == SIGQUIT; }
+
 struct signal_watch::state {
   sigset_t before;
   int fd;
@@ -22,6 +24,7 @@ signal_watch::signal_watch() : state_(new state) {
   sigemptyset(&watched);
   sigaddset(&watched, SIGTERM);
   sigaddset(&watched, SIGINT);
+  sigaddset(&watched, SIGQUIT);
   pthread_sigmask(SIG_BLOCK, &watched, &state_->before);
   state_->fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
   TROUPE_ASSERT(state_->fd >= 0, "signalfd failed: is the process out of descriptors?");
@@ -39,6 +42,12 @@ int signal_watch::wait(int fd) {
     if (::poll(both, 2, -1) < 0 && errno != EINTR) return 0;
     signalfd_siginfo info;
     if (::read(state_->fd, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+      if (info.ssi_signo == SIGINT) {  // who presses Ctrl-C again does not want to wait for an ordered stop
+        sigset_t again;
+        sigemptyset(&again);
+        sigaddset(&again, SIGINT);
+        pthread_sigmask(SIG_UNBLOCK, &again, nullptr);
+      }
       return static_cast<int>(info.ssi_signo);
     }
     if ((both[1].revents & POLLIN) != 0) return 0;

@@ -42,7 +42,9 @@ result<socket_address, setup_error> tcp_address(const endpoint& e, int family) {
   wanted.ai_socktype = SOCK_STREAM;
   wanted.ai_flags = AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  const int code = ::getaddrinfo(e.host.c_str(), std::to_string(e.port).c_str(), &wanted, &found);
+  // "localhost" is loopback everywhere (RFC 6761), also where no resolver says so.
+  const std::string host = e.host != "localhost" ? e.host : family == AF_INET6 ? "::1" : "127.0.0.1";
+  const int code = ::getaddrinfo(host.c_str(), std::to_string(e.port).c_str(), &wanted, &found);
   if (code != 0)
     return setup_error{"unknown host (" + std::string(::gai_strerror(code)) +
                        "); check the name or write its address"};

@@ -15,11 +15,12 @@ namespace troupe {
 
 enum class errc : std::uint8_t {
   ok = 0,
-  full,            // mailbox, credit or send buffer has no room
-  no_such_actor,   // the target is dead, or never was
-  stopped,         // this actor (or the target's mailbox) is closed: stop was asked for
-  expired,         // the deadline passed
-  mailbox_full,    // the deadline passed while the message still waited for room
+  full,           // mailbox, credit or send buffer has no room
+  no_such_actor,  // the target is dead, or never was
+  stopped,        // this actor (or the target's mailbox) is closed: stop was asked for
+  expired,        // the deadline passed; for an ask, see ask_stage
+  mailbox_full,  // the deadline passed while the message still waited for room, or the mailbox rejects when it is full
+  shed,            // the mailbox was full, and drops messages then
   no_reply,        // the target died, or gave the request up, without answering
   handler_failed,  // the target's handler threw
   unreachable,     // no link to that node
@@ -27,6 +28,7 @@ enum class errc : std::uint8_t {
   too_large,       // the encoded message is over the limit (64 KiB)
   not_encodable,   // the message type is local-only
   not_found,       // no such name, kind or node
+  bad_name,        // a name is empty, over 255 bytes, or has an @
   ambiguous,       // more than one node publishes that name
   wrong_protocol,  // the actor does not accept these messages, or their schemas differ
   name_taken,      // this node already publishes or offers that name
@@ -39,6 +41,13 @@ enum class errc : std::uint8_t {
 
 /// A short lower-case phrase, e.g. "mailbox full".
 std::string_view to_string(errc code) noexcept;
+
+/// error::detail of an ask's errc::expired: where the request was. A positive number: queued, as the n-th when it came to
+/// the mailbox; 0: unknown.
+enum ask_stage : std::int32_t {
+  stage_running = -1,  // its handler had begun
+  stage_sent = -2,     // on a link to another node, or there
+};
 
 /// What went wrong. `detail` refines the code where its comment says so (errno for io_failed), else 0.
 struct error {

@@ -66,11 +66,13 @@ class [[nodiscard("co_await it")]] accept_operation {
   explicit accept_operation(const socket_handle<listener_core>& at) noexcept : at_(at) {}
   accept_operation(const accept_operation&) = delete;
   accept_operation& operator=(const accept_operation&) = delete;
-  ~accept_operation();
+  ~accept_operation() { cancel(); }
 
   bool await_ready() const;
-  void await_suspend(std::coroutine_handle<> acceptor);
+  void await_suspend(std::coroutine_handle<> acceptor,
+                     std::source_location at = std::source_location::current());
   result<byte_stream> await_resume();
+  void cancel() noexcept;
 
  private:
   friend class listener_core;
@@ -83,11 +85,13 @@ class [[nodiscard("co_await it")]] connect_operation {
   explicit connect_operation(std::string_view url);
   connect_operation(const connect_operation&) = delete;
   connect_operation& operator=(const connect_operation&) = delete;
-  ~connect_operation();
+  ~connect_operation() { cancel(); }
 
   bool await_ready();
-  void await_suspend(std::coroutine_handle<> caller);
+  void await_suspend(std::coroutine_handle<> caller,
+                     std::source_location at = std::source_location::current());
   result<byte_stream> await_resume();
+  void cancel() noexcept;
 
  private:
   friend class stream_core;
@@ -104,11 +108,13 @@ class [[nodiscard("co_await it")]] read_operation {
   read_operation(const socket_handle<stream_core>& from, read_unit unit, std::size_t most) noexcept;
   read_operation(const read_operation&) = delete;
   read_operation& operator=(const read_operation&) = delete;
-  ~read_operation();
+  ~read_operation() { cancel(); }
 
   bool await_ready() const;
-  void await_suspend(std::coroutine_handle<> reader);
+  void await_suspend(std::coroutine_handle<> reader,
+                     std::source_location at = std::source_location::current());
   result<std::string> await_resume();
+  void cancel() noexcept;
 
  private:
   friend class stream_core;
@@ -124,11 +130,13 @@ class [[nodiscard("co_await it")]] write_operation {
       : to_(to), rest_(bytes) {}
   write_operation(const write_operation&) = delete;
   write_operation& operator=(const write_operation&) = delete;
-  ~write_operation();
+  ~write_operation() { cancel(); }
 
   bool await_ready();
-  void await_suspend(std::coroutine_handle<> writer);
+  void await_suspend(std::coroutine_handle<> writer,
+                     std::source_location at = std::source_location::current());
   result<void> await_resume() const noexcept;
+  void cancel() noexcept;
 
  private:
   friend class stream_core;

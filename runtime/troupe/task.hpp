@@ -87,8 +87,11 @@ class [[nodiscard("a task does nothing until it is awaited")]] task {
     std::swap(frame_, o.frame_);
     return *this;
   }
-  ~task() {
-    if (frame_) frame_.destroy();
+  ~task() { cancel(); }
+
+  /// Ends it where it is: its frame is destroyed, and with it whatever it waits for.
+  void cancel() noexcept {
+    if (frame_) std::exchange(frame_, nullptr).destroy();
   }
 
   auto operator co_await() noexcept {

@@ -31,17 +31,20 @@ class writer {
  public:
   explicit writer(std::span<std::byte> out, void* context = nullptr) noexcept
       : data_(out.data()), capacity_(out.size()), context_(context) {}
+  /// Writes nothing: counts what would be written, and never fails.
+  static writer scale() noexcept { return writer(); }
   writer(const writer&) = delete;
   writer& operator=(const writer&) = delete;
 
   void write(const void* data, std::size_t size) noexcept {
     if (size > capacity_ - size_) return fail();
-    if (size != 0) std::memcpy(data_ + size_, data, size);
+    if (size != 0 && data_ != nullptr) std::memcpy(data_ + size_, data, size);
     size_ += size;
   }
 
   /// The value does not fit, or cannot be encoded on this link.
   void fail() noexcept {
+    if (capacity_ == SIZE_MAX) return;  // a scale
     ok_ = false;
     capacity_ = size_;
   }
@@ -54,6 +57,8 @@ class writer {
  private:
   template <class Stream>
   friend class nesting;
+
+  writer() noexcept : data_(nullptr), capacity_(SIZE_MAX), context_(nullptr) {}
 
   std::byte* data_;
   std::size_t size_ = 0;

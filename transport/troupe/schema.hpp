@@ -104,6 +104,14 @@ struct schema_halves {
 
 schema_halves split_schema(std::string_view text) noexcept;
 
+/// The message's qualified name: "bank::deposit".
+constexpr std::string_view schema_name(std::string_view text) noexcept {
+  return text.substr(0, text.find_first_of("{-"));  // "-" of "->"
+}
+
+/// A peer's text as it may appear in our log: short and without control characters.
+std::string printable(std::string_view text);
+
 /// Nothing when messages (and replies) pass between the two, else one line that names the first difference,
 /// e.g. "bank::deposit: field 2 is cents:i64 here and cents:i32 there".
 std::optional<std::string> schema_mismatch(std::string_view theirs, std::string_view ours);

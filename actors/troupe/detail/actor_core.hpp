@@ -9,22 +9,19 @@
 // | operation                     | who         | synchronisation                                        |
 // | push                          | any thread  | CAS release: publishes the letter to the drain         |
 // | drain                         | home worker | exchange acquire: sees every letter pushed before      |
-// | reserve (from elsewhere)      | any thread  | inlet_messages_ fetch_add relaxed: a count only        |
-// | take                          | home worker | inlet_messages_ fetch_sub relaxed                      |
-// | park (from elsewhere)         | any thread  | waiters_ fetch_add relaxed, before the push            |
-// | depth_, closed_, …: write     | home worker | relaxed store                                          |
-// | depth_, closed_, …: read      | any thread  | relaxed load: a hint; home decides at the drain        |
+// | urgent_: set                  | any thread  | store release, after the push: to the acquire          |
+// | urgent_: clear, look          | home worker | relaxed store before the drain; load acquire           |
+// | closed_, …: write             | home worker | relaxed store                                          |
+// | closed_, …: read              | any thread  | relaxed load: a hint; home decides at the drain        |
 // | prepare                       | the spawner | relaxed stores, before anybody has the address         |
+// | parent_: write, read          | home, any   | release at birth, acquire: for the watchdog, by path   |
 //
 // Rules
 //  1. The home worker drains the inlet before it appends a local message: order per sender holds even when
 //     a sender's earlier messages came through the inlet.
 //  2. A letter carries the generation it was meant for and is checked at the drain: slots are reused.
-//  3. The limit holds for queue + inlet together. Senders on k other workers that reserve at the same
-//     instant as the home worker can overshoot it by at most k messages.
-//  4. A message that finds no room waits with its sender's consent in `waiting_`, first come, first served,
-//     and is admitted when the queue has fallen to half its limit. try_send never overtakes it.
-//  5. Control letters are set aside at the drain and obeyed at the start of the actor's next run, never
+//  3. What there is room for is the mailbox's business (mailbox.hpp).
+//  4. Control letters are set aside at the drain and obeyed at the start of the actor's next run, never
 //     inside another actor's send.
 #pragma once
 
@@ -33,12 +30,17 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <troupe/detail/address.hpp>
+#include <troupe/detail/mailbox.hpp>
 #include <troupe/detail/message.hpp>
+#include <troupe/detail/receiver.hpp>
 #include <troupe/detail/strand.hpp>
 
 namespace troupe {
+
+struct supervision;
 
 enum class exit_kind : std::uint8_t {
   normal,         // its coroutine returned
@@ -48,47 +50,47 @@ enum class exit_kind : std::uint8_t {
   no_such_actor,  // it was dead already when it was to be monitored
   unreachable,    // its node can no longer be reached; it may live on
   died,           // its process ended
+  linked,         // an actor that it was linked with ended; the text says why
 };
 std::string_view to_string(exit_kind kind) noexcept;
+inline constexpr std::size_t exit_kinds = static_cast<std::size_t>(exit_kind::linked) + 1;
 
 struct exit_reason {
   exit_kind kind = exit_kind::normal;
   std::string text;
 };
 
+struct actor_info;
+
 namespace detail {
 
 class node_core;
+class supervisor;
+class awaiting_receipt;
+struct chase;
 struct control;
 struct family;
 struct protocol_info;
-
-/// The suspended side of receive or serve. `take` handles one message and never throws.
-class receiver : public operation {
- public:
-  enum class step : std::uint8_t {
-    again,  // handled; ready for the next message
-    busy,   // a handler awaits something: no message until resume_receiving()
-    done,   // the awaiting coroutine goes on
-  };
-  using function = step (*)(receiver& self, envelope* taken) noexcept;
-  explicit receiver(function f) noexcept : take(f) {}
-  ~receiver();
-
-  function take;
-  bool stop_seen = false;  // it ends because the actor was asked to stop
-};
 
 enum class phase : std::uint8_t {
   free,      // no actor in this slot
   starting,  // spawned, its coroutine has not run yet
   running,
-  ending,  // its coroutine is gone; its children are being stopped
+  resting,  // its coroutine is gone; it waits for its children to end, then for its restart
+  ending,   // its coroutine is gone; its children are being stopped
+};
+
+/// A child that restarts, as its parent sees it.
+enum class upkeep : std::uint8_t {
+  up,
+  ending,  // told to end for the sake of a sibling
+  down,    // it has ended, with its children, and waits for its restart
 };
 
 class actor_core : public strand {
  public:
   static constexpr unsigned messages_per_run = 64;
+  static constexpr unsigned messages_per_look = 8;  // into the inlet, during a run
 
   actor_core(node_core& node, worker& home, std::uint32_t slot) noexcept;
   ~actor_core();
@@ -102,12 +104,15 @@ class actor_core : public strand {
   void push(letter& l) noexcept;
   /// Room for one message, without waiting: ok, full, no_such_actor or stopped. After ok: commit or
   /// unreserve.
-  errc reserve(std::uint32_t generation) noexcept;
-  void unreserve() noexcept;
+  errc reserve(std::uint32_t generation, priority p) noexcept;
+  void unreserve(priority p) noexcept;
+  /// Whoever finds no room here may wait for it.
+  bool lets_wait() const noexcept { return box_.waits(); }
   void commit(std::uint32_t generation, envelope* e) noexcept;
   /// Opens the mailbox of an actor that is being spawned: messages may come before its birth has been obeyed.
   /// `number` orders the node's own children by birth, whatever workers they were spawned from and for.
-  void prepare(std::uint32_t mailbox, const protocol_info& accepts, std::uint64_t number) noexcept;
+  void prepare(const mailbox_limits& limits, const protocol_info& accepts, std::uint64_t number,
+               bool restarts_when_it_fails) noexcept;
   /// Hands over a message that may wait for room; its receipt tells what became of it.
   void park(std::uint32_t generation, envelope* e) noexcept;
   /// A message whose room was granted before: from a link within its credit, or a reserved DOWN.
@@ -117,8 +122,12 @@ class actor_core : public strand {
   // Home worker.
   static void run(runnable& self, worker& on) noexcept;
   void start_receiving(receiver& r) noexcept;
-  void stop_receiving(receiver& r) noexcept;  // the receiver is being destroyed
-  void resume_receiving(receiver& r, receiver::step how) noexcept;
+  void stop_receiving(receiver& r) noexcept;    // the receiver is being destroyed
+  void resume_receiving(receiver& r) noexcept;  // one of its handlers has ended
+  void node_has_room() noexcept;                // again, and messages wait here for nothing else
+  void expire_receive(receiver& r) noexcept;    // the time for the first message is over
+  /// A message that was taken for a receive which then was given up goes back to the front.
+  void put_back(envelope* e) noexcept;
   void complete(receipt* r) noexcept;
   void finished(exit_kind how, std::string text) noexcept;  // by the promise, at the end of the coroutine
   /// Nothing new is accepted from now on, and a receive ends after the current handler.
@@ -134,20 +143,43 @@ class actor_core : public strand {
   void born(control& birth) noexcept;  // actor_life.cpp, as all that follows
   void watch(const address& whom, std::uint64_t remote_watch);
   void link_child(actor_core& child) noexcept;
+  family& ties();
+  std::string label() const;  // its name, or "#slot"
+  bool lives() const noexcept { return phase_ != phase::free; }
+  /// Any thread; null: the root. While it lives, so do all above it.
+  actor_core* parent() const noexcept { return parent_.load(std::memory_order_acquire); }
+  std::string doing() const;  // inspect.cpp: what it waits for, and where
+  actor_info look() const;
+  std::uint16_t kind() const noexcept { return kind_; }
+  std::uint32_t messages_out() const noexcept { return messages_out_; }  // inspect.cpp compares two of them
+  void chase_wait() noexcept;  // wait_cycles.cpp: it has waited long for another actor
+  void overdue() noexcept;     // overdue.cpp: it has not ended by the deadline of its stop
 
  private:
+  friend class supervisor;
+
   void drain() noexcept;
+  void look_into_inlet() noexcept;
+  void hurry() noexcept;
   void sort_in(letter* l) noexcept;
   void dispose(letter* l) noexcept;
   void turn_away(envelope* waiting, errc why) noexcept;
-  void append(envelope* e, charge how) noexcept;
+  void append(envelope* e) noexcept;
   void admit(envelope* e) noexcept;
   void admit_waiting() noexcept;
-  envelope* pop() noexcept;
+  void admit_waiting(mailbox_lane& l) noexcept;
+  void admit_in_batches() noexcept;
+  void note_starved() noexcept;
+  void forget_starved() noexcept;
+  envelope* take(const value_type* only = nullptr) noexcept;
   bool too_late(const envelope& e) const noexcept;
   void take_messages() noexcept;
-  void end_receive(bool stop_seen) noexcept;
-  bool has_room() const noexcept;
+  void take_some() noexcept;
+  void count_out() noexcept;
+  void go_on(receiver& r) noexcept;
+  void cancel(const control& c) noexcept;
+  void end_receive(errc why) noexcept;
+  bool node_is_full() const noexcept;
 
   // actor_life.cpp
   void adopt(actor_core& child) noexcept;
@@ -155,56 +187,68 @@ class actor_core : public strand {
   void obey(control& order) noexcept;
   void begin_stop(instant deadline) noexcept;
   void end(exit_kind how) noexcept;
+  void bury() noexcept;
   void end_next_child() noexcept;
   void retire() noexcept;
   void reap(actor_core& child) noexcept;
   void add_monitor(control* c) noexcept;
   void remove_monitor(const control& c) noexcept;
   void unwatch_all() noexcept;
-  family& ties();
 
-  struct queue {
-    letter* head = nullptr;
-    letter* tail = nullptr;
-    void push(letter* l) noexcept {
-      l->next = nullptr;
-      (tail != nullptr ? tail->next : head) = l;
-      tail = l;
-    }
-    letter* pop() noexcept {
-      letter* const l = head;
-      if (l != nullptr && (head = l->next) == nullptr) tail = nullptr;
-      return l;
-    }
-  };
+  // supervision.cpp
+  bool restarts(exit_kind how) const noexcept;
+  void rest() noexcept;
+  void report_rest() noexcept;
+  void restart() noexcept;
+  supervisor& supervising();
+  friend void supervise(actor_core& parent, const supervision& policy);
+
+  // actor_links.cpp
+  bool hold_link(const address& other, std::uint32_t session);
+  void linked_by(const control& c);
+  bool drop_link(const address& other) noexcept;
+  void linked_one_ended(const control& c) noexcept;
+  void end_linked(const exit_reason& why) noexcept;
+  void lose_peer(const control& c) noexcept;
+  void tell_linked() noexcept;
+  friend void link(actor_core& one, const address& other);
+  friend void unlink(actor_core& one, const address& other) noexcept;
+
+  // wait_cycles.cpp
+  const awaiting_receipt* stuck() const noexcept;
+  bool keeps_waiting(const address& sender, std::uint64_t ticket) const noexcept;
+  void follow(std::unique_ptr<chase> c) noexcept;
+  void confirm(std::unique_ptr<chase> c) noexcept;
+  void check_selective(const chase& c);
+  std::string mailbox_text() const;
 
   // Other threads read or write these.
   std::atomic<letter*> inlet_{nullptr};
-  std::atomic<std::uint32_t> inlet_messages_{0};  // charge::inlet: reserved and not taken yet
-  std::atomic<std::uint32_t> depth_{0};           // charge::local: in the queue; written by home
-  std::atomic<std::uint32_t> limit_{0};           // written by the spawner
+  mailbox box_;
   std::atomic<const protocol_info*> accepts_{nullptr};
   std::atomic<std::uint32_t> generation_{1};  // moves on when the actor's coroutine has ended
   std::atomic<bool> closed_{false};           // stop was asked for: nothing new is accepted
-  std::atomic<std::uint32_t> waiters_{0};  // messages that wait for room, in waiting_ or still in the inlet
+  std::atomic<bool> urgent_{false};           // the inlet holds an order or an urgent message
 
   // Home worker only.
   node_core* node_;
-  queue messages_;
-  queue waiting_;
-  queue controls_;
+  letter_queue controls_;
   receiver* receiver_ = nullptr;
   std::coroutine_handle<> frame_ = nullptr;
   std::unique_ptr<family> ties_;  // children, monitors, name, deadline: made when first needed
-  actor_core* parent_ = nullptr;
+  std::atomic<actor_core*> parent_{nullptr};
   actor_core* elder_ = nullptr;  // siblings in order of birth; these two belong to the parent's home worker
   actor_core* younger_ = nullptr;
   std::uint64_t birth_number_ = 0;  // written by the spawner, then the parent's home worker's
   std::uint32_t slot_;
+  std::uint32_t messages_out_ = 0;  // taken out of the queue, modulo 2^32
+  std::uint16_t kind_ = 0;          // in the home worker's kind_counts
   phase phase_ = phase::free;
   exit_kind how_ = exit_kind::normal;
-  bool receiver_busy_ = false;
   bool finished_ = false;
+  bool restartable_ = false;    // written by the spawner
+  bool starved_ = false;        // noted as waiting for the node's room
+  upkeep upkeep_ = upkeep::up;  // belongs to the parent's home worker, as elder_ does
 };
 
 }  // namespace detail

@@ -19,6 +19,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <troupe/bounds.hpp>
 #include <troupe/detail/pool.hpp>
 #include <troupe/detail/wire_type.hpp>
 #include <troupe/env.hpp>
@@ -39,6 +40,9 @@ struct value_type {
   void (*construct)(void* storage);  // default; null where the type has no default constructor
   const wire_type* wire;             // null: local-only
   const value_type* reply;           // of a request whose reply is not void
+  priority lane;
+  bool is_request;
+  bool owns_nothing;  // its size is all it takes
 };
 
 template <class T>
@@ -73,7 +77,10 @@ inline constexpr value_type value_type_of = {sizeof(T),
                                              [](void* v) noexcept { static_cast<T*>(v)->~T(); },
                                              default_constructor<T>(),
                                              wire_of<T>(),
-                                             reply_type_of<T>()};
+                                             reply_type_of<T>(),
+                                             priority_of<T>(),
+                                             request<T>,
+                                             std::is_trivially_copyable_v<T>};
 
 template <class T>
 constexpr const value_type* reply_type_of() {
@@ -94,9 +101,9 @@ struct letter {
 };
 
 /// Where a wait for a receipt stands. The target's home moves open → settled when it admits the waiting
-/// message; the sender moves open → cancelled when it gives the wait up. Exactly one of the two wins (acq_rel
-/// exchange on both sides), so a message that was given up is never delivered and an admitted one is never
-/// called unsent.
+/// message; the sender moves it to cancelled when it gives the wait up. Of open → settled and open → cancelled
+/// exactly one wins (acq_rel on both sides), so a message that was given up is never delivered and an admitted one
+/// is never called unsent. A request may go from settled to cancelled: it is not started any more.
 enum class receipt_state : std::uint8_t { open, settled, cancelled };
 
 struct receipt : letter {
@@ -109,6 +116,7 @@ struct receipt : letter {
   error outcome = errc::ok;
   std::uint32_t block = 0;  // bytes allocated
   bool has_value = false;
+  std::atomic<std::int32_t> stage{0};  // of the request (ask_stage); relaxed: a word for an error message
   std::atomic<receipt_state> state{receipt_state::open};
 
   void* storage() noexcept;
@@ -126,31 +134,43 @@ struct credit_note {
   std::uint32_t bytes = 0;
 };
 
-/// How a message counts against its mailbox's limit.
+/// How a message counts against its mailbox's limits.
 enum class charge : std::uint8_t {
-  none,   // not at all: a link's credit bounds it, or it is a DOWN with its own reserve
-  local,  // in actor_core::depth_
-  inlet,  // in actor_core::inlet_messages_, since it was reserved
+  none,   // not yet, or not at all: a link's credit bounds it, or it is a DOWN with its own reserve
+  inlet,  // on its way, since it was reserved
+  queue,  // in its lane
 };
+
+/// When a message came into its mailbox, in steps of a millisecond (2^20 ns): ages of up to seven weeks.
+inline std::uint32_t coarse_stamp(instant t) noexcept {
+  return static_cast<std::uint32_t>(t.time_since_epoch().count() >> 20);
+}
+inline duration age_of(std::uint32_t stamp, instant now) noexcept {
+  return duration(std::int64_t{coarse_stamp(now) - stamp} << 20);
+}
 
 /// A message in its block: envelope, then the message at `offset`.
 struct envelope : letter {
   envelope() noexcept : letter(letter_kind::message) {}
 
-  const value_type* type = nullptr;
-  receipt* answer = nullptr;  // request: where the reply goes; waiting send: where "there was room" goes
-  instant deadline{};         // zero: none. Past it, the message is not started
-  credit_note credit{};       // `from` is null for messages of this process
-  std::uint32_t block = 0;    // bytes allocated
-  std::uint16_t offset = 0;
-  bool is_request = false;
+  // These two fill what the letter leaves of its last word.
   charge charged = charge::none;
+  std::uint8_t offset = 0;
+  const value_type* type = nullptr;
+  receipt* answer = nullptr;    // request: where the reply goes; waiting send: where "there was room" goes
+  instant deadline{};           // zero: none. Past it, the message is not started
+  credit_note credit{};         // `from` is null for messages of this process
+  std::uint32_t queued_at = 0;  // coarse_stamp
+  std::uint32_t weight = 0;     // bytes that it takes in all: see weigh
 
   void* message() noexcept { return reinterpret_cast<std::byte*>(this) + offset; }
+  std::size_t block() const noexcept { return offset + type->size; }  // bytes allocated
 };
 
 /// An envelope with uninitialised room for a `type`. Throws std::bad_alloc.
 envelope* allocate_envelope(const value_type& type);
+/// Sets the weight of a message made here: its block, and what the encoding of what it owns would take.
+void weigh(envelope& e) noexcept;
 /// Frees the block of an envelope whose message was never constructed or is destroyed already.
 void release_envelope(envelope* e) noexcept;
 /// Destroys message and envelope; an unanswered request is answered with `why`.

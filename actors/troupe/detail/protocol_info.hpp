@@ -15,7 +15,8 @@ namespace troupe::detail {
 
 struct protocol_info {
   std::span<const value_type* const> messages;
-  bool travels;  // every message (troupe::down aside, which links never carry) can be encoded
+  bool travels;      // every message (troupe::down aside, which links never carry) can be encoded
+  bool prioritized;  // a message has another priority than normal
 };
 
 template <class P>
@@ -24,10 +25,12 @@ template <class... Ms>
 struct protocol_table<protocol<Ms...>> {
   static constexpr std::array<const value_type*, sizeof...(Ms)> messages = {&value_type_of<Ms>...};
   static constexpr bool travels = ((std::is_same_v<Ms, down> || wire_of<Ms>() != nullptr) && ...);
+  static constexpr bool prioritized = ((priority_of<Ms>() != priority::normal) || ...);
 };
 
 template <class P>
-inline constexpr protocol_info protocol_info_of = {protocol_table<P>::messages, protocol_table<P>::travels};
+inline constexpr protocol_info protocol_info_of = {protocol_table<P>::messages, protocol_table<P>::travels,
+                                                   protocol_table<P>::prioritized};
 
 template <class M>
 constexpr void check_message_travels() {
@@ -39,10 +42,22 @@ constexpr void check_message_travels() {
     }
   }
 }
+/// Instances of one template have one wire name (schema_writer.hpp); a peer could not say which it means.
+template <class M, class Other>
+constexpr void check_names_differ() {
+  if constexpr (!std::is_same_v<M, Other> && !std::is_same_v<M, down> && !std::is_same_v<Other, down>) {
+    if constexpr (schema_name(wire_of<M>()->schema) == schema_name(wire_of<Other>()->schema))
+      compile_error<messages_of_one_name_cannot_travel_in_one_protocol<M, Other>>();
+  }
+}
 /// Refuses, by name, the messages of a protocol that cannot leave the process.
 template <class... Ms>
 constexpr void check_protocol_travels(protocol<Ms...>*) {
   (check_message_travels<Ms>(), ...);
+  if constexpr (protocol_table<protocol<Ms...>>::travels) {
+    const auto against_all = []<class M>(std::type_identity<M>) { (check_names_differ<M, Ms>(), ...); };
+    (against_all(std::type_identity<Ms>{}), ...);
+  }
 }
 
 }  // namespace troupe::detail

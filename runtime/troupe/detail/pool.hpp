@@ -53,5 +53,8 @@ class pool_cache {
 void* pool_allocate(std::size_t bytes);
 /// `bytes` must be what the block was allocated with. Any thread.
 void pool_release(void* block, std::size_t bytes) noexcept;
+/// The blocks that this process has allocated and not released, also under a sanitizer. Any thread; exact while no worker
+/// lives, for what lies in a worker's cache counts as out.
+std::uint64_t pool_blocks_out() noexcept;
 
 }  // namespace troupe::detail

@@ -6,11 +6,15 @@
 // destroyed at any suspension. Whoever completes it from afar must not keep its address: it keeps the strand
 // and the operation's `ticket`, and the home worker looks the ticket up.
 //
+// Work may have a deadline: what serves a request inherits the request's. The strand holds that of the coroutine which
+// runs now; an operation keeps it over the wait, so interleaved coroutines do not see each other's.
+//
 // Everything here is touched by the strand's home worker alone.
 #pragma once
 
 #include <coroutine>
 #include <cstdint>
+#include <source_location>
 #include <utility>
 
 #include <troupe/assert.hpp>
@@ -23,17 +27,22 @@ class operation {
   operation() noexcept = default;
   operation(const operation&) = delete;
   operation& operator=(const operation&) = delete;
-  ~operation() {
+  ~operation() { cancel(); }
+
+  /// Suspends `waiter` in the strand that runs now; it continues after complete().
+  /// `what` (a literal) and `at` tell whoever looks at the actor what it waits for, and where.
+  void suspend(std::coroutine_handle<> waiter, const char* what, std::source_location at);
+  /// The wait is over: the waiter is resumed in the strand's next run. Call at most once.
+  void complete();
+  /// The waiter is not resumed any more.
+  void cancel() noexcept {
     if (owner_ != nullptr) unlink();
   }
 
-  /// Suspends `waiter` in the strand that runs now; it continues after complete().
-  void suspend(std::coroutine_handle<> waiter);
-  /// The wait is over: the waiter is resumed in the strand's next run. Call at most once.
-  void complete();
-
   strand* owner() const noexcept { return owner_; }
   std::uint64_t ticket() const noexcept { return ticket_; }
+  const char* what() const noexcept { return what_; }
+  const std::source_location& at() const noexcept { return at_; }
 
  private:
   friend class strand;
@@ -50,6 +59,9 @@ class operation {
   operation* next_ = nullptr;
   std::coroutine_handle<> waiter_ = nullptr;
   std::uint64_t ticket_ = 0;
+  instant deadline_{};  // the waiter's
+  const char* what_ = nullptr;
+  std::source_location at_;
 };
 
 class strand : public runnable {
@@ -61,9 +73,15 @@ class strand : public runnable {
 
   /// The waiting operation with that ticket, or null if it is complete or gone.
   operation* find(std::uint64_t ticket) const noexcept;
+  template <class F>
+  void each_wait(F f) const {
+    for (const operation* o = waiting_.head; o != nullptr; o = o->next_) f(*o);
+  }
   bool has_ready() const noexcept { return ready_.head != nullptr; }
   /// Resumes the waiters of completed operations, oldest first, at most `budget` of them.
   void resume_ready(unsigned budget);
+
+  instant work_deadline{};  // of the work that runs now; zero: none
 
  private:
   friend class operation;
@@ -87,12 +105,15 @@ inline void operation::unlink() noexcept {
   owner_ = nullptr;
 }
 
-inline void operation::suspend(std::coroutine_handle<> waiter) {
+inline void operation::suspend(std::coroutine_handle<> waiter, const char* what, std::source_location at) {
   TROUPE_ASSERT(current_worker != nullptr && current_worker->running != nullptr,
                 "co_await a troupe operation only inside an actor or a task that an actor awaits");
   owner_ = current_worker->running;
   waiter_ = waiter;
   ticket_ = owner_->next_ticket_++;
+  deadline_ = owner_->work_deadline;
+  what_ = what;
+  at_ = at;
   link(owner_->waiting_);
 }
 

@@ -22,8 +22,9 @@ class timer {
   explicit timer(handler h) noexcept : on_fire_(h) {}
   timer(const timer&) = delete;
   timer& operator=(const timer&) = delete;
-  ~timer();
+  ~timer() { cancel(); }
 
+  void cancel() noexcept;  // nothing if it is not armed
   bool armed() const noexcept { return wheel_ != nullptr; }
 
  private:
@@ -70,7 +71,7 @@ class timer_wheel {
   std::array<std::array<timer*, slots>, levels> wheel_{};
 };
 
-inline timer::~timer() {
+inline void timer::cancel() noexcept {
   if (wheel_ != nullptr) wheel_->cancel(*this);
 }
 

@@ -13,6 +13,8 @@
 // | turn, schedule, defer, now, io, timers   | own thread | none                                          |
 // | the look before sleeping                 | own thread | asleep_ store; fence; inbox acquire           |
 // | request_stop                             | any thread | stopping_ release store, then as post         |
+// | resumed_at: write                        | own thread | relaxed store                                 |
+// | resumed_at: read                         | any thread | relaxed load: a hint for people               |
 //
 // A turn: drain the inbox; fire timers; run at most `run_budget` runnables; run the deferred flushes when the
 // run queue is empty (or 20 µs after the first was asked for); give the I/O driver its turn, asleep if there
@@ -24,6 +26,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <source_location>
 #include <utility>
 
 #include <troupe/detail/pool.hpp>
@@ -83,7 +86,11 @@ class worker {
   void schedule(runnable& r) noexcept;
   void defer(deferred& d) noexcept;
   void cancel(deferred& d) noexcept;
-  instant now() const noexcept { return now_; }  // as of this turn's start
+  /// As of this turn's start; in handlers of I/O, which run after the turn's sleep, as of its end.
+  instant now() noexcept {
+    if (slept_) read_clock();
+    return now_;
+  }
   io_driver& io() noexcept { return *io_; }
   timer_wheel& timers() noexcept { return timers_; }
   pool_cache& pool() noexcept { return pool_; }
@@ -105,9 +112,10 @@ class worker {
   /// Called by a coroutine that is about to suspend, inside resume(): the one to continue with.
   void continue_with(std::coroutine_handle<> next) noexcept { continue_with_ = next; }
 
-  strand* running = nullptr;  // whose coroutine runs now; own thread
-  void* owner = nullptr;      // the per-worker state of the layer above; set before the first turn
-  unsigned closing = 0;       // sockets whose cancelled operations have not completed; own thread
+  strand* running = nullptr;                       // whose coroutine runs now; own thread
+  std::atomic<std::source_location> resumed_at{};  // the co_await from which a coroutine went on last
+  void* owner = nullptr;  // the per-worker state of the layer above; set before the first turn
+  unsigned closing = 0;   // sockets whose cancelled operations have not completed; own thread
 
  private:
   struct inbox;
@@ -115,6 +123,7 @@ class worker {
   void drain_inbox();
   void run_queue(unsigned budget);
   void flush(bool now);
+  void read_clock() noexcept;
   bool inbox_looks_empty();
 
   env& world_;
@@ -131,6 +140,7 @@ class worker {
   deferred* flushing_ = nullptr;  // the rest of the flush that runs now
   instant flush_due_{};
   instant now_{};
+  bool slept_ = false;  // since now_ was read
   timer_wheel timers_;
   pool_cache pool_;
   std::coroutine_handle<> continue_with_ = nullptr;

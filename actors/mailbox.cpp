@@ -1,0 +1,182 @@
+#include <troupe/detail/mailbox.hpp>
+
+#include <troupe/assert.hpp>
+
+namespace troupe::detail {
+
+void mailbox::open(const mailbox_limits& limits, bool prioritized) {
+  if (prioritized && others_.load(std::memory_order_relaxed) == nullptr) {
+    others_.store(new std::array<mailbox_lane, 2>,
+                  std::memory_order_release);  // to the acquire of lane, each_lane
+  }
+  limit_.store(limits.messages, std::memory_order_relaxed);
+  byte_limit_.store(limits.bytes, std::memory_order_relaxed);
+  policy_.store(limits.when_full, std::memory_order_relaxed);
+}
+
+/// Null: this mailbox has never had that lane, so it is not the one that was meant.
+mailbox_lane* mailbox::find(priority p) noexcept {
+  if (p == priority::normal) return &normal_;
+  auto* const others = others_.load(std::memory_order_acquire);
+  return others != nullptr ? &(*others)[p == priority::high ? 0 : 1] : nullptr;
+}
+
+std::uint32_t mailbox::waiters() const noexcept {
+  std::uint32_t sum = 0;
+  each_lane([&](const mailbox_lane& l) { sum += l.waiters.load(std::memory_order_relaxed); });
+  return sum;
+}
+
+bool mailbox::fits(const mailbox_lane& l, std::uint64_t inlet, bool spent) const noexcept {
+  const std::uint64_t messages = (inlet >> 40) + l.depth.load(std::memory_order_relaxed);
+  if (messages == 0) return true;
+  return !spent && messages < limit() &&
+         (inlet & byte_mask) + l.bytes.load(std::memory_order_relaxed) <
+             byte_limit_.load(std::memory_order_relaxed);
+}
+
+bool mailbox::has_room(const mailbox_lane& l, bool spent) const noexcept {
+  // Whatever is reserved: a reservation may be taken back, and then nobody would look again.
+  if (l.depth.load(std::memory_order_relaxed) == 0) return true;
+  return fits(l, l.inlet.load(std::memory_order_relaxed), spent);
+}
+
+bool mailbox::half_empty(const mailbox_lane& l) const noexcept {
+  return l.depth.load(std::memory_order_relaxed) <= limit() / 2 &&
+         l.bytes.load(std::memory_order_relaxed) <= byte_limit_.load(std::memory_order_relaxed) / 2;
+}
+
+errc mailbox::reserve(priority p, bool at_home, bool spent) noexcept {
+  mailbox_lane* const l = find(p);
+  if (l == nullptr) return errc::no_such_actor;
+  if (!drops() && l->waiters.load(std::memory_order_relaxed) != 0) return errc::full;
+  if (at_home) return drops() || has_room(*l, spent) ? errc::ok : errc::full;
+  // Acquire: with the release in leave_inlet.
+  const std::uint64_t before = l->inlet.fetch_add(one_message, std::memory_order_acquire);
+  if (drops() || fits(*l, before, spent)) return errc::ok;
+  unreserve(p);
+  return errc::full;
+}
+
+bool mailbox::enter(envelope& e) noexcept {
+  e.charged = charge::inlet;
+  std::atomic<std::uint64_t>& inlet = lane_of(e).inlet;
+  if (e.weight > heavy) inlet.fetch_add(e.weight, std::memory_order_relaxed);
+  if (!drops()) return true;
+  const std::uint64_t now = inlet.load(std::memory_order_relaxed);
+  if ((now >> 40) <= limit() &&
+      ((now & byte_mask) <= byte_limit_.load(std::memory_order_relaxed) || (now >> 40) == 1)) {
+    return true;
+  }
+  leave_inlet(e);
+  return false;
+}
+
+void mailbox::leave_inlet(envelope& e) noexcept {
+  if (e.charged != charge::inlet) return;
+  e.charged = charge::none;
+  // Release: to the acquire in reserve, for what add has stored before.
+  lane_of(e).inlet.fetch_sub(one_message + (e.weight > heavy ? e.weight : 0), std::memory_order_release);
+}
+
+// Home worker.
+
+envelope* mailbox::to_shed_for(envelope& e, bool spent) noexcept {
+  const overflow when_full = policy();
+  const bool of_a_link = e.credit.from != nullptr;
+  if (when_full == overflow::wait || (e.charged == charge::none && !of_a_link)) return nullptr;
+  if (when_full == overflow::reject && !of_a_link) return nullptr;  // room was reserved
+  mailbox_lane& l = lane_of(e);
+  if (fits(l, 0, spent)) return nullptr;
+  return when_full == overflow::drop_oldest ? take_oldest(l) : &e;
+}
+
+void mailbox::add(envelope& e) noexcept {
+  const charge came = e.charged;
+  mailbox_lane& l = lane_of(e);
+  l.messages.push(&e);
+  l.bytes.store(l.bytes.load(std::memory_order_relaxed) + e.weight, std::memory_order_relaxed);
+  const bool counts = came != charge::none || (e.credit.from != nullptr && !waits());
+  if (!counts) return;
+  l.depth.store(l.depth.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  leave_inlet(e);
+  e.charged = charge::queue;
+}
+
+void mailbox::put_back(envelope& e) noexcept {
+  e.charged = charge::queue;
+  mailbox_lane& l = lane_of(e);
+  l.messages.push_front(&e);
+  l.bytes.store(l.bytes.load(std::memory_order_relaxed) + e.weight, std::memory_order_relaxed);
+  l.depth.store(l.depth.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  scan_from_the_front();
+}
+
+bool mailbox::empty() const noexcept {
+  if (normal_.messages.head != nullptr) return false;
+  const auto* const others = others_.load(std::memory_order_relaxed);
+  return others == nullptr ||
+         ((*others)[0].messages.head == nullptr && (*others)[1].messages.head == nullptr);
+}
+
+/// The highest lane that has a message, unless one below it has been passed over too often.
+mailbox_lane& mailbox::next_lane() noexcept {
+  auto* const others = others_.load(std::memory_order_relaxed);
+  if (others == nullptr) return normal_;
+  const std::array<mailbox_lane*, 3> by_rank = {&(*others)[0], &normal_, &(*others)[1]};
+  mailbox_lane* next = nullptr;
+  for (mailbox_lane* const l : by_rank) {
+    if (l->messages.head == nullptr) {
+      l->passed_over = 0;
+    } else if (next == nullptr || l->passed_over >= share) {
+      next = l;
+    }
+  }
+  if (next == nullptr) return normal_;
+  bool below = false;
+  for (mailbox_lane* const l : by_rank) {
+    if (below && l->messages.head != nullptr) ++l->passed_over;
+    below = below || l == next;
+  }
+  next->passed_over = 0;
+  return *next;
+}
+
+envelope* mailbox::take(const value_type* only) noexcept {
+  if (only == nullptr) return take_out(next_lane(), nullptr);
+  mailbox_lane& l = lane(only->lane);
+  letter* before = scanned_;
+  const auto ahead = [&] { return before != nullptr ? before->next : l.messages.head; };
+  while (ahead() != nullptr && static_cast<envelope*>(ahead())->type != only) before = ahead();
+  scanned_ = before;
+  return take_out(l, before);
+}
+
+/// The message behind `before` (null: the first), which counts no longer.
+envelope* mailbox::take_out(mailbox_lane& l, letter* before) noexcept {
+  auto* const e = static_cast<envelope*>(l.messages.pop_after(before));
+  if (e == nullptr) return nullptr;
+  l.bytes.store(l.bytes.load(std::memory_order_relaxed) - e->weight, std::memory_order_relaxed);
+  if (std::exchange(e->charged, charge::none) == charge::queue) {
+    l.depth.store(l.depth.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  }
+  return e;
+}
+
+envelope* mailbox::take_oldest(mailbox_lane& l) noexcept {
+  letter* before = nullptr;
+  for (letter* at = l.messages.head; static_cast<envelope*>(at)->charged == charge::none; at = at->next)
+    before = at;
+  scan_from_the_front();
+  return take_out(l, before);
+}
+
+envelope* mailbox::pop_waiting() noexcept {
+  envelope* next = nullptr;
+  each_lane([&](mailbox_lane& l) {
+    if (next == nullptr) next = static_cast<envelope*>(l.waiting.pop());
+  });
+  return next;
+}
+
+}  // namespace troupe::detail

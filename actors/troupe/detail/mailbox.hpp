@@ -1,0 +1,201 @@
+// The messages of an actor: what there is room for, and which is taken next.
+//
+// | operation                      | who         | synchronisation                                                   |
+// | reserve (from elsewhere)       | any thread  | inlet fetch_add acquire : with the release of `add`, a message    |
+// |                                |             | that has left the inlet is seen in the queue's depth              |
+// | unreserve, enter               | any thread  | inlet fetch_sub, fetch_add relaxed: counts only                  |
+// | park (waiters)                 | any thread  | fetch_add relaxed, before the letter is pushed                    |
+// | add (what came by the inlet)   | home worker | depth and bytes: relaxed store; then inlet fetch_sub release     |
+// | depth, bytes, waiters: read    | any thread  | relaxed load: a hint; home decides                                |
+// | open                           | the spawner | relaxed stores; others_ release: publishes the lanes, which stay  |
+// | everything else                | home worker | plain                                                             |
+//
+// Rules
+//  1. The limits of a lane hold for its queue and the inlet together; k threads that reserve at the same instant can
+//     overshoot them by k messages. A message of over `heavy` bytes counts against the bytes from its commit on,
+//     a smaller one from when home has it.
+//  2. A lane without any message always has room for one, whatever its size and however full the node is: so whoever waits
+//     for room here is woken when a message is taken.
+//  3. A message that finds no room waits with its sender's consent, first come, first served, and is admitted when the
+//     lane has fallen to half its limits, or there is room and no more is being taken. try_send never overtakes it.
+//  4. Under the dropping policies nobody waits: the inlet is bounded by itself, and home sheds when it adds.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include <troupe/bounds.hpp>
+#include <troupe/detail/message.hpp>
+
+namespace troupe::detail {
+
+class letter_queue {
+ public:
+  letter* head = nullptr;
+  letter* tail = nullptr;
+
+  void push(letter* l) noexcept {
+    l->next = nullptr;
+    (tail != nullptr ? tail->next : head) = l;
+    tail = l;
+  }
+  letter* pop() noexcept {
+    letter* const l = head;
+    if (l != nullptr && (head = l->next) == nullptr) tail = nullptr;
+    return l;
+  }
+  /// Takes out the letter behind `before`; null: the first.
+  letter* pop_after(letter* before) noexcept {
+    if (before == nullptr) return pop();
+    letter* const l = before->next;
+    if (l != nullptr && (before->next = l->next) == nullptr) tail = before;
+    return l;
+  }
+  void push_front(letter* l) noexcept {
+    l->next = std::exchange(head, l);
+    if (tail == nullptr) tail = l;
+  }
+};
+
+/// The messages of one priority.
+struct mailbox_lane {
+  letter_queue messages;
+  letter_queue waiting;
+  std::atomic<std::uint64_t> inlet{0};    // reserved, and not in the queue yet: messages << 40 | bytes
+  std::atomic<std::uint64_t> bytes{0};    // of all messages in the queue
+  std::atomic<std::uint32_t> depth{0};    // those of them that count against the limit
+  std::atomic<std::uint32_t> waiters{0};  // messages that wait for room, in `waiting` or still in the inlet
+  std::uint32_t passed_over = 0;          // times that a higher lane had its turn while this one had messages
+};
+
+struct mailbox_limits {
+  std::uint32_t messages = 1024;
+  std::uint64_t bytes = 0;
+  overflow when_full = overflow::wait;
+};
+
+class mailbox {
+ public:
+  static constexpr std::uint32_t most_messages = 1u << 23;
+  static constexpr std::uint32_t heavy = 512;
+  static constexpr std::uint32_t share = 8;  // of a higher priority, before one of a lower
+
+  mailbox() = default;
+  ~mailbox() { delete others_.load(std::memory_order_relaxed); }
+  mailbox(const mailbox&) = delete;
+  mailbox& operator=(const mailbox&) = delete;
+
+  // The spawner.
+  void open(const mailbox_limits& limits, bool prioritized);
+
+  // Any thread.
+  bool waits() const noexcept { return policy() == overflow::wait; }
+  bool rejects() const noexcept { return policy() == overflow::reject; }
+  bool drops() const noexcept { return policy() >= overflow::drop_newest; }
+  std::uint32_t limit() const noexcept { return limit_.load(std::memory_order_relaxed); }
+  std::uint32_t waiters() const noexcept;
+  /// Room for one message of priority `p`: ok, full, or no_such_actor when the mailbox has no such lane and so cannot
+  /// be the one that was meant. `spent`: the node's mailboxes are at its limit of bytes.
+  errc reserve(priority p, bool at_home, bool spent) noexcept;
+  void unreserve(priority p) noexcept { lane(p).inlet.fetch_sub(one_message, std::memory_order_relaxed); }
+  /// A reserved message goes into the inlet. False: it is to be shed.
+  bool enter(envelope& e) noexcept;
+  /// It is disposed of, and never gets into the queue.
+  void leave_inlet(envelope& e) noexcept;
+  void park(const envelope& e) noexcept { lane_of(e).waiters.fetch_add(1, std::memory_order_relaxed); }
+  void unpark(const envelope& e) noexcept { lane_of(e).waiters.fetch_sub(1, std::memory_order_relaxed); }
+
+  // Home worker.
+  mailbox_lane& lane_of(const envelope& e) noexcept { return lane(e.type->lane); }
+  const mailbox_lane& lane_of(const value_type& type) noexcept { return lane(type.lane); }
+  bool has_room(const mailbox_lane& l, bool spent) const noexcept;
+  /// By what has come into the queue.
+  bool is_full(const mailbox_lane& l) const noexcept { return !fits(l, 0, false); }
+  /// Those that wait are let in when this holds.
+  bool half_empty(const mailbox_lane& l) const noexcept;
+  /// What has to go before `e` is added: `e` itself, or the oldest of its lane, which is taken out; null: there is room.
+  envelope* to_shed_for(envelope& e, bool spent) noexcept;
+  void add(envelope& e) noexcept;
+  void put_back(envelope& e) noexcept;
+  bool empty() const noexcept;
+  /// The next message, or the first of type `only` behind what was scanned before; null: none.
+  envelope* take(const value_type* only = nullptr) noexcept;
+  void scan_from_the_front() noexcept { scanned_ = nullptr; }
+  /// Takes out the first message that `meant` is true for.
+  template <class Meant>
+  envelope* extract(Meant&& meant) noexcept;
+  /// The same of those that wait for room.
+  template <class Meant>
+  envelope* extract_waiting(Meant&& meant) noexcept;
+  envelope* pop_waiting() noexcept;
+  template <class F>
+  void each_lane(F&& f) const;
+  template <class F>
+  void each_lane(F&& f) {
+    std::as_const(*this).each_lane([&](const mailbox_lane& l) { f(const_cast<mailbox_lane&>(l)); });
+  }
+
+ private:
+  static constexpr std::uint64_t one_message = std::uint64_t{1} << 40;
+  static constexpr std::uint64_t byte_mask = one_message - 1;
+
+  overflow policy() const noexcept { return policy_.load(std::memory_order_relaxed); }
+  mailbox_lane* find(priority p) noexcept;
+  mailbox_lane& lane(priority p) noexcept { return *find(p); }
+  bool fits(const mailbox_lane& l, std::uint64_t inlet, bool spent) const noexcept;
+  mailbox_lane& next_lane() noexcept;
+  envelope* take_out(mailbox_lane& l, letter* before) noexcept;
+  envelope* take_oldest(mailbox_lane& l) noexcept;
+
+  mailbox_lane normal_;
+  std::atomic<std::array<mailbox_lane, 2>*> others_{
+      nullptr};                // high, low; made once, and then the slot's for good
+  letter* scanned_ = nullptr;  // a selective receiver has seen its lane up to here
+  std::atomic<std::uint64_t> byte_limit_{0};
+  std::atomic<std::uint32_t> limit_{0};
+  std::atomic<overflow> policy_{overflow::wait};
+};
+
+template <class F>
+void mailbox::each_lane(F&& f) const {
+  const auto* const others = others_.load(std::memory_order_acquire);
+  if (others != nullptr) f((*others)[0]);
+  f(normal_);
+  if (others != nullptr) f((*others)[1]);
+}
+
+template <class Meant>
+envelope* mailbox::extract(Meant&& meant) noexcept {
+  envelope* found = nullptr;
+  each_lane([&](mailbox_lane& l) {
+    letter* before = nullptr;
+    for (letter* at = l.messages.head; at != nullptr && found == nullptr;
+         before = std::exchange(at, at->next)) {
+      if (!meant(static_cast<envelope&>(*at))) continue;
+      found = take_out(l, before);
+      return scan_from_the_front();
+    }
+  });
+  return found;
+}
+
+template <class Meant>
+envelope* mailbox::extract_waiting(Meant&& meant) noexcept {
+  envelope* found = nullptr;
+  each_lane([&](mailbox_lane& l) {
+    letter* before = nullptr;
+    for (letter* at = l.waiting.head; at != nullptr && found == nullptr;
+         before = std::exchange(at, at->next)) {
+      if (!meant(static_cast<envelope&>(*at))) continue;
+      found = static_cast<envelope*>(l.waiting.pop_after(before));
+      return;
+    }
+  });
+  return found;
+}
+
+}  // namespace troupe::detail

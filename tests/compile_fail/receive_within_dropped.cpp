@@ -1,0 +1,16 @@
+// expect: unused|nodiscard|ignoring
+// … with a time limit too.
+#include <troupe/troupe.hpp>
+
+struct deposit {
+  std::int64_t cents;
+};
+struct balance {
+  using reply = std::int64_t;
+};
+using account = troupe::protocol<deposit, balance>;
+
+troupe::actor run(troupe::self<deposit> me) {
+  me.receive<deposit>().within(std::chrono::seconds(1));
+  co_await me.serve([](const deposit&) {});
+}
