@@ -15,12 +15,19 @@ actor_core::~actor_core() = default;
 
 // Any thread.
 
-void actor_core::push(letter& l) noexcept {
-  letter* head = inlet_.load(std::memory_order_relaxed);
+static bool goes_express(const letter& l) noexcept {
+  if (l.kind == letter_kind::control) return true;
+  return l.kind != letter_kind::receipt && static_cast<const envelope&>(l).type->lane == priority::high;
+}
+
+void actor_core::push(letter& l) noexcept { push(goes_express(l) ? express_ : inlet_, l); }
+
+void actor_core::push(std::atomic<letter*>& inlet, letter& l) noexcept {
+  letter* head = inlet.load(std::memory_order_relaxed);
   do {
     l.next = head;
-  } while (!inlet_.compare_exchange_weak(head, &l, std::memory_order_release,  // to the exchange in drain()
-                                         std::memory_order_relaxed));
+  } while (!inlet.compare_exchange_weak(head, &l, std::memory_order_release,  // to the exchange of the drains
+                                        std::memory_order_relaxed));
   if (head == nullptr) home().post(*this);
 }
 
@@ -30,7 +37,7 @@ bool actor_core::node_is_full() const noexcept { return node_->budget().spent();
 errc actor_core::reserve(std::uint32_t meant, priority p) noexcept {
   if (generation() != meant) return errc::no_such_actor;
   if (stopping()) return errc::stopped;
-  if (at_home() && inlet_.load(std::memory_order_relaxed) != nullptr) drain();
+  if (at_home()) drain();
   return box_.reserve(p, at_home(), node_is_full());
 }
 
@@ -57,9 +64,7 @@ void actor_core::commit(std::uint32_t meant, envelope* e) noexcept {
     return append(e);
   }
   if (!box_.enter(*e)) return drop(*node_, e, errc::shed, address::of(this, slot_, meant));
-  const bool first = e->type->lane == priority::high;
   push(*e);
-  if (first) hurry();
 }
 
 void actor_core::park(std::uint32_t meant, envelope* e) noexcept {
@@ -77,20 +82,13 @@ void actor_core::park(std::uint32_t meant, envelope* e) noexcept {
 void actor_core::deliver(std::uint32_t meant, envelope* e) noexcept {
   e->generation = meant;
   if (!at_home()) return push(*e);
-  if (inlet_.load(std::memory_order_relaxed) != nullptr) drain();
+  drain();
   sort_in(e);
 }
 
 void actor_core::command(std::uint32_t meant, control* c) noexcept {
   c->generation = meant;
   push(*c);
-  hurry();
-}
-
-/// The letter just pushed is not to wait for the end of a run.
-void actor_core::hurry() noexcept {
-  urgent_.store(true,
-                std::memory_order_release);  // to the acquire in look_into_inlet: its drain finds the letter
 }
 
 // Home worker.
@@ -101,8 +99,9 @@ void actor_core::run(runnable& self, worker& on) noexcept {
   seen.begin(core);
   core.node_->watch().run_begins();
   strand* const outer = std::exchange(on.running, &core);
-  core.drain();
+  core.drain_express();
   core.obey();
+  if (!core.finished_) core.drain();  // else it is as well stale
   if (core.phase_ == phase::starting && !core.finished_) {
     core.phase_ = phase::running;
     on.resumed_at.store({}, std::memory_order_relaxed);
@@ -119,27 +118,44 @@ void actor_core::run(runnable& self, worker& on) noexcept {
   seen.end();
 }
 
-/// Between two messages: what came meanwhile is sorted before it gets to be much, for orders and urgent messages lie
-/// among the rest. Where nobody waits for room much may come at any time, and most of it is shed.
-void actor_core::look_into_inlet() noexcept {
-  if (inlet_.load(std::memory_order_relaxed) != nullptr) drain();
+void actor_core::drain() noexcept {
+  drain_express();
+  if (inlet_.load(std::memory_order_relaxed) != nullptr)
+    sort_all(inlet_.exchange(nullptr, std::memory_order_acquire));  // from the CAS in push()
 }
 
-void actor_core::drain() noexcept {
-  urgent_.store(false,
-                std::memory_order_relaxed);  // before the exchange: what is pushed after it says so again
-  letter* chain = inlet_.exchange(nullptr, std::memory_order_acquire);  // from the CAS in push()
-  letter* in_order = nullptr;
-  while (chain != nullptr) {
-    letter* const earlier = chain->next;
-    chain->next = in_order;
-    in_order = chain;
-    chain = earlier;
+void actor_core::drain_express() noexcept {
+  if (express_.load(std::memory_order_relaxed) != nullptr)
+    sort_all(express_.exchange(nullptr, std::memory_order_acquire));  // from the CAS in push()
+}
+
+/// Turns a chain from an inlet round.
+static letter_queue earliest_first(letter* chain) noexcept {
+  letter_queue in_order;
+  while (letter* const l = chain) {
+    chain = l->next;
+    in_order.push_front(l);
   }
-  while (in_order != nullptr) {
-    letter* const l = in_order;
-    in_order = l->next;
-    sort_in(l);
+  return in_order;
+}
+
+void actor_core::sort_all(letter* chain) noexcept {
+  letter_queue letters = earliest_first(chain);
+  while (letter* const l = letters.pop()) sort_in(l);
+}
+
+/// The actor has ended: what came too late for it has no place in its mailbox any more, and is put behind `left`.
+void actor_core::empty_inlet(letter_queue& left) noexcept {
+  letter_queue late =
+      earliest_first(inlet_.exchange(nullptr, std::memory_order_acquire));  // from the CAS in push()
+  while (letter* const l = late.pop()) {
+    if (l->kind == letter_kind::receipt) {
+      dispose(l);
+      continue;
+    }
+    auto* const e = static_cast<envelope*>(l);
+    l->kind == letter_kind::waiting ? box_.unpark(*e) : box_.leave_inlet(*e);
+    left.push(l);
   }
 }
 
@@ -316,8 +332,9 @@ void actor_core::take_some() noexcept {
   if (receiver_ != nullptr) home().resumed_at.store(receiver_->at(), std::memory_order_relaxed);
   for (unsigned budget = messages_per_run; budget != 0; --budget) {
     if (receiver_ == nullptr || receiver_->full() || stopping()) return;
-    if (budget % messages_per_look == 0 || box_.drops() || urgent_.load(std::memory_order_acquire))
-      look_into_inlet();
+    // What came meanwhile. Where nobody waits for room much may come at any time, and most of it is shed.
+    if (budget % messages_per_look == 0 || box_.drops()) drain();
+    drain_express();
     if (controls_.head != nullptr) break;  // to the next run, which begins with them
     envelope* const e = take(receiver_->only);
     if (e == nullptr) return;
@@ -420,8 +437,9 @@ std::uint64_t actor_core::walk() const noexcept {
   box_.each_lane([&](const mailbox_lane& lane) {
     for (const letter* l = lane.messages.head; l != nullptr; l = l->next) ++found;
   });
-  for (const letter* l = inlet_.load(std::memory_order_acquire); l != nullptr; l = l->next) {
-    found += l->kind == letter_kind::message ? 1 : 0;
+  for (const std::atomic<letter*>* const inlet : {&inlet_, &express_}) {
+    for (const letter* l = inlet->load(std::memory_order_acquire); l != nullptr; l = l->next)
+      found += l->kind == letter_kind::message ? 1 : 0;
   }
   return found;
 }

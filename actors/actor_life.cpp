@@ -1,8 +1,9 @@
 // Birth, stop, kill, end, and who is told. All of it runs on the actor's home worker.
 //
-// An actor ends in this order: its coroutine is gone (generation moves on: senders hear no_such_actor); what
-// was in its mailbox becomes dead letters; its children end, youngest first, one after the other; its
-// monitors get DOWN, what it is linked with is told; its parent takes it out of the family and frees the slot.
+// An actor ends in this order: its coroutine is gone (generation moves on: senders hear no_such_actor); its children end,
+// youngest first, one after the other; its monitors get DOWN, what it is linked with is told; its parent takes it out of
+// the family and frees the slot. What was in its mailbox becomes dead letters in the same run as its coroutine ends, last:
+// there may be much of it, and nobody waits for that.
 // One that restarts is only at rest when its coroutine and then its children are gone (supervision.cpp).
 #include <exception>
 #include <utility>
@@ -131,7 +132,13 @@ void actor_core::obey() noexcept {
   }
 }
 
+/// Is the order about a message, which it may have overtaken?
+static bool looks_at_messages(order what) noexcept {
+  return what == order::cancel || what == order::chase || what == order::confirm;
+}
+
 void actor_core::obey(control& c) noexcept {
+  if (looks_at_messages(c.what)) drain();
   const bool lives = (phase_ == phase::starting || phase_ == phase::running) && !finished_;
   switch (c.what) {
     case order::birth: return born(c);
@@ -208,18 +215,31 @@ void actor_core::end(exit_kind how) noexcept {
 
 /// The end is final.
 void actor_core::bury() noexcept {
-  const exit_kind how = how_;
   phase_ = phase::ending;
   close();
-  const errc why = how == exit_kind::stopped ? errc::stopped : errc::no_such_actor;
   forget_starved();
-  while (envelope* const e = take()) drop(*node_, e, why, self());
-  while (envelope* const e = box_.pop_waiting()) turn_away(e, why);
-
+  const errc why = how_ == exit_kind::stopped ? errc::stopped : errc::no_such_actor;
+  letter_queue left;
+  while (envelope* const e = take()) left.push(e);
+  while (envelope* const e = box_.pop_waiting()) {
+    box_.unpark(*e);
+    left.push(e);
+  }
   generation_.store(generation() + 1, std::memory_order_relaxed);
-  drain();  // all of it is stale now, but for what concerns the family
+  drain_express();  // all of it is stale now, but for what concerns the family
   obey();
+  empty_inlet(left);
   if (phase_ == phase::ending) end_next_child();
+
+  // From here on the slot may be somebody else's.
+  while (letter* const l = left.pop()) {
+    auto* const e = static_cast<envelope*>(l);
+    if (l->kind == letter_kind::waiting) {
+      discard(e, why);
+    } else {
+      drop(*node_, e, why, address::of(this, slot_, l->generation));
+    }
+  }
 }
 
 void actor_core::end_next_child() noexcept {

@@ -1,16 +1,16 @@
 // An actor's slot: its mailbox, its coroutine and its place in the tree.
 //
-// The mailbox is a plain queue that only the home worker touches, and a lock-free inlet for everybody else.
-// The inlet is a stack of letters (Treiber, 1986): a sender pushes with a compare-exchange, the home worker
+// The mailbox is a plain queue that only the home worker touches, and two lock-free inlets for everybody else: the
+// express one for orders and messages of high priority, which thus never wait until a flood of others is sorted.
+// An inlet is a stack of letters (Treiber, 1986): a sender pushes with a compare-exchange, the home worker
 // takes the whole chain with one exchange and turns it round, so each sender's letters stay in order. Whoever
 // pushes onto an empty inlet posts the actor to its home worker. That makes the inlet itself the "scheduled"
-// flag: from empty to not empty there is exactly one post, so no wake-up can be lost and none is doubled.
+// flag: from empty to not empty there is exactly one post, so no wake-up can be lost.
 //
 // | operation                     | who         | synchronisation                                        |
 // | push                          | any thread  | CAS release: publishes the letter to the drain         |
-// | drain                         | home worker | exchange acquire: sees every letter pushed before      |
-// | urgent_: set                  | any thread  | store release, after the push: to the acquire          |
-// | urgent_: clear, look          | home worker | relaxed store before the drain; load acquire           |
+// | drain, drain_express          | home worker | exchange acquire: sees every letter pushed before      |
+// | express_: look                | home worker | relaxed load, in a run; the drain synchronises         |
 // | closed_, …: write             | home worker | relaxed store                                          |
 // | closed_, …: read              | any thread  | relaxed load: a hint; home decides at the drain        |
 // | prepare                       | the spawner | relaxed stores, before anybody has the address         |
@@ -22,7 +22,7 @@
 //  2. A letter carries the generation it was meant for and is checked at the drain: slots are reused.
 //  3. What there is room for is the mailbox's business (mailbox.hpp).
 //  4. Control letters are set aside at the drain and obeyed at the start of the actor's next run, never
-//     inside another actor's send.
+//     inside another actor's send. They overtake messages, but for orders that look for one (looks_at_messages).
 #pragma once
 
 #include <atomic>
@@ -158,9 +158,11 @@ class actor_core : public strand {
  private:
   friend class supervisor;
 
+  void push(std::atomic<letter*>& inlet, letter& l) noexcept;
   void drain() noexcept;
-  void look_into_inlet() noexcept;
-  void hurry() noexcept;
+  void drain_express() noexcept;
+  void sort_all(letter* chain) noexcept;
+  void empty_inlet(letter_queue& left) noexcept;
   void sort_in(letter* l) noexcept;
   void dispose(letter* l) noexcept;
   void turn_away(envelope* waiting, errc why) noexcept;
@@ -224,11 +226,11 @@ class actor_core : public strand {
 
   // Other threads read or write these.
   std::atomic<letter*> inlet_{nullptr};
+  std::atomic<letter*> express_{nullptr};
   mailbox box_;
   std::atomic<const protocol_info*> accepts_{nullptr};
   std::atomic<std::uint32_t> generation_{1};  // moves on when the actor's coroutine has ended
   std::atomic<bool> closed_{false};           // stop was asked for: nothing new is accepted
-  std::atomic<bool> urgent_{false};           // the inlet holds an order or an urgent message
 
   // Home worker only.
   node_core* node_;
