@@ -325,9 +325,9 @@ LANE_TEST("ask: askers killed while they wait leave nothing behind, and nothing 
   }
   CHECK(eventually([&] { return on.pending() == 20; }));
   for (const ref<>& a : askers) on.front().kill(a);
+  CHECK(eventually([&] { return on.undelivered(errc::expired) == 20; }));  // the word has come there
   CHECK(on.left_alive(1));
   d.open();
-  CHECK(eventually([&] { return on.undelivered(errc::expired) == 20; }));
   d.finish();
   CHECK(d.asked() == 0);
 }

@@ -122,7 +122,7 @@ TEST_CASE("waiting senders get in however many try_send in vain beside them") {
 }
 
 TEST_CASE("senders that wait for the node's room are all let in when one mailbox gives it back") {
-  constexpr std::size_t kilo = 10'000;
+  constexpr std::size_t bytes = 10'000;
   for (const unsigned others_at : {0u, 1u}) {
     troupe::node_options options;
     options.mailbox_memory = 1 << 20;
@@ -130,14 +130,14 @@ TEST_CASE("senders that wait for the node's room are all let in when one mailbox
     const tally taken = new_tally();
     const tally sent = new_tally();
     const auto hoard = h->spawn(on_worker(0, 1 << 20), run_shelf, taken);
-    for (int i = 0; i < 120; ++i) h->spawn(on_worker(1), run_text_sender, hoard, kilo, sent);
+    for (int i = 0; i < 120; ++i) h->spawn(on_worker(0), run_text_sender, hoard, bytes, sent);
     CHECK(somebody_waits(*h));
     std::vector<ref<shelf>> others;
     const tally sent_to_others = new_tally();
     for (int i = 0; i < 5; ++i) {
       others.push_back(h->spawn(on_worker(others_at, 1 << 20), run_shelf, taken));
       for (int k = 0; k < 4; ++k)  // the first finds room whatever the node has
-        h->spawn(on_worker(1), run_text_sender, others.back(), kilo, sent_to_others);
+        h->spawn(on_worker(1), run_text_sender, others.back(), bytes, sent_to_others);
     }
     CHECK(eventually([&] { return sent_to_others->load() >= 5; }));
     CHECK(hoard.try_send<open>().has_value());
@@ -156,9 +156,8 @@ TEST_CASE("an actor that dies while its senders wait for the node's room leaves 
   const tally taken = new_tally();
   const tally sent = new_tally();
   const auto hoard = h->spawn(on_worker(0, 1 << 20), run_shelf, taken);
-  for (int i = 0; i < 120; ++i) h->spawn(on_worker(1), run_text_sender, hoard, std::size_t{10'000}, sent);
+  for (int i = 0; i < 120; ++i) h->spawn(on_worker(0), run_text_sender, hoard, std::size_t{10'000}, sent);
   CHECK(somebody_waits(*h));
-  const std::int64_t before = sent->load();
   for (int round = 0; round < 20; ++round) {
     const auto starved = h->spawn(on_worker(0, 1 << 20), run_shelf, taken);
     const tally gone = new_tally();
@@ -167,7 +166,6 @@ TEST_CASE("an actor that dies while its senders wait for the node's room leaves 
     h->kill(starved);
     CHECK(eventually([&] { return h->live_actors() <= 2 + 120 - static_cast<std::uint64_t>(sent->load()); }));
   }
-  CHECK(sent->load() == before);
   CHECK(hoard.try_send<open>().has_value());
   CHECK(eventually([&] { return taken->load() == 120; }));
   h.finish();
@@ -268,7 +266,6 @@ TEST_CASE("no sender waits for ever: every policy, small mailboxes, a small node
   host h(2, options);
   const std::array policies = {overflow::wait, overflow::wait, overflow::reject, overflow::drop_oldest,
                                overflow::drop_newest};
-  std::minstd_rand chance(20'261'121);
   std::vector<ref<shelf>> all;
   const auto new_sink = [&](int i) {
     troupe::spawn_options o;
@@ -276,18 +273,19 @@ TEST_CASE("no sender waits for ever: every policy, small mailboxes, a small node
     o.mailbox_bytes = i % 2 == 0 ? 16u << 20 : 20'000u;
     o.when_full = policies[static_cast<std::size_t>(i) % policies.size()];
     o.worker = static_cast<unsigned>(i) % 2;
-    return h->spawn(o, run_moody, chance());
+    return h->spawn(o, run_moody, static_cast<unsigned>(i));
   };
   for (int i = 0; i < sinks; ++i) all.push_back(new_sink(i));
   const tally done = new_tally();
-  for (unsigned i = 0; i < senders; ++i) h->spawn(on_worker(i % 2), run_busy, all, chance(), share, done);
+  for (unsigned i = 0; i < senders; ++i) h->spawn(on_worker(i % 2), run_busy, all, i, share, done);
 
   // Beside them: sinks that are killed while others wait at them, and senders that are killed while they wait.
   for (int i = 0; i < doomed; ++i) {
     const auto sink = new_sink(i % sinks);
     std::vector<ref<>> waiters;
     for (unsigned k = 0; k < 6; ++k)
-      waiters.push_back(h->spawn(on_worker(k % 2), run_busy, std::vector{sink, all[0]}, chance(), 50, done));
+      waiters.push_back(h->spawn(on_worker(k % 2), run_busy, std::vector{sink, all[0]},
+                                 static_cast<unsigned>(i), 50, done));
     CHECK(eventually(
         [&, target = done->load() + 20] { return done->load() >= target || h->live_actors() == 1; }));
     for (std::size_t k = 0; k < 3; ++k) h->kill(waiters[k]);
