@@ -101,7 +101,7 @@ void actor_core::run(runnable& self, worker& on) noexcept {
   strand* const outer = std::exchange(on.running, &core);
   core.drain_express();
   core.obey();
-  if (!core.finished_) core.drain();  // else it is as well stale
+  if (!core.finished_) core.look();
   if (core.phase_ == phase::starting && !core.finished_) {
     core.phase_ = phase::running;
     on.resumed_at.store({}, std::memory_order_relaxed);
@@ -112,21 +112,11 @@ void actor_core::run(runnable& self, worker& on) noexcept {
     core.take_messages();
     if (core.has_ready() || core.controls_.head != nullptr) on.schedule(core);
   }
+  if (core.unsorted_.head != nullptr) on.schedule(core);
   on.running = outer;
   // Last, for the slot may be somebody else's as soon as the actor has ended.
   if (core.finished_) core.end(core.how_);
   seen.end();
-}
-
-void actor_core::drain() noexcept {
-  drain_express();
-  if (inlet_.load(std::memory_order_relaxed) != nullptr)
-    sort_all(inlet_.exchange(nullptr, std::memory_order_acquire));  // from the CAS in push()
-}
-
-void actor_core::drain_express() noexcept {
-  if (express_.load(std::memory_order_relaxed) != nullptr)
-    sort_all(express_.exchange(nullptr, std::memory_order_acquire));  // from the CAS in push()
 }
 
 /// Turns a chain from an inlet round.
@@ -139,24 +129,33 @@ static letter_queue earliest_first(letter* chain) noexcept {
   return in_order;
 }
 
-void actor_core::sort_all(letter* chain) noexcept {
-  letter_queue letters = earliest_first(chain);
-  while (letter* const l = letters.pop()) sort_in(l);
+void actor_core::drain() noexcept {
+  collect();
+  while (letter* const l = unsorted_.pop()) sort_in(l);
 }
 
-/// The actor has ended: what came too late for it has no place in its mailbox any more, and is put behind `left`.
-void actor_core::empty_inlet(letter_queue& left) noexcept {
-  letter_queue late =
-      earliest_first(inlet_.exchange(nullptr, std::memory_order_acquire));  // from the CAS in push()
-  while (letter* const l = late.pop()) {
-    if (l->kind == letter_kind::receipt) {
-      dispose(l);
-      continue;
-    }
-    auto* const e = static_cast<envelope*>(l);
-    l->kind == letter_kind::waiting ? box_.unpark(*e) : box_.leave_inlet(*e);
-    left.push(l);
+/// The same, up to the moment when something comes by express.
+void actor_core::look() noexcept {
+  collect();
+  while (letter* const l = unsorted_.pop()) {
+    sort_in(l);
+    if (express_.load(std::memory_order_relaxed) != nullptr) return drain_express();
   }
+}
+
+void actor_core::collect() noexcept {
+  drain_express();
+  if (inlet_.load(std::memory_order_relaxed) == nullptr) return;
+  letter_queue more =
+      earliest_first(inlet_.exchange(nullptr, std::memory_order_acquire));  // from the CAS in push()
+  unsorted_.append(more);
+}
+
+void actor_core::drain_express() noexcept {
+  if (express_.load(std::memory_order_relaxed) == nullptr) return;
+  letter_queue first =
+      earliest_first(express_.exchange(nullptr, std::memory_order_acquire));  // from the CAS in push()
+  while (letter* const l = first.pop()) sort_in(l);
 }
 
 /// What an actor still sees to when its coroutine has gone.
@@ -333,7 +332,7 @@ void actor_core::take_some() noexcept {
   for (unsigned budget = messages_per_run; budget != 0; --budget) {
     if (receiver_ == nullptr || receiver_->full() || stopping()) return;
     // What came meanwhile. Where nobody waits for room much may come at any time, and most of it is shed.
-    if (budget % messages_per_look == 0 || box_.drops()) drain();
+    if (budget % messages_per_look == 0 || box_.drops()) look();
     drain_express();
     if (controls_.head != nullptr) break;  // to the next run, which begins with them
     envelope* const e = take(receiver_->only);
@@ -437,10 +436,12 @@ std::uint64_t actor_core::walk() const noexcept {
   box_.each_lane([&](const mailbox_lane& lane) {
     for (const letter* l = lane.messages.head; l != nullptr; l = l->next) ++found;
   });
-  for (const std::atomic<letter*>* const inlet : {&inlet_, &express_}) {
-    for (const letter* l = inlet->load(std::memory_order_acquire); l != nullptr; l = l->next)
-      found += l->kind == letter_kind::message ? 1 : 0;
-  }
+  const auto count = [&found](const letter* l) {
+    for (; l != nullptr; l = l->next) found += l->kind == letter_kind::message ? 1 : 0;
+  };
+  count(unsorted_.head);
+  count(inlet_.load(std::memory_order_acquire));
+  count(express_.load(std::memory_order_acquire));
   return found;
 }
 

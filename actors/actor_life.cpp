@@ -220,15 +220,18 @@ void actor_core::bury() noexcept {
   forget_starved();
   const errc why = how_ == exit_kind::stopped ? errc::stopped : errc::no_such_actor;
   letter_queue left;
-  while (envelope* const e = take()) left.push(e);
-  while (envelope* const e = box_.pop_waiting()) {
-    box_.unpark(*e);
-    left.push(e);
-  }
+  node_->hold(-std::int64_t(box_.take_all(left)));
   generation_.store(generation() + 1, std::memory_order_relaxed);
-  drain_express();  // all of it is stale now, but for what concerns the family
+  collect();  // all of it is stale now, but for what concerns the family
   obey();
-  empty_inlet(left);
+  while (letter* const l = unsorted_.pop()) {
+    if (l->kind == letter_kind::receipt) {
+      dispose(l);
+    } else {
+      box_.forget(static_cast<envelope&>(*l));
+      left.push(l);
+    }
+  }
   if (phase_ == phase::ending) end_next_child();
 
   // From here on the slot may be somebody else's.

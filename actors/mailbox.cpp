@@ -171,6 +171,23 @@ envelope* mailbox::take_oldest(mailbox_lane& l) noexcept {
   return take_out(l, before);
 }
 
+std::uint64_t mailbox::take_all(letter_queue& into) noexcept {
+  std::uint64_t bytes = 0;
+  each_lane([&](mailbox_lane& l) {
+    bytes += l.bytes.exchange(0, std::memory_order_relaxed);
+    l.depth.store(0, std::memory_order_relaxed);
+    into.append(l.messages);
+    std::uint32_t waited = 0;
+    for (const letter* w = l.waiting.head; w != nullptr; w = w->next) ++waited;
+    l.waiters.fetch_sub(waited, std::memory_order_relaxed);
+    into.append(l.waiting);
+  });
+  scan_from_the_front();
+  return bytes;
+}
+
+void mailbox::forget(envelope& e) noexcept { e.kind == letter_kind::waiting ? unpark(e) : leave_inlet(e); }
+
 envelope* mailbox::pop_waiting() noexcept {
   envelope* next = nullptr;
   each_lane([&](mailbox_lane& l) {

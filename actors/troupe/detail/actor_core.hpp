@@ -9,8 +9,7 @@
 //
 // | operation                     | who         | synchronisation                                        |
 // | push                          | any thread  | CAS release: publishes the letter to the drain         |
-// | drain, drain_express          | home worker | exchange acquire: sees every letter pushed before      |
-// | express_: look                | home worker | relaxed load, in a run; the drain synchronises         |
+// | drain, look, drain_express    | home worker | exchange acquire: sees every letter pushed before      |
 // | closed_, …: write             | home worker | relaxed store                                          |
 // | closed_, …: read              | any thread  | relaxed load: a hint; home decides at the drain        |
 // | prepare                       | the spawner | relaxed stores, before anybody has the address         |
@@ -21,7 +20,10 @@
 //     a sender's earlier messages came through the inlet.
 //  2. A letter carries the generation it was meant for and is checked at the drain: slots are reused.
 //  3. What there is room for is the mailbox's business (mailbox.hpp).
-//  4. Control letters are set aside at the drain and obeyed at the start of the actor's next run, never
+//  4. What the inlet held is sorted letter by letter, and a run stops sorting for whatever comes by express: a flood to
+//     be shed holds no order up. The rest is in unsorted_, before all that is still in the inlet, and the actor is
+//     scheduled.
+//  5. Control letters are set aside at the drain and obeyed at the start of the actor's next run, never
 //     inside another actor's send. They overtake messages, but for orders that look for one (looks_at_messages).
 #pragma once
 
@@ -160,9 +162,9 @@ class actor_core : public strand {
 
   void push(std::atomic<letter*>& inlet, letter& l) noexcept;
   void drain() noexcept;
+  void look() noexcept;
+  void collect() noexcept;
   void drain_express() noexcept;
-  void sort_all(letter* chain) noexcept;
-  void empty_inlet(letter_queue& left) noexcept;
   void sort_in(letter* l) noexcept;
   void dispose(letter* l) noexcept;
   void turn_away(envelope* waiting, errc why) noexcept;
@@ -234,6 +236,7 @@ class actor_core : public strand {
 
   // Home worker only.
   node_core* node_;
+  letter_queue unsorted_;
   letter_queue controls_;
   receiver* receiver_ = nullptr;
   std::coroutine_handle<> frame_ = nullptr;

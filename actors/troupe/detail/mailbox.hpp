@@ -59,6 +59,13 @@ class letter_queue {
     l->next = std::exchange(head, l);
     if (tail == nullptr) tail = l;
   }
+  /// Moves all of `more` to the end.
+  void append(letter_queue& more) noexcept {
+    if (more.head == nullptr) return;
+    (tail != nullptr ? tail->next : head) = more.head;
+    tail = more.tail;
+    more = {};
+  }
 };
 
 /// The messages of one priority.
@@ -132,6 +139,10 @@ class mailbox {
   template <class Meant>
   envelope* extract_waiting(Meant&& meant) noexcept;
   envelope* pop_waiting() noexcept;
+  /// Moves all messages, and all that wait, to the end of `into`; the bytes that the messages took.
+  std::uint64_t take_all(letter_queue& into) noexcept;
+  /// It was on its way here, or to wait here.
+  void forget(envelope& e) noexcept;
   template <class F>
   void each_lane(F&& f) const;
   template <class F>
