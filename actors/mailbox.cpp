@@ -104,11 +104,12 @@ void mailbox::add(envelope& e) noexcept {
 }
 
 void mailbox::put_back(envelope& e) noexcept {
-  e.charged = charge::queue;
   mailbox_lane& l = lane_of(e);
   l.messages.push_front(&e);
   l.bytes.store(l.bytes.load(std::memory_order_relaxed) + e.weight, std::memory_order_relaxed);
-  l.depth.store(l.depth.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (e.charged == charge::queue) {
+    l.depth.store(l.depth.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   scan_from_the_front();
 }
 
@@ -157,7 +158,7 @@ envelope* mailbox::take_out(mailbox_lane& l, letter* before) noexcept {
   auto* const e = static_cast<envelope*>(l.messages.pop_after(before));
   if (e == nullptr) return nullptr;
   l.bytes.store(l.bytes.load(std::memory_order_relaxed) - e->weight, std::memory_order_relaxed);
-  if (std::exchange(e->charged, charge::none) == charge::queue) {
+  if (e->charged == charge::queue) {
     l.depth.store(l.depth.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   }
   return e;

@@ -17,7 +17,9 @@ for argument in "$@"; do
 done
 [ -f "$build/compile_commands.json" ] || { echo "gcc12.sh: no compile_commands.json in $build" >&2; exit 2; }
 if [ ${#files[@]} -eq 0 ]; then
-  mapfile -t files < <(sed -nE 's/^ *"file": *"(.*)",?$/\1/p' "$build/compile_commands.json" | sort -u)
+  mapfile -t files < <(grep -oE '"file" *: *"[^"]*"' "$build/compile_commands.json" |
+    sed -E 's/^"file" *: *"(.*)"$/\1/' | sort -u)
+  [ ${#files[@]} -ne 0 ] || { echo "gcc12.sh: no file in $build/compile_commands.json" >&2; exit 2; }
 fi
 mapfile -t coroutines < <(grep -lE '\bco_(await|yield|return)\b' -- "${files[@]}")
 [ ${#coroutines[@]} -ne 0 ] || exit 0
