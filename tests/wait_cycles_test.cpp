@@ -290,7 +290,6 @@ TEST_CASE("wait cycle: a million asks without a cycle, fast and slow, raise no a
   alarm_lines alarms;
   troupe::node_options options = named_node("n");
   options.watchdog.wait = 200us;  // many of them are chased
-  options.watchdog.held = {};
   host h(2, options);
   constexpr int clients = 16;
   constexpr int each = 1'000'000 / clients / 2;  // and each makes another

@@ -64,6 +64,7 @@ struct actor_info;
 
 namespace detail {
 
+class activity;
 class node_core;
 class supervisor;
 class awaiting_receipt;
@@ -173,8 +174,9 @@ class actor_core : public strand {
   void forget_starved() noexcept;
   envelope* take(const value_type* only = nullptr) noexcept;
   bool too_late(const envelope& e) const noexcept;
-  void take_messages() noexcept;
-  void take_some() noexcept;
+  void resume_ready(const activity& shown);
+  void take_messages(const activity& shown) noexcept;
+  void take_some(const activity& shown) noexcept;
   void count_out() noexcept;
   void go_on(receiver& r) noexcept;
   void cancel(const control& c) noexcept;

@@ -78,8 +78,8 @@ class strand : public runnable {
     for (const operation* o = waiting_.head; o != nullptr; o = o->next_) f(*o);
   }
   bool has_ready() const noexcept { return ready_.head != nullptr; }
-  /// Resumes the waiters of completed operations, oldest first, at most `budget` of them.
-  void resume_ready(unsigned budget);
+  /// Resumes the waiter of the operation that was completed first; there is one.
+  void resume_next();
 
   instant work_deadline{};  // of the work that runs now; zero: none
 
