@@ -71,6 +71,7 @@ class awaiting_receipt;
 struct chase;
 struct control;
 struct family;
+struct needed_waits;
 struct protocol_info;
 
 enum class phase : std::uint8_t {
@@ -153,8 +154,9 @@ class actor_core : public strand {
   actor_info look() const;
   std::uint16_t kind() const noexcept { return kind_; }
   std::uint32_t messages_out() const noexcept { return messages_out_; }  // inspect.cpp compares two of them
-  void chase_wait() noexcept;  // wait_cycles.cpp: it has waited long for another actor
-  void overdue() noexcept;     // overdue.cpp: it has not ended by the deadline of its stop
+  void chase_wait(
+      const awaiting_receipt& wait) noexcept;  // wait_cycles.cpp: it has waited long for another actor
+  void overdue() noexcept;                     // overdue.cpp: it has not ended by the deadline of its stop
 
  private:
   friend class supervisor;
@@ -217,11 +219,11 @@ class actor_core : public strand {
   friend void unlink(actor_core& one, const address& other) noexcept;
 
   // wait_cycles.cpp
-  const awaiting_receipt* stuck() const noexcept;
-  bool keeps_waiting(const address& sender, std::uint64_t ticket) const noexcept;
+  needed_waits needed() const noexcept;
+  bool is_awaited() const noexcept;
   void follow(std::unique_ptr<chase> c) noexcept;
   void confirm(std::unique_ptr<chase> c) noexcept;
-  void check_selective(const chase& c);
+  void check_selective();
   std::string mailbox_text() const;
 
   // Other threads read or write these.
