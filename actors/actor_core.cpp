@@ -95,8 +95,8 @@ void actor_core::command(std::uint32_t meant, control* c) noexcept {
 
 void actor_core::run(runnable& self, worker& on) noexcept {
   auto& core = static_cast<actor_core&>(self);
-  held_watch::activity& seen = static_cast<worker_state*>(on.owner)->activity;
-  seen.begin(core);
+  activity& shown = static_cast<worker_state*>(on.owner)->shown;
+  shown.begin(core);
   core.node_->watch().run_begins();
   strand* const outer = std::exchange(on.running, &core);
   core.drain_express();
@@ -108,15 +108,21 @@ void actor_core::run(runnable& self, worker& on) noexcept {
     on.resume(core.frame_);
   }
   if (core.phase_ == phase::running && !core.finished_) {
-    core.resume_ready(messages_per_run);
-    core.take_messages();
+    core.resume_ready(shown);
+    core.take_messages(shown);
     if (core.has_ready() || core.controls_.head != nullptr) on.schedule(core);
   }
   if (core.unsorted_.head != nullptr) on.schedule(core);
   on.running = outer;
   // Last, for the slot may be somebody else's as soon as the actor has ended.
   if (core.finished_) core.end(core.how_);
-  seen.end();
+  shown.end();
+}
+
+void actor_core::resume_ready(const activity& shown) {
+  for (unsigned left = messages_per_run; left != 0 && has_ready();
+       left = shown.slice_is_used() ? 0 : left - 1)
+    resume_next();
 }
 
 /// Turns a chain from an inlet round.
@@ -320,19 +326,20 @@ void actor_core::admit_in_batches() noexcept {
   });
 }
 
-void actor_core::take_messages() noexcept {
-  take_some();
+void actor_core::take_messages(const activity& shown) noexcept {
+  take_some(shown);
   if (finished_) return;
   const bool goes_on = receiver_ != nullptr && receiver_->only == nullptr && !receiver_->full();
   if (!goes_on) admit_waiting();  // nothing more may be taken for long
 }
 
-void actor_core::take_some() noexcept {
+/// At least one, whatever the time.
+void actor_core::take_some(const activity& shown) noexcept {
   if (receiver_ != nullptr) home().resumed_at.store(receiver_->at(), std::memory_order_relaxed);
-  for (unsigned budget = messages_per_run; budget != 0; --budget) {
+  for (unsigned left = messages_per_run; left != 0; left = shown.slice_is_used() ? 0 : left - 1) {
     if (receiver_ == nullptr || receiver_->full() || stopping()) return;
     // What came meanwhile. Where nobody waits for room much may come at any time, and most of it is shed.
-    if (budget % messages_per_look == 0 || box_.drops()) look();
+    if (left % messages_per_look == 0 || box_.drops()) look();
     drain_express();
     if (controls_.head != nullptr) break;  // to the next run, which begins with them
     envelope* const e = take(receiver_->only);

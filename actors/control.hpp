@@ -39,7 +39,7 @@ enum class order : std::uint8_t {
   unlink,     // … no longer, or it has ended in a normal way
   sever,      // … and has ended, for the reason in `words`
   lost,   // the link to `peer` has ended: forget its monitors, and die if you are linked with an actor there
-  chase,  // the one before you in `chased` waits for you: are you stuck as well? (wait_cycles.hpp)
+  chase,  // the last in `chased` waits for you, or somebody does: are you stuck as well? (wait_cycles.hpp)
   confirm,  // you were found in a wait cycle, `chased`: do you still wait as you did?
 };
 

@@ -45,12 +45,13 @@ void awaiting_receipt::cancel(const address& target) noexcept {
   operation::cancel();
 }
 
-void awaiting_receipt::expect(receipt* r) noexcept {
+void awaiting_receipt::expect(receipt* r, bool parked) noexcept {
   actor_core& waiter = *static_cast<actor_core*>(owner());
   r->to = &waiter;
   r->generation = waiter.generation();
   r->ticket = ticket();
   outstanding_ = r;
+  parked_ = parked;
 }
 
 void awaiting_receipt::arrive(receipt* r) noexcept {
@@ -131,14 +132,15 @@ bool send_operation::await_ready() noexcept {
 void send_operation::await_suspend(std::coroutine_handle<> sender, std::source_location at) {
   wait_.suspend(sender, waits_to_send, at);
   const strand& me = *wait_.owner();
-  wait_.begin(deadline_, to_, earlier(me.work_deadline, after(me.home().now(), within_)));
+  wait_.begin(deadline_, to_, envelope_->type->lane,
+              earlier(me.work_deadline, after(me.home().now(), within_)));
   if (to_.is_remote()) {
     link_wait_ = wait_for_peer(to_, *envelope_, wait_);
     return;
   }
   envelope* const e = std::exchange(envelope_, nullptr);
   e->answer = make_receipt(nullptr);
-  wait_.expect(e->answer);
+  wait_.expect(e->answer, true);
   to_.core()->park(to_.generation, e);
 }
 
@@ -181,7 +183,7 @@ void ask_base::cancel() noexcept {
   wait_.cancel(to_);
 }
 
-bool ask_base::abandon() noexcept { return wait_.abandon(to_) && parked_; }
+bool ask_base::abandon() noexcept { return wait_.abandon(to_) && wait_.parked(); }
 
 bool ask_base::fail(error why) noexcept {
   failure_ = why;
@@ -205,7 +207,7 @@ bool ask_base::await_suspend(std::coroutine_handle<> asker, std::source_location
       inherits ? me.work_deadline
                : earlier(me.work_deadline, after(now, within_.value_or(me.node().options().ask_deadline)));
   envelope_->deadline = deadline;
-  wait_.begin(timer_, to_, deadline);
+  wait_.begin(timer_, to_, envelope_->type->lane, deadline);
   if (to_.is_remote()) {
     submit_to_link();
     return true;
@@ -218,9 +220,8 @@ bool ask_base::await_suspend(std::coroutine_handle<> asker, std::source_location
     return true;
   }
   envelope* const e = std::exchange(envelope_, nullptr);
-  wait_.expect(e->answer);
-  parked_ = room == errc::full;
-  if (parked_) {
+  wait_.expect(e->answer, room == errc::full);
+  if (wait_.parked()) {
     to_.core()->park(to_.generation, e);
   } else {
     to_.core()->commit(to_.generation, e);

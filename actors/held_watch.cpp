@@ -8,9 +8,13 @@
 #include "node_core.hpp"
 
 namespace troupe::detail {
+namespace {
+
+constexpr duration late_after = 10 * held_watch::slice;
+
+}  // namespace
 
 void held_watch::start(duration allowed) {
-  if (allowed <= duration::zero()) return;
   allowed_ = allowed;
   seen_.resize(node_.workers().size());
   thread_ = std::thread([this] { observe(); });
@@ -41,7 +45,7 @@ void held_watch::observe() {
     if (second_quiet_look) {
       changed_.wait(lock, woken);
     } else {
-      changed_.wait_for(lock, allowed_ / 2, woken);
+      changed_.wait_for(lock, slice, woken);
     }
     if (over_) return;
   }
@@ -51,29 +55,42 @@ void held_watch::observe() {
 bool held_watch::look() {
   bool any = false;
   const instant now = node_.world().now();
-  const bool late = now - std::exchange(looked_, now) > allowed_;
+  const bool late = now - std::exchange(looked_, now) > late_after;
   for (unsigned w = 0; w < seen_.size(); ++w) {
-    const activity& a = node_.state(w).activity;
+    activity& shown = node_.state(w).shown;
     observed& seen = seen_[w];
-    const std::uint64_t runs = a.runs();
-    const std::uint64_t taken = node_.state(w).count.get(entry::taken);
-    if (runs != seen.runs) {
-      seen = {runs, taken, now, false};
+    const std::uint64_t run = shown.runs();
+    if (run != seen.run) {
+      seen = {run};
       any = true;
       continue;
     }
-    if (late || std::exchange(seen.taken, taken) != taken) seen.since = now;
-    const actor_core* const who = a.actor();
+    const actor_core* const who = shown.actor();
     if (who == nullptr) continue;
     any = true;
-    if (seen.told || now - seen.since < allowed_) continue;
-    seen.told = true;
-    report(w, runs, *who, now - seen.since);
+    shown.use_up_slice(run);
+    if (allowed_ > duration::zero() && !seen.told) suspect(w, *who, now, late);
   }
   return any;
 }
 
-void held_watch::report(unsigned worker, std::uint64_t run, const actor_core& who, duration held) {
+/// Its run has gone on for longer than a slice.
+void held_watch::suspect(unsigned worker, const actor_core& who, instant now, bool late) {
+  observed& seen = seen_[worker];
+  const std::int32_t thread = node_.workers().at(worker).thread.load(std::memory_order_relaxed);
+  if (late || seen.since == instant{}) {
+    seen.since = now;
+    seen.waited = node_.world().waited_to_run(thread);
+    return;
+  }
+  if (now - seen.since < allowed_) return;
+  const duration held = now - seen.since - (node_.world().waited_to_run(thread) - seen.waited);
+  if (held < allowed_) return;
+  seen.told = true;
+  report(worker, who, held);
+}
+
+void held_watch::report(unsigned worker, const actor_core& who, duration held) {
   const std::source_location at = node_.workers().at(worker).resumed_at.load(std::memory_order_relaxed);
   std::string line = node_.path_of(who) + " has held worker " + std::to_string(worker) + " for " +
                      std::to_string(held / std::chrono::milliseconds(1)) + " ms (";
@@ -81,8 +98,8 @@ void held_watch::report(unsigned worker, std::uint64_t run, const actor_core& wh
               ? "last awaited at " + std::string(at.file_name()) + ":" + std::to_string(at.line()) + ")"
               : "it has not awaited anything yet)";
   // If that run is over by now, somebody else may be in the slot.
-  if (node_.state(worker).activity.runs() == run && node_.state(worker).activity.actor() == &who)
-    node_.all_alarms().raise(std::move(line));
+  const activity& shown = node_.state(worker).shown;
+  if (shown.runs() == seen_[worker].run && shown.actor() == &who) node_.all_alarms().raise(std::move(line));
 }
 
 }  // namespace troupe::detail

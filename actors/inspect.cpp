@@ -181,7 +181,7 @@ node_info node_core::inspect(const inspect_options& how) {
   }
   for (unsigned i = 0; i < scheduler_->size(); ++i) {
     if (now.answered[i]) continue;
-    const actor_core* const holder = states_[i]->activity.actor();
+    const actor_core* const holder = states_[i]->shown.actor();
     info.busy_workers.push_back(i);
     info.holders.push_back(holder != nullptr ? path_of(*holder) : "");
   }

@@ -84,6 +84,12 @@ void discard(envelope* e, error why) noexcept {
 
 receipt* take_receipt(envelope* e) noexcept { return std::exchange(e->answer, nullptr); }
 
+receipt* hand_on(envelope* e) noexcept {
+  receipt* const r = take_receipt(e);
+  if (r != nullptr) r->handed_on.store(true, std::memory_order_relaxed);
+  return r;
+}
+
 void answer_nothing(receipt* r) noexcept {
   r->outcome = errc::no_reply;
   send_home(r);

@@ -20,6 +20,7 @@
 
 #include <troupe/node.hpp>
 
+#include "activity.hpp"
 #include "alarms.hpp"
 #include "books.hpp"
 #include "control.hpp"
@@ -45,7 +46,7 @@ class worker_state {
   node_core& node;
   worker& home;
   books count;
-  held_watch::activity activity;
+  activity shown;
   kind_census kinds;
   label_table labels;  // of this worker's actors
 

@@ -68,6 +68,7 @@ void expire_receive(receiver& r) noexcept {
 void arm_for(timer& t, receiver& r, duration d) noexcept {
   worker& w = r.owner()->home();
   if (r.took) return;
+  r.limited = true;
   w.timers().arm(t, d < instant::max() - w.now() ? w.now() + d : instant::max());
 }
 

@@ -15,8 +15,6 @@
 namespace troupe::detail {
 namespace {
 
-constexpr unsigned most_looks = 1024;
-
 void pass_on(std::unique_ptr<chase> c, order what, const address& to) {
   auto* const letter = new control(what);
   letter->chased = std::move(c);
@@ -29,12 +27,17 @@ std::string place(const operation& o) {
 
 std::string describe(const chase& cycle) {
   std::string line = "wait cycle: ";
-  for (std::size_t i = 0; i < cycle.path.size(); ++i) {
-    const chase::step& s = cycle.path[i];
-    const chase::step& next = cycle.path[(i + 1) % cycle.path.size()];
+  for (std::size_t i = 0; i < cycle.seen.size(); ++i) {
+    const chase::sight& s = cycle.seen[i];
+    const chase::sight& next = cycle.seen[(i + 1) % cycle.seen.size()];
     line += (i != 0 ? " → " : "") + s.path + " " + s.waits + " " + next.path + " at " + s.at;
   }
   return line;
+}
+
+chase::step step_of(actor_core& who, const awaiting_receipt& wait) {
+  const bool for_room = wait.parked() && wait.stage() == 0;
+  return {who.self(), wait.ticket(), for_room ? std::optional(wait.lane()) : std::nullopt};
 }
 
 /// The waits of a cycle, from the same one on wherever the chase began.
@@ -52,13 +55,20 @@ std::vector<std::uint64_t> identity(const chase& cycle) {
 
 }  // namespace
 
+const awaiting_receipt* needed_waits::find(std::uint64_t ticket) const noexcept {
+  const auto found = std::find_if(begin(), end(), [&](const auto* w) { return w->ticket() == ticket; });
+  return found != end() ? *found : nullptr;
+}
+
 // The timer of a wait.
 
-void awaiting_receipt::begin(timer& t, const address& target, instant deadline) noexcept {
+void awaiting_receipt::begin(timer& t, const address& target, priority lane, instant deadline) noexcept {
   actor_core& me = *static_cast<actor_core*>(owner());
   const duration first = me.node().options().watchdog.wait;
   const instant now = me.home().now();
   deadline_ = deadline;
+  began_ = now;
+  lane_ = lane;
   if (target.is_remote() || first <= duration::zero() || first >= deadline - now) {
     if (!target.is_remote()) target_ = &target;
     if (deadline != instant::max()) me.home().timers().arm(t, deadline);
@@ -80,48 +90,47 @@ bool awaiting_receipt::still_early(timer& t) noexcept {
   } else if (deadline_ != instant::max()) {
     me.home().timers().arm(t, deadline_);
   }
-  me.chase_wait();
+  me.chase_wait(*this);
   return true;
 }
 
 // The actors on the way.
 
-/// The one wait that keeps it, or null: it may go on by itself.
-const awaiting_receipt* actor_core::stuck() const noexcept {
-  if (phase_ != phase::running || finished_ || has_ready()) return nullptr;
-  if (receiver_ != nullptr && !receiver_->full()) return nullptr;
-  const operation* wait = nullptr;
-  unsigned waits = 0;
-  each_wait([&](const operation& o) {
-    if (&o == receiver_) return;
-    wait = &o;
-    ++waits;
+needed_waits actor_core::needed() const noexcept {
+  needed_waits found;
+  if (phase_ != phase::running || finished_ || has_ready()) return found;
+  const bool handles = receiver_ != nullptr;
+  if (handles && (receiver_->most != 1 || !receiver_->full() || receiver_->role() != wait_role::alone))
+    return found;
+  std::size_t waits = 0;
+  std::size_t may_receive = 0;
+  const bool few = every_wait([&](const operation& o) {
+    if (&o == receiver_) return true;
+    if (++waits > needed_waits::most) return false;
+    if (!handles && o.role() >= wait_role::leads_on) ++may_receive;
+    if (o.role() == wait_role::rival || (o.what() != waits_to_send && o.what() != waits_for_reply))
+      return true;
+    const auto& wait = static_cast<const awaiting_receipt&>(o);
+    if (wait.target() != nullptr) found.each[found.count++] = &wait;
+    return true;
   });
-  if (waits != 1 || (wait->what() != waits_to_send && wait->what() != waits_for_reply)) return nullptr;
-  const auto* const found = static_cast<const awaiting_receipt*>(wait);
-  return found->target() != nullptr ? found : nullptr;
+  if (!few) return {};
+  if (may_receive == 0) return found;
+  // Then it is only stuck in the one that may, if that is all that may.
+  const auto leads_on = [](const awaiting_receipt* w) { return w->role() == wait_role::leads_on; };
+  const auto one = std::find_if(found.begin(), found.end(), leads_on);
+  if (may_receive != 1 || one == found.end()) return {};
+  needed_waits only;
+  only.each[only.count++] = *one;
+  return only;
 }
 
-/// Is that wait still for something that this actor has: a message, or a request, waiting, queued or being worked on?
-bool actor_core::keeps_waiting(const address& sender, std::uint64_t ticket) const noexcept {
-  const auto meant = [&](const receipt* r) {
-    return r != nullptr && r->peer == nullptr && r->to == sender.core() &&
-           r->generation == sender.generation && r->ticket == ticket &&
-           r->state.load(std::memory_order_acquire) != receipt_state::cancelled;
-  };
-  bool found = false;
-  unsigned looks = most_looks;  // many may wait, and each of them asks
-  const auto look_in = [&](const letter_queue& q) {
-    for (const letter* l = q.head; l != nullptr && !found && looks != 0; l = l->next, --looks)
-      found = meant(static_cast<const envelope*>(l)->answer);
-  };
-  box_.each_lane([&](const mailbox_lane& l) {
-    look_in(l.messages);
-    if (box_.is_full(l)) look_in(l.waiting);  // else it waits for room of the node
-  });
-  if (found || receiver_ == nullptr) return found;
+/// May somebody of this node wait for it? Not with an empty mailbox and no request being handled.
+bool actor_core::is_awaited() const noexcept {
+  if (inlet_.load(std::memory_order_relaxed) != nullptr || !box_.empty() || box_.waiters() != 0) return true;
+  if (receiver_ == nullptr) return false;
   for (const running_handler* h = receiver_->handlers; h != nullptr; h = h->next) {
-    if (meant(h->message->answer)) return true;
+    if (h->message->answer != nullptr && h->message->answer->peer == nullptr) return true;
   }
   return false;
 }
@@ -130,63 +139,74 @@ std::string actor_core::mailbox_text() const {
   return "mailbox " + std::to_string(walk()) + " of " + std::to_string(box_.limit());
 }
 
-void actor_core::chase_wait() noexcept { follow(std::make_unique<chase>()); }
-
-/// A chase has come from the last of its path, or begins here.
-void actor_core::follow(std::unique_ptr<chase> c) noexcept {
-  const awaiting_receipt* const wait = stuck();
-  const bool selective = receiver_ != nullptr && receiver_->only != nullptr;
-  if (wait == nullptr && !selective) return;
-  if (!c->path.empty() && !keeps_waiting(c->path.back().who, c->path.back().ticket)) return;
-  if (wait == nullptr) return check_selective(*c);
-  const auto here = std::ranges::find(c->path, self(), &chase::step::who);
-  if (here == c->path.end()) {
-    if (c->path.size() == chase::longest) return;
-    c->path.push_back({self(), wait->ticket()});
-    return pass_on(std::move(c), order::chase, *wait->target());
+/// A wait of it has become old.
+void actor_core::chase_wait(const awaiting_receipt& wait) noexcept {
+  std::unique_ptr<chase> c;
+  if (is_awaited() && needed().find(wait.ticket()) != nullptr) {
+    c = std::make_unique<chase>();
+    c->began = wait.began();
+    c->path.push_back(step_of(*this, wait));
   }
-  if (here->ticket != wait->ticket()) return;
-  c->path.erase(c->path.begin(), here);  // what leads into the cycle
-  confirm(std::move(c));
+  pass_on(std::move(c), order::chase, *wait.target());
+}
+
+/// The last on the path of `c` waits for this actor; null: somebody does whom nobody waits for.
+void actor_core::follow(std::unique_ptr<chase> c) noexcept {
+  if (receiver_ != nullptr && receiver_->only != nullptr) return check_selective();
+  if (c == nullptr) return;
+  const std::optional<priority> room = c->path.back().room;
+  if (room && !box_.is_full(box_.lane_of(*room))) return;  // it waits for room of the node
+  const needed_waits waits = needed();
+  if (c->path.front().who == self()) {
+    if (waits.find(c->path.front().ticket) != nullptr) confirm(std::move(c));
+    return;
+  }
+  if (c->path.size() == chase::longest ||
+      std::ranges::find(c->path, self(), &chase::step::who) != c->path.end())
+    return;
+  const auto older = [&](const awaiting_receipt* w) { return w->began() <= c->began; };
+  auto branches = static_cast<unsigned>(std::ranges::count_if(waits, older));
+  unsigned left = c->copies;
+  for (const awaiting_receipt* const w : waits) {
+    if (!older(w) || left == 0) continue;
+    auto copy = std::make_unique<chase>(*c);
+    copy->copies = std::max(1u, left / branches--);
+    left -= copy->copies;
+    copy->path.push_back(step_of(*this, *w));
+    pass_on(std::move(copy), order::chase, *w->target());
+  }
 }
 
 /// The second look: every actor of the cycle, in turn.
 void actor_core::confirm(std::unique_ptr<chase> c) noexcept {
-  chase::step& step = c->path[c->confirmed];
-  const awaiting_receipt* const wait = stuck();
-  if (wait == nullptr || wait->ticket() != step.ticket) return;
+  const awaiting_receipt* const wait = needed().find(c->path[c->seen.size()].ticket);
+  if (wait == nullptr || wait->is_handed_on()) return;
   const bool asks = wait->what() == waits_for_reply;
-  step.path = node_->path_of(*this);
-  step.waits = "(" + mailbox_text() + ") " + (asks ? "asks" : "waits for room of");
-  step.at = place(*wait);
-  if (++c->confirmed != c->path.size()) {
-    const address to = c->path[c->confirmed].who;
+  c->seen.push_back({node_->path_of(*this),
+                     "(" + mailbox_text() + ") " + (asks ? "asks" : "waits for room of"), place(*wait)});
+  if (c->seen.size() != c->path.size()) {
+    const address to = c->path[c->seen.size()].who;
     return pass_on(std::move(c), order::confirm, to);
   }
   if (node_->all_alarms().first_report(identity(*c))) node_->all_alarms().raise(describe(*c));
 }
 
-/// Does somebody wait for an actor that only takes what its mailbox has no room for?
-void actor_core::check_selective(const chase& c) {
-  if (c.path.empty() || receiver_ == nullptr || receiver_->only == nullptr || receiver_->full() ||
-      receiver_->only == &value_type_of<down> || stopping() || has_ready() || box_.drops()) {
+/// Somebody waits for this actor: does it only take what its mailbox has no room for?
+void actor_core::check_selective() {
+  receiver& r = *receiver_;
+  if (r.limited || r.reported || r.full() || r.only == &value_type_of<down> || stopping() || has_ready() ||
+      box_.drops())
     return;
-  }
-  unsigned waits = 0;
-  each_wait([&](const operation&) { ++waits; });
-  const mailbox_lane& lane = box_.lane_of(*receiver_->only);
-  for (const letter* l = lane.messages.head; l != nullptr; l = l->next) {
-    if (static_cast<const envelope*>(l)->type == receiver_->only) return;
-  }
-  if (waits != 1 || !box_.is_full(lane)) return;
-  if (!node_->all_alarms().first_report({slot_, receiver_->ticket()})) return;
-  const wire_type* const wire = receiver_->only->wire;
+  const mailbox_lane& lane = box_.lane_of(r.only->lane);
+  if (!box_.is_full(lane) || !box_.all_scanned(lane)) return;
+  if (!every_wait([&](const operation& o) { return &o == &r; })) return;
+  r.reported = true;
+  const wire_type* const wire = r.only->wire;
   const std::string wanted =
       wire != nullptr ? std::string(wire->schema.substr(0, wire->schema.find('{'))) : "one type of message";
   node_->all_alarms().raise("selective receive before a full mailbox: " + node_->path_of(*this) +
-                            " waits for " + wanted + " at " + place(*receiver_) + ", and its " +
-                            mailbox_text() + " holds others; " + std::to_string(box_.waiters()) +
-                            " senders wait");
+                            " waits for " + wanted + " at " + place(r) + ", and its " + mailbox_text() +
+                            " holds others; " + std::to_string(box_.waiters()) + " senders wait");
 }
 
 }  // namespace troupe::detail

@@ -147,6 +147,7 @@ void worker::turn(bool may_sleep) {
 }
 
 void worker::run() {
+  thread.store(world_.thread_id(), std::memory_order_relaxed);
   while (!stopping_.load(std::memory_order_acquire)) turn(true);
   do {
     turn(false);

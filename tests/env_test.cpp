@@ -112,6 +112,15 @@ TEST_CASE("the process is identified as the kernel sees it", "[env]") {
   CHECK(world().processors() >= 1);
 }
 
+TEST_CASE("a thread's wait for a processor only grows, and there is none of a thread that is not", "[env]") {
+  const std::int32_t self = world().thread_id();
+  CHECK(self == world().thread_id());
+  const troupe::duration before = world().waited_to_run(self);
+  CHECK(before >= troupe::duration::zero());
+  CHECK(world().waited_to_run(self) >= before);
+  CHECK(world().waited_to_run(0) == troupe::duration::zero());
+}
+
 TEST_CASE("a TCP listener on port 0 says which port it got", "[env]") {
   std::vector<std::pair<std::string, std::string>> hosts{{"127.0.0.1", "127.0.0.1"},
                                                          {"localhost", "127.0.0.1"}};

@@ -1,6 +1,8 @@
 // The watchdog names an actor that holds its worker, with one worker and with two.
 #include "watchdog_kit.hpp"
 
+#include "os/kernel_env.hpp"
+
 using namespace test;
 
 namespace {
@@ -12,6 +14,46 @@ struct tick {
 struct work {};
 
 using flag = std::shared_ptr<std::atomic<bool>>;
+
+/// Counts the looks of the observer, the one thread beside the workers that reads the clock; and can say that a worker
+/// waits for a processor all the time.
+class observed_env : public troupe::detail::kernel_env {
+ public:
+  troupe::instant now() noexcept override {
+    if (troupe::detail::current_worker == nullptr) looks.fetch_add(1);
+    return kernel_env::now();
+  }
+  troupe::duration waited_to_run(std::int32_t thread) noexcept override {
+    asked.fetch_add(1);
+    if (!overloaded.load()) return kernel_env::waited_to_run(thread);
+    return kernel_env::now().time_since_epoch();
+  }
+  std::atomic<unsigned> looks{0};
+  std::atomic<unsigned> asked{0};
+  std::atomic<bool> overloaded{false};
+};
+
+template <class F>
+bool soon(F holds) {
+  for (const stopwatch since; !holds();) {
+    if (since.elapsed() > patience) return false;
+  }
+  return true;
+}
+
+struct deeds {
+  observed_env world;
+  std::atomic<int> done{0};
+  std::atomic<bool> seen{false};
+
+  /// Outlasts its slice: the observer has begun four looks, so two of them were whole ones.
+  void add_slowly() {
+    const unsigned before = world.looks.load();
+    if (!seen.load()) must(soon([&] { return world.looks.load() >= before + 4; }));
+    ++done;
+  }
+};
+using shared_deeds = std::shared_ptr<deeds>;
 
 void spin_until(const std::atomic<bool>& over) {
   while (!over.load(std::memory_order_relaxed)) continue;
@@ -96,10 +138,82 @@ TEST_CASE("watchdog: each run that holds a worker is reported once, also after a
   h.finish();
 }
 
-TEST_CASE("watchdog: busy workers whose actors yield, or get through many messages in a run, are no alarm") {
+TEST_CASE("a slow handler ends its actor's run: the others of its worker have their turn") {
+  const bool resumed = GENERATE(false, true);  // the handlers go on after a wait
+  const bool watched = GENERATE(true, false);
+  const auto all = std::make_shared<deeds>();
+  troupe::node_options options = named_node("n");
+  options.world = &all->world;
+  if (!watched) options.watchdog = {.wait = {}, .held = {}};
+  host h(1, options);
+  const auto said = new_book();
+  const auto echo = h->spawn([](self<tick> me) -> actor { co_await me.serve([](tick) { return 1; }); });
+  h->spawn(
+      [](self<work> me, ref<tick> to, shared_deeds slow, bool wait_first, book note) -> actor {
+        const auto worker = me.spawn(
+            [](self<work> mine, shared_deeds add, bool wait) -> actor {
+              co_await mine.serve(troupe::interleave(64), [&](work) -> troupe::task<void> {
+                if (wait) co_await mine.sleep(1ms);
+                add->add_slowly();
+              });
+            },
+            slow, wait_first);
+        for (int i = 0; i < 64; ++i) must(worker.try_send<work>().has_value());
+        while (slow->done.load() == 0) (void)co_await to.ask<tick>();  // it is in the run queue all the time
+        note->add(slow->done.load() < 8 ? "in time" : "too late");
+        slow->seen.store(true);
+      },
+      echo, all, resumed, said);
+  CHECK(said->wait_for(1) == lines{"in time"});
+  h.finish();
+}
+
+TEST_CASE("watchdog: a worker that only waits for a processor is not held") {
+  alarm_lines alarms;
+  const auto all = std::make_shared<deeds>();
+  observed_env& world = all->world;
+  world.overloaded.store(true);
+  troupe::node_options options = named_node("n");
+  options.world = &world;
+  options.watchdog.held = 20ms;
+  host h(1, options);
+  const auto over = std::make_shared<std::atomic<bool>>(false);
+  h->spawn(
+      [](self<tick> me, flag until) -> actor {
+        (void)me;
+        spin_until(*until);
+        co_return;
+      },
+      over);
+  CHECK(
+      soon([&] { return world.asked.load() >= 8; }));  // from the second time on it would have been reported
+  CHECK(alarms.all().empty());
+  world.overloaded.store(false);
+  CHECK(alarms.wait_for(1).size() == 1);
+  over->store(true);
+  h.finish();
+}
+
+TEST_CASE("watchdog: an actor that blocks its thread holds its worker") {
+  alarm_lines alarms;
+  host h(1, named_node("n"));
+  const auto held = std::make_shared<gate>();
+  h->spawn(
+      [](self<tick> me, shared_gate until) -> actor {
+        (void)me;
+        must(until->wait());
+        co_return;
+      },
+      held);
+  CHECK(alarms.wait_for(1).size() == 1);
+  held->open();
+  h.finish();
+}
+
+TEST_CASE("watchdog: busy workers whose actors yield, or get through many messages, are no alarm") {
   alarm_lines alarms;
   troupe::node_options options = named_node("n");
-  options.watchdog.held = 400ms;
+  options.watchdog.held = 300ms;
   host h(2, options);
   const auto over = std::make_shared<std::atomic<bool>>(false);
   for (unsigned i = 0; i < 4; ++i) {
@@ -115,10 +229,10 @@ TEST_CASE("watchdog: busy workers whose actors yield, or get through many messag
   }
   const auto slow = h->spawn(on_worker(1), [](self<work> me) -> actor {
     co_await me.serve([](work) {
-      for (const stopwatch since; since.elapsed() < 15ms;) continue;
+      for (const stopwatch since; since.elapsed() < 30ms;) continue;
     });
   });
-  for (int i = 0; i < 128; ++i) REQUIRE(slow.try_send<work>().has_value());  // two runs of a second each
+  for (int i = 0; i < 48; ++i) REQUIRE(slow.try_send<work>().has_value());  // a second and a half
   const auto said = new_book();
   h->spawn(
       [](self<tick> me, book to) -> actor {

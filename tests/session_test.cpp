@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "link_fixture.hpp"
+#include "os/kernel_env.hpp"
 
 using namespace link_test;
 
@@ -371,43 +372,12 @@ TEST_CASE("a killed process is dead over a local lane, and unreachable over TCP,
 namespace {
 
 /// The kernel, with a count of the turns that workers take: each begins with a look at the clock.
-class counting_env : public env {
+class counting_env : public kernel_env {
  public:
   instant now() noexcept override {
     ++turns;
-    return os_env().now();
+    return kernel_env::now();
   }
-  std::uint64_t random() noexcept override { return os_env().random(); }
-  std::uint32_t user_id() noexcept override { return os_env().user_id(); }
-  std::int32_t process_id() noexcept override { return os_env().process_id(); }
-  unsigned processors() noexcept override { return os_env().processors(); }
-  result<std::unique_ptr<io_driver>, setup_error> open_io(io_backend wanted, std::string& text) override {
-    return os_env().open_io(wanted, text);
-  }
-  result<descriptor, setup_error> listen(const endpoint& at, int backlog) override {
-    return os_env().listen(at, backlog);
-  }
-  result<descriptor, setup_error> open_socket(const endpoint& to) override {
-    return os_env().open_socket(to);
-  }
-  endpoint local_endpoint(int fd) override { return os_env().local_endpoint(fd); }
-  void close(int fd) noexcept override { os_env().close(fd); }
-  result<peer_process> peer_of(int socket) override { return os_env().peer_of(socket); }
-  result<void> send_descriptors(int socket, byte_view bytes, std::span<const int> fds) override {
-    return os_env().send_descriptors(socket, bytes, fds);
-  }
-  result<received_descriptors> receive_descriptors(int socket, byte_span into, std::size_t at_most) override {
-    return os_env().receive_descriptors(socket, into, at_most);
-  }
-  result<std::pair<descriptor, mapping>> create_segment(std::size_t size) override {
-    return os_env().create_segment(size);
-  }
-  result<mapping> map_segment(int fd, std::size_t size) override { return os_env().map_segment(fd, size); }
-  void unmap(std::byte* data, std::size_t size) noexcept override { os_env().unmap(data, size); }
-  result<descriptor> open_event() override { return os_env().open_event(); }
-  void signal_event(int fd) noexcept override { os_env().signal_event(fd); }
-  void drain_event(int fd) noexcept override { os_env().drain_event(fd); }
-
   std::atomic<std::uint64_t> turns{0};
 };
 

@@ -56,7 +56,7 @@ class player : public detail::strand {
     if (!std::exchange(self.started_, true)) {
       if (self.frame_) on.resume(self.frame_);
     } else {
-      self.resume_ready(64);
+      for (unsigned left = 64; left != 0 && self.has_ready(); --left) self.resume_next();
     }
     if (self.has_ready()) on.schedule(self);
     on.running = outer;

@@ -72,7 +72,7 @@ struct crowd : detail::strand {
     auto& c = static_cast<crowd&>(self);
     on.running = &c;
     ++c.runs;
-    c.resume_ready(c.budget);
+    for (unsigned left = c.budget; left != 0 && c.has_ready(); --left) c.resume_next();
     if (c.has_ready()) on.schedule(c);
     on.running = nullptr;
   }
@@ -109,8 +109,7 @@ TEST_CASE("a coroutine goes on in its strand's next run, never inside complete",
   CHECK(p.runs == 3);
 }
 
-TEST_CASE("completed operations resume oldest first, within the budget, in one run of the strand",
-          "[strand]") {
+TEST_CASE("completed operations resume oldest first", "[strand]") {
   fake_machine machine;
   std::vector<gate> gates(5);
   crowd c(machine.worker);

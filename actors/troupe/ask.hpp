@@ -79,7 +79,6 @@ class ask_base {
   deadline_timer timer_;
   link_wait* link_wait_ = nullptr;
   std::uint64_t correlation_ = 0;  // not 0: the reply comes over a link
-  bool parked_ = false;            // it had to wait for room in a mailbox of this process
 };
 
 }  // namespace detail

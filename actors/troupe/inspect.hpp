@@ -18,7 +18,7 @@ namespace troupe {
 struct watchdog_options {
   duration wait =
       std::chrono::milliseconds(25);  // of an ask, or a send for room, until wait cycles are looked for
-  duration held = std::chrono::milliseconds(100);  // that an actor may run without a suspension
+  duration held = std::chrono::milliseconds(100);  // that one message may hold its worker
 };
 
 struct inspect_options {

@@ -202,7 +202,7 @@ class handling_receiver : public receiver {
   decltype(auto) invoke(envelope* e) {
     M& message = *static_cast<M*>(e->message());
     if constexpr (takes_replier<Handlers, M>) {
-      return handlers_(std::move(message), replier<reply_of<M>>(take_receipt(e)));
+      return handlers_(std::move(message), replier<reply_of<M>>(hand_on(e)));
     } else {
       return handlers_(std::move(message));
     }

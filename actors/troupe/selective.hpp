@@ -47,7 +47,7 @@ template <request M>
 struct taken_as<M> {
   using type = asked<M>;
   static asked<M> from(envelope* e) {
-    return {std::move(*static_cast<M*>(e->message())), replier<reply_of<M>>(take_receipt(e))};
+    return {std::move(*static_cast<M*>(e->message())), replier<reply_of<M>>(hand_on(e))};
   }
 };
 

@@ -33,16 +33,23 @@ class awaiting_receipt : public operation {
   awaiting_receipt() noexcept = default;
   ~awaiting_receipt() { cancel({}); }
 
-  /// A receipt addressed to this operation; it must be suspended already.
-  void expect(receipt* r) noexcept;
+  /// A receipt addressed to this operation; it must be suspended already. `parked`: it has to wait for room.
+  void expect(receipt* r, bool parked = false) noexcept;
   void arrive(receipt* r) noexcept;
   /// The wait for `target` begins: arms `t` for its deadline (instant::max(): none). If the target is an actor of this
   /// process, `t` fires before that as well, for the watchdog: then still_early().
-  void begin(timer& t, const address& target, instant deadline) noexcept;
+  void begin(timer& t, const address& target, priority lane, instant deadline) noexcept;
   /// The timer has fired: for the watchdog, which looks for a wait cycle, and not for the deadline.
   bool still_early(timer& t) noexcept;
   /// The actor of this process that is waited for; null: none.
   const address* target() const noexcept { return target_; }
+  instant began() const noexcept { return began_; }
+  priority lane() const noexcept { return lane_; }
+  bool parked() const noexcept { return parked_; }
+  /// As far as its target has said.
+  bool is_handed_on() const noexcept {
+    return outstanding_ == nullptr || outstanding_->handed_on.load(std::memory_order_relaxed);
+  }
   /// Gives the wait up: what has not been admitted yet never will be, and a handler at work on it is cancelled. Says
   /// whether the former was so.
   bool abandon(const address& target) noexcept;
@@ -60,6 +67,9 @@ class awaiting_receipt : public operation {
   receipt* arrived_ = nullptr;      // owned here
   const address* target_ = nullptr;
   instant deadline_{};
+  instant began_{};
+  priority lane_{};          // of its message, in the target's mailbox
+  bool parked_ = false;      // it had to wait for room in a mailbox of this process
   duration looked_after_{};  // by the watchdog; it looks again when the wait is twice as old
 };
 

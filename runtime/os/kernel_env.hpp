@@ -1,5 +1,5 @@
 // The env of the real kernel. One object per process; its functions are defined by concept: os_env.cpp
-// (clock, chance, identity, choice of the I/O driver), sockets.cpp, descriptors.cpp (peers, descriptor
+// (clock, chance, identity, threads, choice of the I/O driver), sockets.cpp, descriptors.cpp (peers, descriptor
 // passing, events) and shared_segment.cpp. Thread-safe: the only state is the list of socket files, behind a
 // mutex.
 #pragma once
@@ -13,13 +13,15 @@
 
 namespace troupe::detail {
 
-class kernel_env final : public env {
+class kernel_env : public env {
  public:
   instant now() noexcept override;
   std::uint64_t random() noexcept override;
   std::uint32_t user_id() noexcept override;
   std::int32_t process_id() noexcept override;
   unsigned processors() noexcept override;
+  std::int32_t thread_id() noexcept override;
+  duration waited_to_run(std::int32_t thread) noexcept override;
 
   result<std::unique_ptr<io_driver>, setup_error> open_io(io_backend wanted, std::string& note) override;
 

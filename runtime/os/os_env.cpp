@@ -1,10 +1,12 @@
-// Clock, chance, identity, and the choice of the I/O driver.
+// Clock, chance, identity, threads, and the choice of the I/O driver.
 #include <sched.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <memory>
 
 #include <troupe/assert.hpp>
 #include "os/asio_driver.hpp"
@@ -54,6 +56,19 @@ unsigned kernel_env::processors() noexcept {
   if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0)
     return static_cast<unsigned>(std::max(1, CPU_COUNT(&allowed)));
   return static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));  // more than 1024 processors
+}
+
+std::int32_t kernel_env::thread_id() noexcept { return ::gettid(); }
+
+duration kernel_env::waited_to_run(std::int32_t thread) noexcept {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", static_cast<int>(thread));
+  const auto close = [](std::FILE* f) { std::fclose(f); };
+  const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path, "re"));
+  long long ran = 0;
+  long long waited = 0;
+  if (file == nullptr || std::fscanf(file.get(), "%lld %lld", &ran, &waited) != 2) return {};
+  return duration(waited);
 }
 
 result<std::unique_ptr<io_driver>, setup_error> kernel_env::open_io(io_backend wanted, std::string& note) {

@@ -130,6 +130,11 @@ class env {
   virtual std::int32_t process_id() noexcept = 0;
   virtual unsigned processors() noexcept = 0;
 
+  virtual std::int32_t thread_id() noexcept = 0;  // of the thread that calls
+  /// How long that thread of this process has been ready to run and had no processor, in all its life; zero where
+  /// the kernel does not tell.
+  virtual duration waited_to_run(std::int32_t thread) noexcept = 0;
+
   /// An I/O driver for one worker. `note` says in one line which backend it is and why.
   virtual result<std::unique_ptr<detail::io_driver>, setup_error> open_io(io_backend wanted,
                                                                           std::string& note) = 0;

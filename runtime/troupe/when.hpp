@@ -65,7 +65,7 @@ class [[nodiscard("co_await it")]] first_operation {
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> waiter,
                      std::source_location at = std::source_location::current()) {
-    waiter_ = waiter;
+    waiter_.suspend(waiter);
     branches_.start(*this, at);
   }
   typename Branches::first await_resume() {
@@ -75,6 +75,8 @@ class [[nodiscard("co_await it")]] first_operation {
   void cancel() noexcept { branches_.cancel(); }
 
   // For the branches.
+  template <class A>
+  static constexpr wait_role role = wait_role::rival;
   template <class Index, class V>
   void keep(Index index, V&& value) {
     first_.emplace(Branches::make_first(index, std::forward<V>(value)));
@@ -82,12 +84,12 @@ class [[nodiscard("co_await it")]] first_operation {
   void failed() noexcept { failure_ = std::current_exception(); }
   void ended(std::size_t index) noexcept {
     branches_.cancel_but(index);
-    current_worker->continue_with(waiter_);
+    waiter_.go_on();
   }
 
  private:
   Branches branches_;
-  std::coroutine_handle<> waiter_ = nullptr;
+  group_waiter waiter_;
   std::optional<typename Branches::first> first_;
   std::exception_ptr failure_;
 };
@@ -107,7 +109,7 @@ class [[nodiscard("co_await it")]] all_operation {
   bool await_ready() const noexcept { return left_ == 0; }
   void await_suspend(std::coroutine_handle<> waiter,
                      std::source_location at = std::source_location::current()) {
-    waiter_ = waiter;
+    waiter_.suspend(waiter);
     branches_.start(*this, at);
   }
   auto await_resume() {
@@ -117,6 +119,8 @@ class [[nodiscard("co_await it")]] all_operation {
   void cancel() noexcept { branches_.cancel(); }
 
   // For the branches.
+  template <class A>
+  static constexpr wait_role role = runs_code<A> ? wait_role::leads_on : wait_role::part;
   template <class Index, class V>
   void keep(Index index, V&& value) {
     Branches::slot(slots_, index).emplace(std::forward<V>(value));
@@ -125,14 +129,14 @@ class [[nodiscard("co_await it")]] all_operation {
     if (!failure_) failure_ = std::current_exception();
   }
   void ended(std::size_t) noexcept {
-    if (--left_ == 0) current_worker->continue_with(waiter_);
+    if (--left_ == 0) waiter_.go_on();
   }
 
  private:
   Branches branches_;
   std::size_t left_;
   typename Branches::slots slots_;
-  std::coroutine_handle<> waiter_ = nullptr;
+  group_waiter waiter_;
   std::exception_ptr failure_;
 };
 

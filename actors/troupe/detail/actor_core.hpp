@@ -66,12 +66,14 @@ struct actor_info;
 
 namespace detail {
 
+class activity;
 class node_core;
 class supervisor;
 class awaiting_receipt;
 struct chase;
 struct control;
 struct family;
+struct needed_waits;
 struct protocol_info;
 
 enum class phase : std::uint8_t {
@@ -154,8 +156,9 @@ class actor_core : public strand {
   actor_info look() const;
   std::uint16_t kind() const noexcept { return kind_; }
   std::uint32_t messages_out() const noexcept { return messages_out_; }  // inspect.cpp compares two of them
-  void chase_wait() noexcept;  // wait_cycles.cpp: it has waited long for another actor
-  void overdue() noexcept;     // overdue.cpp: it has not ended by the deadline of its stop
+  void chase_wait(
+      const awaiting_receipt& wait) noexcept;  // wait_cycles.cpp: it has waited long for another actor
+  void overdue() noexcept;                     // overdue.cpp: it has not ended by the deadline of its stop
 
  private:
   friend class supervisor;
@@ -177,8 +180,9 @@ class actor_core : public strand {
   void forget_starved() noexcept;
   envelope* take(const value_type* only = nullptr) noexcept;
   bool too_late(const envelope& e) const noexcept;
-  void take_messages() noexcept;
-  void take_some() noexcept;
+  void resume_ready(const activity& shown);
+  void take_messages(const activity& shown) noexcept;
+  void take_some(const activity& shown) noexcept;
   void count_out() noexcept;
   void go_on(receiver& r) noexcept;
   void cancel(const control& c) noexcept;
@@ -219,11 +223,11 @@ class actor_core : public strand {
   friend void unlink(actor_core& one, const address& other) noexcept;
 
   // wait_cycles.cpp
-  const awaiting_receipt* stuck() const noexcept;
-  bool keeps_waiting(const address& sender, std::uint64_t ticket) const noexcept;
+  needed_waits needed() const noexcept;
+  bool is_awaited() const noexcept;
   void follow(std::unique_ptr<chase> c) noexcept;
   void confirm(std::unique_ptr<chase> c) noexcept;
-  void check_selective(const chase& c);
+  void check_selective();
   std::string mailbox_text() const;
 
   // Other threads read or write these.

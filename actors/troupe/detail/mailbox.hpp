@@ -118,7 +118,7 @@ class mailbox {
 
   // Home worker.
   mailbox_lane& lane_of(const envelope& e) noexcept { return lane(e.type->lane); }
-  const mailbox_lane& lane_of(const value_type& type) noexcept { return lane(type.lane); }
+  const mailbox_lane& lane_of(priority p) noexcept { return lane(p); }
   bool has_room(const mailbox_lane& l, bool spent) const noexcept;
   /// By what has come into the queue.
   bool is_full(const mailbox_lane& l) const noexcept { return !fits(l, 0, false); }
@@ -132,6 +132,8 @@ class mailbox {
   /// The next message, or the first of type `only` behind what was scanned before; null: none.
   envelope* take(const value_type* only = nullptr) noexcept;
   void scan_from_the_front() noexcept { scanned_ = nullptr; }
+  /// A selective receiver has looked at all of it.
+  bool all_scanned(const mailbox_lane& l) const noexcept { return scanned_ == l.messages.tail; }
   /// Takes out the first message that `meant` is true for.
   template <class Meant>
   envelope* extract(Meant&& meant) noexcept;

@@ -33,7 +33,7 @@ class receiver : public operation {
   using function = void (*)(receiver& self, envelope* taken) noexcept;
 
   receiver(function f, bool takes_one, unsigned handlers_at_a_time) noexcept
-      : take(f), most(handlers_at_a_time), once(takes_one) {}
+      : once(takes_one), take(f), most(handlers_at_a_time) {}
   ~receiver() { cancel(); }
   /// A message that was not taken stays in the mailbox; a handler that waits is destroyed.
   void cancel() noexcept;
@@ -50,15 +50,17 @@ class receiver : public operation {
   void drop_all() noexcept;
   void cancel_handler(running_handler& h) noexcept;  // its asker has gone
 
+  const bool once;
+  bool took = false;
+  bool taking = false;       // inside take(): a handler that ends now needs no wake-up
+  bool limited = false;      // it ends by itself: .within(d)
+  bool reported = false;     // by the watchdog
+  errc ended_by = errc::ok;  // why it ended without a message: stopped or expired
   const function take;
   const value_type* only = nullptr;  // a selective receive: messages of other types stay where they are
   running_handler* handlers = nullptr;
   unsigned running = 0;
   const unsigned most;
-  const bool once;
-  bool took = false;
-  bool taking = false;         // inside take(): a handler that ends now needs no wake-up
-  errc ended_by = errc::ok;    // why it ended without a message: stopped or expired
   std::exception_ptr failure;  // a handler threw
 
  private:

@@ -5,11 +5,13 @@
 // they are. It may be destroyed at any suspension, and before it has started.
 //
 // A group is what branches report to:
+//   role<A>              what a wait in the branch of an A means to the group's waiter
 //   keep(index, value)   the branch's result (std::monostate for void)
 //   failed()             inside a catch block: it threw instead
 //   ended(index)         last, after either; the group may destroy the other branches, not this one
 #pragma once
 
+#include <algorithm>
 #include <coroutine>
 #include <exception>
 #include <source_location>
@@ -41,6 +43,30 @@ using await_result = decltype(awaiter_of(std::declval<A&>()).await_resume());
 template <class A>
 using await_value = value_or_monostate<await_result<A>>;
 
+/// Awaiting it runs code of its own: a task, or another's awaitable that may be anything.
+template <class A>
+inline constexpr bool runs_code =
+    requires(A& a) { a.operator co_await(); } || requires(A& a) { operator co_await(a); };
+
+/// Who goes on when a group ends.
+class group_waiter {
+ public:
+  void suspend(std::coroutine_handle<> frame) noexcept {
+    frame_ = frame;
+    role_ = current_worker->running->role;
+  }
+  /// Called by the branch that ends the group.
+  void go_on() const noexcept {
+    current_worker->running->role = role_;
+    current_worker->continue_with(frame_);
+  }
+  explicit operator bool() const noexcept { return static_cast<bool>(frame_); }
+
+ private:
+  std::coroutine_handle<> frame_ = nullptr;
+  wait_role role_ = wait_role::alone;
+};
+
 class branch {
  public:
   struct promise_type : pooled_frame {
@@ -63,10 +89,13 @@ class branch {
   }
   ~branch() { destroy(); }
 
-  void start() {
+  void start(wait_role in_group) {
     operation& s = frame_.promise().start;
+    strand& mine = *current_worker->running;
+    const wait_role outer = std::exchange(mine.role, std::max(mine.role, in_group));
     s.suspend(frame_, "its turn", std::source_location());
     s.complete();
+    mine.role = outer;
   }
   void destroy() noexcept {
     if (frame_) std::exchange(frame_, nullptr).destroy();

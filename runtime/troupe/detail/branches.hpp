@@ -48,8 +48,9 @@ class branches_of {
   template <class Group>
   void start(Group& group, std::source_location at) {
     each([&](auto i) {
+      using awaitable = std::tuple_element_t<i, std::tuple<As...>>;
       branches_[i] = run_branch(group, std::get<i>(awaitables_), i, at);
-      branches_[i].start();
+      branches_[i].start(Group::template role<awaitable>);
     });
   }
   void cancel() noexcept { cancel_but(size()); }
@@ -100,7 +101,7 @@ class branches_of_tasks {
   void start(Group& group, std::source_location at) {
     for (std::size_t i = 0; i != size(); ++i) {
       branches_[i] = run_branch(group, tasks_[i], i, at);
-      branches_[i].start();
+      branches_[i].start(Group::template role<task<T>>);
     }
   }
   void cancel() noexcept { cancel_but(size()); }

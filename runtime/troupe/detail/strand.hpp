@@ -6,8 +6,11 @@
 // destroyed at any suspension. Whoever completes it from afar must not keep its address: it keeps the strand
 // and the operation's `ticket`, and the home worker looks the ticket up.
 //
-// Work may have a deadline: what serves a request inherits the request's. The strand holds that of the coroutine which
-// runs now; an operation keeps it over the wait, so interleaved coroutines do not see each other's.
+// Work may have a deadline: what serves a request inherits the request's. The strand holds that of the coroutine
+// which runs now; an operation keeps it over the wait, so interleaved coroutines do not see each other's.
+//
+// So does its role: whether the coroutine that waits is one of several in a group (when.hpp), and what its end
+// means.
 //
 // Everything here is touched by the strand's home worker alone.
 #pragma once
@@ -21,6 +24,15 @@
 #include <troupe/detail/worker.hpp>
 
 namespace troupe::detail {
+
+/// What the end of a wait means to the coroutine that is not in any group. In this order; a group in a group is the
+/// worse of the two.
+enum class wait_role : std::uint8_t {
+  alone,     // it goes on, and only then
+  part,      // of a when_all: it does not go on before, and nothing follows but that
+  leads_on,  // the same, but a branch with code of its own goes on
+  rival,     // something else may end this wait
+};
 
 class operation {
  public:
@@ -43,6 +55,7 @@ class operation {
   std::uint64_t ticket() const noexcept { return ticket_; }
   const char* what() const noexcept { return what_; }
   const std::source_location& at() const noexcept { return at_; }
+  wait_role role() const noexcept { return role_; }
 
  private:
   friend class strand;
@@ -62,6 +75,7 @@ class operation {
   instant deadline_{};  // the waiter's
   const char* what_ = nullptr;
   std::source_location at_;
+  wait_role role_ = wait_role::alone;
 };
 
 class strand : public runnable {
@@ -77,11 +91,20 @@ class strand : public runnable {
   void each_wait(F f) const {
     for (const operation* o = waiting_.head; o != nullptr; o = o->next_) f(*o);
   }
+  /// True if it is for each of them; stops at the first for which it is not.
+  template <class F>
+  bool every_wait(F f) const {
+    for (const operation* o = waiting_.head; o != nullptr; o = o->next_) {
+      if (!f(*o)) return false;
+    }
+    return true;
+  }
   bool has_ready() const noexcept { return ready_.head != nullptr; }
-  /// Resumes the waiters of completed operations, oldest first, at most `budget` of them.
-  void resume_ready(unsigned budget);
+  /// Resumes the waiter of the operation that was completed first; there is one.
+  void resume_next();
 
-  instant work_deadline{};  // of the work that runs now; zero: none
+  wait_role role = wait_role::alone;  // of what runs now
+  instant work_deadline{};            // of the work that runs now; zero: none
 
  private:
   friend class operation;
@@ -112,6 +135,7 @@ inline void operation::suspend(std::coroutine_handle<> waiter, const char* what,
   waiter_ = waiter;
   ticket_ = owner_->next_ticket_++;
   deadline_ = owner_->work_deadline;
+  role_ = owner_->role;
   what_ = what;
   at_ = at;
   link(owner_->waiting_);

@@ -13,8 +13,8 @@
 // | turn, schedule, defer, now, io, timers   | own thread | none                                          |
 // | the look before sleeping                 | own thread | asleep_ store; fence; inbox acquire           |
 // | request_stop                             | any thread | stopping_ release store, then as post         |
-// | resumed_at: write                        | own thread | relaxed store                                 |
-// | resumed_at: read                         | any thread | relaxed load: a hint for people               |
+// | resumed_at, thread: write                | own thread | relaxed store                                 |
+// | resumed_at, thread: read                 | any thread | relaxed load: a hint for people               |
 //
 // A turn: drain the inbox; fire timers; run at most `run_budget` runnables; run the deferred flushes when the
 // run queue is empty (or 20 µs after the first was asked for); give the I/O driver its turn, asleep if there
@@ -114,6 +114,7 @@ class worker {
 
   strand* running = nullptr;                       // whose coroutine runs now; own thread
   std::atomic<std::source_location> resumed_at{};  // the co_await from which a coroutine went on last
+  std::atomic<std::int32_t> thread{0};             // env::thread_id of its own thread; 0: it has none yet
   void* owner = nullptr;  // the per-worker state of the layer above; set before the first turn
   unsigned closing = 0;   // sockets whose cancelled operations have not completed; own thread
 
