@@ -36,13 +36,15 @@ void held_watch::wake() noexcept {
 }
 
 void held_watch::observe() {
-  for (;;) {
-    const bool active = look();
+  for (unsigned quiet = 0;;) {
+    quiet = look() ? 0 : quiet + 1;
     std::unique_lock lock(guard_);
-    const bool second_quiet_look = !active && parked_.load(std::memory_order_relaxed);
-    parked_.store(!active, std::memory_order_relaxed);
-    const auto woken = [&] { return over_ || (!active && !parked_.load(std::memory_order_relaxed)); };
-    if (second_quiet_look) {
+    // Not if it was woken since that look.
+    const bool sleeps = quiet > quiet_looks && parked_.load(std::memory_order_relaxed);
+    const bool parks = quiet >= quiet_looks;
+    parked_.store(parks, std::memory_order_relaxed);
+    const auto woken = [&] { return over_ || (parks && !parked_.load(std::memory_order_relaxed)); };
+    if (sleeps) {
       changed_.wait(lock, woken);
     } else {
       changed_.wait_for(lock, slice, woken);

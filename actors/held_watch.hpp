@@ -9,8 +9,8 @@
 // (node_core::path_of). Time that the worker's thread was ready and had no processor does not count. When the
 // observer comes late itself, the machine or the process was stopped, and time is counted anew.
 //
-// While no actor runs the observer sleeps untimed, so an idle node takes no CPU. Falling asleep is a Dekker
-// handshake whose fence only the observer pays, in time: it sets `parked_`, and looks once more a slice later. A
+// When no actor has run for quiet_looks the observer sleeps untimed, so an idle node takes no CPU; not sooner, for the
+// run that wakes it pays for that. Falling asleep is a Dekker handshake whose fence only the observer pays, in time: it sets `parked_`, and looks once more a slice later. A
 // run that began before its worker could see `parked_` has long become visible by then; any later one wakes the
 // observer.
 //
@@ -37,6 +37,7 @@ class node_core;
 class held_watch {
  public:
   static constexpr duration slice = std::chrono::milliseconds(5);
+  static constexpr unsigned quiet_looks = 4;
 
   explicit held_watch(node_core& node) noexcept : node_(node) {}
   held_watch(const held_watch&) = delete;

@@ -80,7 +80,11 @@ TEST_CASE("row 32: an actor that never yields is reported by the watchdog") {
       },
       over);
   const lines found = alarms.wait_for(1);
-  const troupe::node_info seen = h->inspect({.patience = 10ms});
+  troupe::node_info seen;
+  CHECK(soon([&] {  // the other worker may take its time to answer
+    seen = h->inspect({.patience = 10ms});
+    return seen.busy_workers.size() == 1;
+  }));
   over->store(true);
   REQUIRE(found.size() == 1);
   INFO(found[0]);
