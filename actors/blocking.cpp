@@ -54,6 +54,11 @@ struct end_of_call {
   error outcome = errc::stopped;
 };
 
+/// What the calling thread has sent by try_send goes first.
+void after_what_was_sent(const address& to) {
+  if (to.is_remote()) forward_outside(*to.peer());
+}
+
 class untyped_ask : ask_base {
  public:
   untyped_ask(const address& to, envelope* e, duration d) : ask_base(to, e) { within_ = d; }
@@ -68,6 +73,7 @@ actor run_blocking_ask(self<protocol<>> me, std::shared_ptr<blocking_call> call)
   end_of_call end(call);
   me.core()->end_when_stopped();
   if (me.stopping()) co_return;
+  after_what_was_sent(call->to);
   untyped_ask asking(call->to, std::exchange(call->message, nullptr), call->within);
   receipt* const r = co_await asking;
   call->finish_with(r != nullptr ? error(errc::ok) : asking.failure(), r);
@@ -77,6 +83,7 @@ actor run_blocking_send(self<protocol<>> me, std::shared_ptr<blocking_call> call
   end_of_call end(call);
   me.core()->end_when_stopped();
   if (me.stopping()) co_return;
+  after_what_was_sent(call->to);
   send_operation sending(call->to, std::exchange(call->message, nullptr));
   const result<void> sent = co_await sending.within(call->within);
   call->finish_with(sent ? error(errc::ok) : sent.error(), nullptr);

@@ -33,13 +33,18 @@ struct outside_send : room_waiter {
   const peer_node::outside_message what_for;
 };
 
-void forward(peer_node& peer) {
-  for (;;) {
-    std::unique_lock lock(peer.outside_guard);
-    if (peer.outside.empty()) return;
-    const peer_node::outside_message m = peer.outside.front();
-    peer.outside.pop_front();
-    lock.unlock();
+}  // namespace
+
+/// Takes what is there now and no more, and one call at most is posted at a time: threads that send as fast as messages
+/// are turned away, which a link that closes does at once, must not keep the worker here nor fill its inbox.
+void forward_outside(peer_node& peer) {
+  std::deque<peer_node::outside_message> taken;
+  {
+    const std::lock_guard lock(peer.outside_guard);
+    taken.swap(peer.outside);
+    peer.outside_posted = false;
+  }
+  for (const peer_node::outside_message& m : taken) {
     auto* const s = new outside_send(peer, m);
     out_stream* const stream = peer.node.here()->stream_to(peer);
     if (stream == nullptr) {
@@ -49,8 +54,6 @@ void forward(peer_node& peer) {
     }
   }
 }
-
-}  // namespace
 
 errc reserve_outside(peer_node& peer) noexcept {
   if (!peer.up.load(std::memory_order_acquire)) return errc::unreachable;
@@ -71,9 +74,10 @@ void commit_outside(const address& to, envelope* e) noexcept {
   {
     const std::lock_guard lock(peer.outside_guard);
     peer.outside.push_back({to, e});
+    if (std::exchange(peer.outside_posted, true)) return;
   }
   worker* const home = peer.home.load(std::memory_order_acquire);
-  home->post([&peer](worker&) { forward(peer); });
+  home->post([&peer](worker&) { forward_outside(peer); });
 }
 
 std::uint64_t peers::walk_outside() {

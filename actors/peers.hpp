@@ -11,7 +11,7 @@
 // | link             | consumed() reads them in the other order on what may be the home of a link    |
 // |                  | before, so that it never takes a new link for its own                         |
 // | home, up         | written by the session's home worker; read by anyone (hint)                   |
-// | outside          | under its mutex                                                               |
+// | outside…         | under its mutex                                                               |
 #pragma once
 
 #include <atomic>
@@ -60,6 +60,7 @@ class peer_node {
   std::mutex outside_guard;
   std::deque<outside_message> outside;
   std::size_t outside_reserved = 0;
+  bool outside_posted = false;  // a forward_outside() is on its way to the home worker
 };
 
 class peers : public session_host {
@@ -119,6 +120,8 @@ error commit_peer(const address& to, envelope* e) noexcept;
 errc reserve_outside(peer_node& peer) noexcept;
 void unreserve_outside(peer_node& peer) noexcept;
 void commit_outside(const address& to, envelope* e) noexcept;
+/// On the link's home worker: what threads have sent until now goes to the link.
+void forward_outside(peer_node& peer);
 
 void count_refused(const address& to) noexcept;
 void count_reply_lost(const address& asked) noexcept;

@@ -103,16 +103,28 @@ void socket_lane::hand_over(chunk_ptr c, bool at_home) {
     return send_more();
   }
   pool_->outbox.enqueue(std::move(c));
+  announce_outbox();
+}
+
+void socket_lane::announce_outbox() {
   if (outbox_announced_.exchange(true, std::memory_order_seq_cst)) return;
   home_.post([self = shared_from_this()](worker&) { self->empty_outbox(); });
 }
 
+/// A batch and no more: a lane that has broken takes chunks back at once, and streams that do not know it yet
+/// would keep the home worker here.
 void socket_lane::empty_outbox() {
+  constexpr unsigned batch = 64;
   outbox_announced_.store(false,
                           std::memory_order_seq_cst);  // before the look at what the next one announces
   chunk_ptr c;
-  while (pool_->outbox.try_dequeue(c)) enqueue(std::move(c));
+  unsigned taken = 0;
+  while (taken != batch && pool_->outbox.try_dequeue(c)) {
+    enqueue(std::move(c));
+    ++taken;
+  }
   send_more();
+  if (taken == batch) announce_outbox();
 }
 
 void socket_lane::enqueue(chunk_ptr c) {

@@ -51,6 +51,7 @@ class socket_lane final : public lane, public std::enable_shared_from_this<socke
   chunk_ptr take_chunk();
   void recycle(chunk_ptr c);
   void hand_over(chunk_ptr c, bool at_home);
+  void announce_outbox();
   void empty_outbox();
   void enqueue(chunk_ptr c);
   void send_more();
