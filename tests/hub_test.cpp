@@ -92,8 +92,8 @@ TEST_CASE("a node has at most as many links as it is configured for") {
   back.start();
   std::vector<std::unique_ptr<test_node>> others;
   for (int i = 0; i < 3; ++i) {
-    others.push_back(
-        std::make_unique<test_node>(node_options{1, io_backend::automatic, true, "n" + std::to_string(i)}));
+    others.push_back(std::make_unique<test_node>(
+        test_node_options{1, io_backend::automatic, true, "n" + std::to_string(i)}));
     others.back()->start();
   }
   CHECK(others[0]->join(at) == "back");
@@ -108,7 +108,7 @@ TEST_CASE("a node linked with many peers on many workers closes every link and w
   std::vector<std::unique_ptr<test_node>> others;
   for (int i = 0; i < 6; ++i) {
     others.push_back(std::make_unique<test_node>(
-        node_options{1, io_backend::automatic, i % 2 == 0, "n" + std::to_string(i)}));
+        test_node_options{1, io_backend::automatic, i % 2 == 0, "n" + std::to_string(i)}));
     others.back()->start();
     CHECK(others.back()->join(at) == "back");
     REQUIRE(others.back()->linked());

@@ -166,7 +166,7 @@ class recording_host : public session_host {
   record state_;
 };
 
-struct node_options {
+struct test_node_options {
   unsigned workers = 1;
   io_backend io = io_backend::automatic;
   bool tcp_only = false;
@@ -176,7 +176,7 @@ struct node_options {
 /// One node. Closed, and its threads stopped, when it is destroyed.
 class test_node {
  public:
-  explicit test_node(const node_options& o, const std::function<void(link_options&)>& adjust = {},
+  explicit test_node(const test_node_options& o, const std::function<void(link_options&)>& adjust = {},
                      env& world = os_env())
       : host(o.workers), workers_(*scheduler::create(world, {o.workers, o.io})) {
     link_options options;

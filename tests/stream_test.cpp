@@ -12,7 +12,7 @@
 
 using namespace troupe;
 using namespace troupe::test;
-using kind = fake_driver::kind;
+using io = fake_driver::kind;
 
 namespace {
 
@@ -56,7 +56,7 @@ struct bench {
     machine.turns(2);
     return gone;
   }
-  void fail(kind what, std::int32_t result) {
+  void fail(io what, std::int32_t result) {
     machine.io.complete(fd, what, result);
     machine.turns(2);
   }
@@ -105,7 +105,7 @@ TEST_CASE("lines of one chunk are read without waiting, the last one needs no LF
   b.arrive("hello\r\nworld\nlast words");
   CHECK(b.heard == lines{"hello", "world"});
   CHECK(reader.runs == 2);
-  b.fail(kind::receive, 0);
+  b.fail(io::receive, 0);
   CHECK(b.heard == lines{"hello", "world", "last words", "<closed>"});
   CHECK(reader.done);
   std::string again;
@@ -124,7 +124,7 @@ TEST_CASE("a failure of the kernel comes after the bytes before it", "[stream]")
   b.play(read_some(*b.stream, 9, &second));
   CHECK(second == "de");
   b.play(read_line(*b.stream, 9, &second));
-  b.fail(kind::receive, -ECONNRESET);
+  b.fail(io::receive, -ECONNRESET);
   CHECK(second == "<input/output failed (ECONNRESET: connection reset by peer)>");
 }
 
@@ -164,8 +164,8 @@ TEST_CASE("a write goes out whole, in pieces no larger than the stream's buffer"
   b.play(write(*b.stream, text, &outcome));
   std::string gone;
   for (std::size_t most = 1; outcome.empty(); most = most * 2 + 1) {
-    REQUIRE(b.machine.io.find(b.fd, kind::send) != nullptr);
-    CHECK(b.machine.io.find(b.fd, kind::send)->from.size() <= 8 * 1024);
+    REQUIRE(b.machine.io.find(b.fd, io::send) != nullptr);
+    CHECK(b.machine.io.find(b.fd, io::send)->from.size() <= 8 * 1024);
     gone += b.leave(most);
   }
   CHECK(outcome == "ok");
@@ -185,7 +185,7 @@ TEST_CASE("a failed write says why and drops what it had buffered", "[stream]") 
   std::string outcome;
   b.play(write(*b.stream, std::string(100, 'a'), &outcome));
   b.leave(10);
-  b.fail(kind::send, -EPIPE);
+  b.fail(io::send, -EPIPE);
   CHECK(outcome == "input/output failed (EPIPE: broken pipe)");
   b.play(write(*b.stream, "again", &outcome));
   CHECK(b.leave(100) == "again");
@@ -234,9 +234,9 @@ TEST_CASE("close ends who waits with closed, and the socket once the kernel has 
   CHECK(b.machine.io.cancels == 2);
   CHECK(b.machine.world.open.contains(b.fd));
   CHECK(b.machine.worker.closing == 1);
-  b.fail(kind::receive, -ECANCELED);
+  b.fail(io::receive, -ECANCELED);
   CHECK(b.machine.world.open.contains(b.fd));
-  b.fail(kind::send, 1);  // it was too late to cancel
+  b.fail(io::send, 1);  // it was too late to cancel
   CHECK_FALSE(b.machine.world.open.contains(b.fd));
   CHECK(b.machine.io.forgotten.contains(b.fd));
   CHECK(b.machine.worker.closing == 0);
@@ -278,7 +278,7 @@ TEST_CASE("a worker that is asked to stop lets closing sockets close first", "[s
   b.machine.turns();
   REQUIRE(b.machine.worker.closing == 1);
   b.machine.worker.request_stop();
-  const auto cancelled = [&] { b.machine.io.complete(b.fd, kind::receive, -ECANCELED); };
+  const auto cancelled = [&] { b.machine.io.complete(b.fd, io::receive, -ECANCELED); };
   b.machine.io.in_turn = [&] { b.machine.io.in_turn = cancelled; };  // in the second turn
   b.machine.worker.run();
   CHECK(b.machine.worker.closing == 0);
@@ -333,7 +333,7 @@ struct door : bench {
     machine.turns();
   }
   void accept(std::int32_t result) {
-    machine.io.complete(listening, kind::accept, result);
+    machine.io.complete(listening, io::accept, result);
     machine.turns(2);
   }
 };
@@ -384,11 +384,11 @@ TEST_CASE("out of descriptors, a listener pauses for 100 ms and goes on", "[stre
   d.play(accept_all(*d.at, &d.accepted, &d.end));
   for (int i = 0; i < 3; ++i) {
     d.accept(-EMFILE);
-    CHECK(d.machine.io.find(d.listening, kind::accept) == nullptr);
+    CHECK(d.machine.io.find(d.listening, io::accept) == nullptr);
     d.machine.pass(99ms);
-    CHECK(d.machine.io.find(d.listening, kind::accept) == nullptr);
+    CHECK(d.machine.io.find(d.listening, io::accept) == nullptr);
     d.machine.pass(2ms);
-    CHECK(d.machine.io.find(d.listening, kind::accept) != nullptr);
+    CHECK(d.machine.io.find(d.listening, io::accept) != nullptr);
   }
   REQUIRE(log.all.size() == 1);
   CHECK(log.all[0].find("cannot accept: input/output failed (EMFILE") != std::string::npos);
@@ -406,14 +406,14 @@ TEST_CASE("out of descriptors, a listener pauses for 100 ms and goes on", "[stre
   SECTION("with a new acceptor while it pauses") {
     d.kill(*d.players.back());
     d.play(accept_all(*d.at, &d.accepted, &d.end));
-    CHECK(d.machine.io.find(d.listening, kind::accept) == nullptr);
+    CHECK(d.machine.io.find(d.listening, io::accept) == nullptr);
     d.machine.pass(101ms);
-    CHECK(d.machine.io.find(d.listening, kind::accept) != nullptr);
+    CHECK(d.machine.io.find(d.listening, io::accept) != nullptr);
   }
   SECTION("its acceptor destroyed while it pauses") {
     d.kill(*d.players.back());
     d.machine.pass(1s);
-    CHECK(d.machine.io.find(d.listening, kind::accept) == nullptr);
+    CHECK(d.machine.io.find(d.listening, io::accept) == nullptr);
   }
 }
 
@@ -436,7 +436,7 @@ TEST_CASE("connect gives a stream, or says why not", "[stream]") {
   SECTION("connected") {
     b.play(connect_to("tcp://127.0.0.1:7", &made, &outcome));
     const int fd = *b.machine.world.open.rbegin();
-    b.machine.io.complete(fd, kind::connect, 0);
+    b.machine.io.complete(fd, io::connect, 0);
     b.machine.turns(2);
     CHECK(outcome == "ok");
     std::string heard;
@@ -447,7 +447,7 @@ TEST_CASE("connect gives a stream, or says why not", "[stream]") {
   }
   SECTION("refused") {
     b.play(connect_to("tcp://127.0.0.1:7", &made, &outcome));
-    b.machine.io.complete(*b.machine.world.open.rbegin(), kind::connect, -ECONNREFUSED);
+    b.machine.io.complete(*b.machine.world.open.rbegin(), io::connect, -ECONNREFUSED);
     b.machine.turns(2);
     CHECK(outcome == "input/output failed (ECONNREFUSED: connection refused)");
     CHECK(b.machine.world.open == std::set<int>{b.fd});

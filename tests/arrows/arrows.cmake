@@ -1,4 +1,5 @@
-# Copies MODULES of ROOT to WORK, configures them there with COMPILER, and checks the syntax of MODULE's files.
+# Copies MODULES of ROOT to WORK, configures them there with COMPILER, and preprocesses MODULE's files: each header
+# that they include is there.
 include(${CMAKE_CURRENT_LIST_DIR}/../../cmake/run.cmake)
 
 file(REMOVE_RECURSE ${WORK})
@@ -26,9 +27,10 @@ foreach(index RANGE ${last})
   string(JSON source GET "${commands}" ${index} file)
   if(source MATCHES "^${WORK}/${MODULE}/")
     string(JSON command GET "${commands}" ${index} command)
-    separate_arguments(command UNIX_COMMAND "${command} -fsyntax-only")
+    string(REGEX REPLACE " -o .* -c " " -M -MF ${WORK}/build/includes " command "${command}")
+    separate_arguments(command UNIX_COMMAND "${command}")
     run(${command})
     math(EXPR checked "${checked} + 1")
   endif()
 endforeach()
-message(STATUS "${MODULE}: ${checked} sources compile without the folders above")
+message(STATUS "${MODULE}: ${checked} sources find what they include without the folders above")

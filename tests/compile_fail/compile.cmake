@@ -1,4 +1,5 @@
-# Compiles SOURCE with COMPILER and FLAGS, syntax only, and compares the outcome with its first line.
+# Compiles SOURCE with COMPILER and FLAGS, syntax only, and compares the outcome with its first line. HEADERS is
+# included first. PRECOMPILED: what SOURCE includes is precompiled to this file instead.
 file(READ ${SOURCE} text)
 if(NOT text MATCHES "^// expect: ([^\n]+)\n")
   message(FATAL_ERROR "${SOURCE}: the first line must be `// expect: REGEX` or `// expect: ok`")
@@ -6,8 +7,16 @@ endif()
 set(expected "${CMAKE_MATCH_1}")
 
 separate_arguments(FLAGS UNIX_COMMAND "${FLAGS}")
+if(PRECOMPILED)
+  list(APPEND FLAGS -x c++-header -o ${PRECOMPILED})
+else()
+  list(APPEND FLAGS -fsyntax-only)
+endif()
+if(HEADERS)
+  list(APPEND FLAGS -include ${HEADERS})
+endif()
 set(ENV{LC_ALL} C)
-execute_process(COMMAND ${COMPILER} -std=c++20 -fsyntax-only -Werror=unused-result -Werror=unused-value ${FLAGS} ${SOURCE}
+execute_process(COMMAND ${COMPILER} -std=c++20 -Werror=unused-result -Werror=unused-value ${FLAGS} ${SOURCE}
                 RESULT_VARIABLE exit_code OUTPUT_VARIABLE output ERROR_VARIABLE output)
 string(REGEX MATCH "[^\n]*error: [^\n]*" first_error "${output}")
 
