@@ -102,7 +102,9 @@ TEST_CASE("wait cycle: asks that wait for each other are reported once, with pat
   CHECK(found[0].rfind("n: wait cycle: /n/", 0) == 0);
   for (unsigned i = 0; i < size; ++i) {
     const auto name = [&](unsigned k) { return std::string("/n/") + static_cast<char>('a' + k % size); };
-    CHECK(found[0].find(name(i) + " (mailbox 1 of 8) asks " + name(i + 1) + " at ") != std::string::npos);
+    std::string edge = name(i);
+    edge.append(" (mailbox 1 of 8) asks ").append(name(i + 1)).append(" at ");
+    CHECK(found[0].find(edge) != std::string::npos);
   }
   CHECK(found[0].find("wait_cycles_test.cpp:") != std::string::npos);
 
