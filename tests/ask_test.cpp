@@ -222,8 +222,9 @@ TEST_CASE("a reply whose asker has gone is freed and counted") {
   host h(2);
   const auto log = new_book();
   const auto release = std::make_shared<gate>();
+  // The target holds its worker; the asker and its parent, who counts it out, are on the other one.
   const auto target = h->spawn(
-      on_worker(0),
+      on_worker(1),
       [](self<ignore> me, book out, shared_gate until) -> actor {
         (void)co_await me.receive([&](ignore) {
           out->add("asked");
@@ -235,7 +236,7 @@ TEST_CASE("a reply whose asker has gone is freed and counted") {
       },
       log, release);
   const auto asker = h->spawn(
-      on_worker(1),
+      on_worker(0),
       [](self<go> me, ref<ignore> to) -> actor {
         (void)me;
         (void)co_await to.ask<ignore>();

@@ -25,3 +25,6 @@ struct Catch::StringMaker<boost::system::result<T, E>> {
     }
   }
 };
+
+/// About how many times slower than in a release build things are: large counts are divided by it.
+inline constexpr unsigned slowdown = TROUPE_TEST_SLOWDOWN;

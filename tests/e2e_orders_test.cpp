@@ -245,7 +245,7 @@ bool has_uring() {
 }
 
 // A run that has settled some orders and has many more to come. In a file: a run of so many takes a second or more.
-constexpr std::uint64_t many = 400'000;
+constexpr std::uint64_t many = 400'000 / slowdown;
 void await_middle(launcher& run, const std::string& layout) {
   run.await("orders: " + layout + ": [1-9][0-9]* of [0-9]+ lines");
   REQUIRE(!contains(run.text(), "PASS"));

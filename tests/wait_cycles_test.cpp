@@ -335,13 +335,13 @@ TEST_CASE("wait cycle: a million asks without a cycle, fast and slow, raise no a
   options.watchdog.wait = 200us;  // many of them are chased
   host h(2, options);
   constexpr int clients = 16;
-  constexpr int each = 1'000'000 / clients / 2;  // and each makes another
+  constexpr int each = 1'000'000 / static_cast<int>(slowdown) / clients / 2;  // and each makes another
   const auto said = new_book();
   // /c sleeps now and then, for longer than the default of `wait`.
   const auto c = h->spawn(named("c", 0), [](self<ping> me) -> actor {
     int asked = 0;
     co_await me.serve([&](ping) -> troupe::task<int> {
-      if (++asked % 50'000 == 0) co_await me.sleep(30ms);
+      if (++asked % (50'000 / static_cast<int>(slowdown)) == 0) co_await me.sleep(30ms);
       co_return 1;
     });
   });
