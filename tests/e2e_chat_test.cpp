@@ -237,14 +237,15 @@ TEST_CASE("members killed with SIGKILL leave the room, and the others go on", "[
 }
 
 TEST_CASE("a person who does not read delays nobody and is told how much was missed", "[chat][e2e]") {
-  house h(each_backend());
+  house h(each_backend(), {"--patience", "1000000"});
   auto eve = h.person("eve");
   auto zoe = h.person("zoe", true);
-  h.member("ann", {"--lines", "2000", "--rate", "1500", "--length", "500"});
-  const auto book = listen(eve, "ann", 2000);
+  // For as long as it takes: what the kernel buffers for zoe depends on the number of sends that it comes in.
+  h.member("ann", {"--lines", "1000000", "--rate", "1000", "--length", "500"});
+  const auto book = listen(eve, "ann", 1000);
   CHECK(book.disorder() == 0);
-  CHECK(book.heard() == 2000);
-  h.until([&] { return h.figure("room", "missed") > 0 && h.figure("ann", "own") == 2000; });
+  CHECK(book.heard() == 1000);
+  h.until([&] { return h.figure("room", "missed") > 0; });
   CHECK(h.figure("ann", "missed") == 0);
   CHECK(h.figure("room", "put_out") == 0);
 
@@ -262,7 +263,8 @@ TEST_CASE("a person who never reads is put out in the end", "[chat][e2e]") {
   house h(each_backend(), {"--patience", "300"});
   auto eve = h.person("eve");
   auto zoe = h.person("zoe", true);
-  h.member("ann", {"--lines", "2000", "--rate", "1500", "--length", "500"});
+  // More than any kernel buffers, which hold more of it the fewer sends it comes in. What is left is not waited for.
+  h.member("ann", {"--lines", "100000", "--rate", "3000", "--length", "500"});
   CHECK(eve.find("* zoe was put out: it did not read", soon).has_value());
   h.until([&] { return h.figure("room", "put_out") == 1; });
   bool open = true;
