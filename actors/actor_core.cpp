@@ -235,7 +235,7 @@ void actor_core::append(envelope* e) noexcept {
     drop(*node_, too_many, box_.rejects() ? errc::mailbox_full : errc::shed, self());
     if (too_many == e) return;
   }
-  e->queued_at = coarse_stamp(home().now());
+  e->queued_at = coarse_stamp(home().turn_time());
   box_.add(*e);
   node_->hold(e->weight);
   if (e->answer != nullptr) {
@@ -308,11 +308,11 @@ void actor_core::put_back(envelope* e) noexcept {
   box_.put_back(*e);
 }
 
-/// A request past its deadline, or one whose asker has given it up: this worker's clock stands still during a turn.
+/// A request past its deadline, or one whose asker has given it up.
 bool actor_core::too_late(const envelope& e) const noexcept {
   if (e.answer == nullptr || e.deadline == instant{}) return false;
-  return e.deadline <= home().now() ||
-         e.answer->state.load(std::memory_order_acquire) == receipt_state::cancelled;
+  return e.answer->state.load(std::memory_order_acquire) == receipt_state::cancelled ||
+         e.deadline <= home().now();
 }
 
 void actor_core::count_out() noexcept {
@@ -390,26 +390,51 @@ void actor_core::resume_receiving(receiver& r) noexcept {
 
 /// Somebody has given up what waits for room here, is queued or is being worked on.
 void actor_core::cancel(const control& c) noexcept {
+  const bool all_of_a_link = c.watch == 0;
+  while (cancel_one(c) && all_of_a_link) {
+  }
+}
+
+/// False if there is none.
+bool actor_core::cancel_one(const control& c) noexcept {
   const auto meant = [&c](const envelope& e) {
     const receipt* const r = e.answer;
-    if (r == nullptr || r->ticket != c.watch || r->peer != c.peer) return false;
+    if (r == nullptr || r->peer != c.peer) return false;
+    if (c.watch == 0) return e.credit.link == c.session;
+    if (r->ticket != c.watch) return false;
     return r->peer != nullptr || (r->to == c.subject && r->generation == c.subject_generation);
   };
   if (envelope* const e = box_.extract_waiting(meant)) {
     box_.unpark(*e);
     destroy(take_receipt(e));
-    return finish(e);
+    finish(e);
+    return true;
   }
   if (envelope* const e = box_.extract(meant)) {
     node_->hold(-std::int64_t{e->weight});
     destroy(take_receipt(e));
     drop(*node_, e, errc::expired, self());
-    return admit_waiting();
+    admit_waiting();
+    return true;
   }
-  if (receiver_ == nullptr) return;
+  if (receiver_ == nullptr) return false;
   for (running_handler* h = receiver_->handlers; h != nullptr; h = h->next) {
-    if (meant(*h->message)) return receiver_->cancel_handler(*h);
+    if (!meant(*h->message)) continue;
+    receiver_->cancel_handler(*h);
+    return true;
   }
+  return false;
+}
+
+/// Queued, or being handled.
+bool actor_core::has_requests() const noexcept {
+  return has_mail() || (receiver_ != nullptr && receiver_->handlers != nullptr);
+}
+
+bool actor_core::has_mail() const noexcept {
+  return inlet_.load(std::memory_order_relaxed) != nullptr ||
+         express_.load(std::memory_order_relaxed) != nullptr || unsorted_.head != nullptr || !box_.empty() ||
+         box_.waiters() != 0;
 }
 
 void actor_core::expire_receive(receiver& r) noexcept {

@@ -54,7 +54,7 @@ void actor_threw(actor_core& core, std::exception_ptr failure) noexcept {
 family::deadline_timer::deadline_timer(family& f) noexcept
     : timer([](timer& self) noexcept {
         actor_core& late = *static_cast<deadline_timer&>(self).of.owner;
-        late.overdue();
+        if (!static_cast<deadline_timer&>(self).of.had_no_time) late.overdue();
         late.command(late.generation(), new control(order::kill));
       }),
       of(f) {}
@@ -179,6 +179,7 @@ void actor_core::begin_stop(instant deadline) noexcept {
   if (phase_ == phase::free) return;
   family& f = ties();
   const bool sooner = f.stop_by == instant{} || deadline < f.stop_by;
+  if (f.stop_by == instant{}) f.had_no_time = deadline <= home().now();
   if (sooner) f.stop_by = deadline;
   if (phase_ == phase::ending) {
     if (sooner) end_next_child();
@@ -194,7 +195,11 @@ void actor_core::begin_stop(instant deadline) noexcept {
 void actor_core::end_when_stopped() noexcept { ties().ends_when_stopped = true; }
 
 void actor_core::end(exit_kind how) noexcept {
-  if (frame_) std::exchange(frame_, nullptr).destroy();
+  if (frame_) {  // the destructors of its locals may still use its self
+    strand* const outer = std::exchange(home().running, this);
+    std::exchange(frame_, nullptr).destroy();
+    home().running = outer;
+  }
   receiver_ = nullptr;
   finished_ = false;
   how_ = how;
@@ -351,7 +356,12 @@ void actor_core::unwatch_all() noexcept {
 }
 
 void monitor(actor_core& watcher, const address& whom) {
-  TROUPE_ASSERT(whom, "monitor: the ref is nobody");
+  if (!whom) {  // what could not be spawned
+    envelope* const notice = make_notice(whom);
+    fill_notice(notice, exit_kind::no_such_actor, {});
+    watcher.node().count(entry::accepted_local);
+    return watcher.deliver(watcher.generation(), notice);
+  }
   if (whom.is_remote()) return watch_peer(watcher, whom);
   auto* const c = new control(order::monitor);
   c->subject = &watcher;

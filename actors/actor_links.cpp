@@ -60,8 +60,8 @@ bool ends_the_linked(exit_kind how) noexcept { return how != exit_kind::normal &
 }  // namespace
 
 void link(actor_core& one, const address& other) {
-  TROUPE_ASSERT(other, "link: the ref is nobody");
   if (other == one.self()) return;
+  if (!other) return one.end_linked({exit_kind::no_such_actor, {}});  // what could not be spawned
   const bool remote = other.is_remote();
   const std::uint32_t session = remote ? other.peer()->link_number.load(std::memory_order_relaxed) : 0;
   if (!one.hold_link(other, session)) return;

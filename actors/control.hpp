@@ -29,7 +29,7 @@ enum class order : std::uint8_t {
   monitor,    // tell `subject`, or `peer`, when you end
   demonitor,  // … no longer
   cancel,  // the request with that asker (`subject`, or `peer`) and number (`watch`) is wanted no more, or the
-           // send is given up
+           // send is given up; without a number: all that came from `peer` over its link `session`
   rested,  // to the parent: `subject`, which restarts, has ended for the reason in `words`, and waits
   rest,    // to a child that restarts: end your coroutine, then wait for your restart
   restart,
@@ -66,7 +66,7 @@ struct control : letter {
   std::source_location function;  // birth: its kind
   std::unique_ptr<family> ties;   // birth: with the name
   address other{};                // link, unlink, sever: who is linked with the addressee
-  std::uint32_t session = 0;      // monitor, link, lost: peer_node::link_number then
+  std::uint32_t session = 0;      // monitor, link, lost, cancel: peer_node::link_number then
   std::unique_ptr<last_words> words;
   std::unique_ptr<chase> chased;
 };
@@ -100,6 +100,7 @@ struct family {
   std::size_t tidy_at = few;  // when `watching` is that long, those that have ended leave it
   instant stop_by{};          // zero: no stop under way
   deadline_timer kill_timer;
+  bool had_no_time = false;  // it was told to stop when the deadline had passed: others were in the way
   bool ends_when_stopped = false;
   std::string exit_text;
   std::map<std::uint64_t, std::unique_ptr<timed_send>> timed_sends;  // by number

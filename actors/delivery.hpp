@@ -20,6 +20,7 @@ void free_unsent(envelope* e) noexcept;
 /// Brings a receipt to whoever waits for it, here or on a peer node.
 void send_home(receipt* r) noexcept;
 void answer_peer(receipt* r) noexcept;
+void forget_request(peer_node& asker) noexcept;  // answered, or given up; any thread
 
 void notify(actor_core& dead, control& monitor, exit_kind how, const std::string& text) noexcept;
 void refuse(actor_core& gone, control* c) noexcept;

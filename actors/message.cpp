@@ -34,6 +34,7 @@ receipt* make_receipt(const value_type* reply) {
 
 void destroy(receipt* r) noexcept {
   if (r->has_value) r->value->destroy(r->storage());
+  if (r->peer != nullptr) forget_request(*r->peer);
   const std::size_t bytes = r->block;
   r->~receipt();
   pool_release(r, bytes);
@@ -86,7 +87,9 @@ receipt* take_receipt(envelope* e) noexcept { return std::exchange(e->answer, nu
 
 receipt* hand_on(envelope* e) noexcept {
   receipt* const r = take_receipt(e);
-  if (r != nullptr) r->handed_on.store(true, std::memory_order_relaxed);
+  if (r == nullptr) return r;
+  r->deadline = e->deadline;
+  r->handed_on.store(true, std::memory_order_relaxed);
   return r;
 }
 

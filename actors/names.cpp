@@ -66,7 +66,11 @@ void names::publish(const std::string& name, const address& who, const protocol_
   if (!who || who.is_remote() || who.core()->generation() != who.generation)
     return answer(r, errc::no_such_actor);
   const auto known = own_.find(name);
-  if (known != own_.end() && known->second.what.actor) return answer(r, errc::name_taken);
+  if (known != own_.end() && known->second.what.actor) {
+    const bool by_itself =
+        known->second.what.actor == ref_to<protocol<>>(who);  // a restarted actor's next life
+    return answer(r, by_itself ? errc::ok : errc::name_taken);
+  }
   if (own_.size() >= node_.options().most_names) drop_withdrawn();
   if (own_.size() >= node_.options().most_names) return answer(r, errc::limit_reached);
   name_change published{name, ref_to<protocol<>>(who), schemas_of(accepts)};

@@ -164,6 +164,7 @@ bool node_core::stop(duration deadline) {
 
 void node_core::stop_all(duration deadline) {
   stop_by_ = world().now() + deadline;
+  forget_overdue();
   stopping_.store(true, std::memory_order_seq_cst);
   auto* const c = new control(order::stop);
   c->deadline = stop_by_;

@@ -138,6 +138,7 @@ class node_core {
   void root_ended() noexcept;
   void count_overdue() noexcept { overdue_.fetch_add(1, std::memory_order_relaxed); }
   void report_overdue(std::string line);
+  void forget_overdue();
   std::vector<std::string> overdue();
 
   // Seeing; any thread.

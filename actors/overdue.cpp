@@ -24,6 +24,13 @@ void node_core::report_overdue(std::string line) {
   overdue_lines_.push_back(std::move(line));
 }
 
+/// What other stops have had to kill is not the node's stop's.
+void node_core::forget_overdue() {
+  const std::lock_guard lock(dead_guard_);
+  overdue_.store(0, std::memory_order_relaxed);
+  overdue_lines_.clear();
+}
+
 std::vector<std::string> node_core::overdue() {
   const std::lock_guard lock(dead_guard_);
   return overdue_lines_;

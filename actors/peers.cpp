@@ -23,6 +23,14 @@ credit_note credit_of(peer_node& from, const held_credit& c) noexcept {
   return {&from, from.link_number.load(std::memory_order_relaxed), c.stream, c.destination, c.bytes};
 }
 
+receipt* receipt_for(peer_node& asker, const inbound_message& m, const value_type* reply) {
+  receipt* const r = make_receipt(reply);
+  r->peer = &asker;
+  r->ticket = m.correlation;
+  asker.requests_here.fetch_add(1, std::memory_order_relaxed);
+  return r;
+}
+
 /// A route to nobody: `cookie` says why.
 void deliver_nowhere(std::uint64_t cookie, std::uint64_t target, session& from, inbound_message& m) {
   auto& peer = *static_cast<peer_node*>(from.cookie);
@@ -32,9 +40,7 @@ void deliver_nowhere(std::uint64_t cookie, std::uint64_t target, session& from, 
   peer.node.count_undelivered(why, nullptr, address::of(static_cast<actor_core*>(nullptr), slot, generation));
   peer.node.here()->return_credit(credit_of(peer, m.credit));
   if (m.correlation == 0) return;
-  receipt* const r = make_receipt(nullptr);
-  r->peer = &peer;
-  r->ticket = m.correlation;
+  receipt* const r = receipt_for(peer, m, nullptr);
   r->outcome = why;
   answer_peer(r);
 }
@@ -52,17 +58,31 @@ void deliver_to_actor(std::uint64_t cookie, std::uint64_t target, session& from,
   e->weight = static_cast<std::uint32_t>(e->block() + encoded);
   e->deadline = m.deadline;
   e->credit = credit_of(peer, m.credit);
-  if (m.correlation != 0) {
-    e->answer = make_receipt(type.reply);
-    e->answer->peer = &peer;
-    e->answer->ticket = m.correlation;
-  }
+  if (m.correlation != 0) e->answer = receipt_for(peer, m, type.reply);
   peer.node.count(entry::accepted_inbound);
   actor_core* const target_core = peer.node.all_slots().find(slot);
   target_core->deliver(generation, e);
 }
 
 }  // namespace
+
+void forget_request(peer_node& asker) noexcept {
+  asker.requests_here.fetch_sub(1, std::memory_order_relaxed);
+}
+
+/// What the peer asked for over that link is wanted no more: whoever may have such a request on this worker hears of it.
+static void abandon_requests(worker_state& here, peer_node& asker, std::uint32_t link) {
+  if (asker.requests_here.load(std::memory_order_relaxed) == 0) return;
+  slots& all = asker.node.all_slots();
+  for (std::uint32_t slot = 0; slot < all.count(); ++slot) {
+    actor_core& core = *all.find(slot);
+    if (&core.home() != &here.home || !core.lives() || !core.has_requests()) continue;
+    auto* const c = new detail::control(order::cancel);
+    c->peer = &asker;
+    c->session = link;
+    core.command(core.generation(), c);
+  }
+}
 
 void peer_node::consumed(std::uint32_t number, const held_credit& credit) {
   session* const s =
@@ -292,6 +312,7 @@ void peers::link_down(session& s, link_end why, std::string_view text) {
                                 reason = std::string(text)](worker&) {
       lose_watches(node_.state(i), *peer, how, reason);
       node_.state(i).ties.lose(*peer, number, {how, reason});
+      abandon_requests(node_.state(i), *peer, number);
       if (i == 0) node_.all_names().peer_down(*peer, number);
     });
   }

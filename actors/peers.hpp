@@ -49,7 +49,8 @@ class peer_node {
   std::atomic<std::uint32_t> link_number{0};
   std::atomic<worker*> home{nullptr};
   std::atomic<bool> up{false};
-  std::atomic<std::uint32_t> watched_here{0};  // its monitors of this node's actors, and the links with them
+  std::atomic<std::uint32_t> requests_here{0};  // of its actors, not yet answered; relaxed: none, or some
+  std::atomic<std::uint32_t> watched_here{0};   // its monitors of this node's actors, and the links with them
 
   // Messages of threads that are no workers, on their way to the link (outside.cpp).
   struct outside_message {

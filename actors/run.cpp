@@ -5,6 +5,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include <troupe/log.hpp>
@@ -112,6 +113,24 @@ int parse(int argc, char** argv, bool takes_arguments, command_line& out) {
   return -1;
 }
 
+void show(node& n) { std::fputs(n.inspect({.over = std::chrono::milliseconds(500)}).text().c_str(), stderr); }
+
+/// Whoever waits for the end of a stop wants to see what it waits for. False if some actor was late.
+bool stop_and_show(node& n, detail::signal_watch& signals) {
+  const auto stopped = os_env().open_event();
+  if (!stopped) return n.stop();
+  bool in_time = true;
+  std::thread stopper([&] {
+    in_time = n.stop();
+    os_env().signal_event(stopped->get());
+  });
+  while (const int signal = signals.wait(stopped->get())) {
+    if (detail::asks_for_a_dump(signal)) show(n);
+  }
+  stopper.join();
+  return in_time;
+}
+
 int run_program(int argc, char** argv, bool takes_arguments,
                 std::function<task<int>(node&, arguments)> entry) {
   command_line line;
@@ -142,10 +161,9 @@ int run_program(int argc, char** argv, bool takes_arguments,
   const ref<> main_task = own.spawn(options, &run_main, p);
 
   int signal = 0;
-  while (detail::asks_for_a_dump(signal = signals.wait(p->over.get())))
-    std::fputs(own.inspect({.over = std::chrono::milliseconds(500)}).text().c_str(), stderr);
+  while (detail::asks_for_a_dump(signal = signals.wait(p->over.get()))) show(own);
   if (signal != 0) own.kill(main_task);  // it has no mailbox in which it could hear of a stop
-  const bool in_time = own.stop();
+  const bool in_time = stop_and_show(own, signals);
   if (!p->failure.empty()) std::fprintf(stderr, "%s: %s\n", argv[0], p->failure.c_str());
   if (!in_time) {
     const std::vector<std::string> late = own.overdue();

@@ -127,10 +127,7 @@ needed_waits actor_core::needed() const noexcept {
 
 /// May somebody of this node wait for it? Not with an empty mailbox and no request being handled.
 bool actor_core::is_awaited() const noexcept {
-  if (inlet_.load(std::memory_order_relaxed) != nullptr ||
-      express_.load(std::memory_order_relaxed) != nullptr || unsorted_.head != nullptr || !box_.empty() ||
-      box_.waiters() != 0)
-    return true;
+  if (has_mail()) return true;
   if (receiver_ == nullptr) return false;
   for (const running_handler* h = receiver_->handlers; h != nullptr; h = h->next) {
     if (h->message->answer != nullptr && h->message->answer->peer == nullptr) return true;

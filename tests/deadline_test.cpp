@@ -29,6 +29,25 @@ std::int64_t left_ms(self<relay>& me) {
 
 }  // namespace
 
+TEST_CASE("deadlines: a request that is held tells what it has left, and nothing inherits it") {
+  host h(1);
+  const auto log = new_book();
+  const auto who = h->spawn(
+      [](self<relay> me, book said) -> actor {
+        auto request = co_await me.receive<step>();
+        must(static_cast<bool>(request));
+        const auto left = me.remaining(request->reply);
+        said->add(left && *left > 50s && *left <= 60s ? "some" : "another");
+        said->add(me.remaining() ? "inherited" : "its own");
+        request->reply.reply(0);
+        said->add(me.remaining(request->reply) ? "still" : "answered");
+      },
+      log);
+  CHECK(who.blocking_ask<step>(60s, 0).has_value());
+  CHECK(log->wait_for(3) == lines{"some", "its own", "answered"});
+  h.finish();
+}
+
 TEST_CASE("deadlines: interleaved handlers have their own") {
   host h(1);
   const auto log = new_book();

@@ -263,8 +263,8 @@ TEST_CASE("a person who never reads is put out in the end", "[chat][e2e]") {
   house h(each_backend(), {"--patience", "300"});
   auto eve = h.person("eve");
   auto zoe = h.person("zoe", true);
-  // More than any kernel buffers, which hold more of it the fewer sends it comes in. What is left is not waited for.
-  h.member("ann", {"--lines", "100000", "--rate", "3000", "--length", "500"});
+  // More than any kernel buffers, and no faster than eve reads, who would miss what is said of zoe.
+  h.member("ann", {"--lines", "1000000", "--rate", "1000", "--length", "500"});
   CHECK(eve.find("* zoe was put out: it did not read", soon).has_value());
   h.until([&] { return h.figure("room", "put_out") == 1; });
   bool open = true;

@@ -34,6 +34,28 @@ actor run_ends(self<ping> me) {
 
 }  // namespace
 
+TEST_CASE("monitor and link of what could not be spawned: it is dead already") {
+  host h(1);
+  const auto log = new_book();
+  h->spawn(
+      [](self<troupe::down> me, book out) -> actor {
+        me.monitor(ref<>());
+        (void)co_await me.receive(
+            [&](const troupe::down& d) { out->add("down " + std::string(to_string(d.reason.kind))); });
+        const auto tied = me.spawn([](self<troupe::protocol<>> child) -> actor {
+          child.link(ref<>());
+          co_await child.sleep(1h);
+        });
+        me.monitor(tied);
+        (void)co_await me.receive([&](const troupe::down& d) {
+          out->add("down " + std::string(to_string(d.reason.kind)) + ": " + d.reason.text);
+        });
+      },
+      log);
+  CHECK(log->wait_for(2) == lines{"down no such actor", "down linked: no such actor"});
+  h.finish();
+}
+
 TEST_CASE("DOWN tells how the actor ended") {
   for (const unsigned workers : {1u, 2u}) {
     const std::vector<std::pair<int, std::string>> ways = {

@@ -141,6 +141,18 @@ troupe::task<int> serves(troupe::node& node) {
   co_await troupe::sleep_operation(1h);
   co_return 0;
 }
+troupe::task<int> stops_slowly(troupe::node& node) {
+  troupe::spawn_options options;
+  options.name = "slow";
+  node.spawn(options, [](self<nothing> me) -> actor {
+    say("ready");
+    co_await me.serve();
+    say("stopping");
+    co_await me.sleep(1s);
+  });
+  co_await troupe::sleep_operation(1h);
+  co_return 0;
+}
 struct farewell {
   farewell() = default;
   farewell(const farewell&) = delete;
@@ -400,6 +412,18 @@ TEST_CASE("run: SIGQUIT prints what the actors do, and the program goes on") {
   CHECK(said.find("node shown: ") != std::string::npos);
   CHECK(said.find("/shown/main (worker 0) sleep at ") != std::string::npos);
   CHECK(said.find("run_test.cpp:") != std::string::npos);
+  CHECK(p.exit_code() == 128 + SIGTERM);
+}
+
+TEST_CASE("run: SIGQUIT during the stop prints what the stop waits for") {
+  program p([] { return run_with({"--workers", "1", "--node", "shown"}, stops_slowly); });
+  REQUIRE(p.line() == "ready");
+  p.signal(SIGTERM);
+  REQUIRE(p.line() == "stopping");
+  p.signal(SIGQUIT);
+  const std::string said = p.errors();
+  INFO(said);
+  CHECK(said.find("/shown/slow (worker ") != std::string::npos);
   CHECK(p.exit_code() == 128 + SIGTERM);
 }
 

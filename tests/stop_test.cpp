@@ -1,6 +1,7 @@
 // Stop, kill and the order in which a family ends.
 #include "actor_support.hpp"
 
+#include <algorithm>
 #include <thread>
 
 using namespace test;
@@ -128,7 +129,56 @@ TEST_CASE("clean-up that takes too long ends at the deadline, and the node says 
   watch(h, slow, log);
   h->stop(slow);
   CHECK(log->wait_for(2) == lines{"cleaning", "down killed"});
+  CHECK(h->overdue().size() == 1);
+  h.finish();  // in whose time nobody was killed
+}
+
+TEST_CASE("of a stop that is late, who was late is named, and not those whose turn came after the deadline") {
+  host h(1);
+  const auto clean = [](self<job> me, troupe::duration takes) -> actor {
+    co_await me.serve([](const job&) {});
+    co_await me.sleep(takes);
+  };
+  for (int i = 0; i < 100; ++i) h->spawn(clean, troupe::duration(1ms));
+  troupe::spawn_options options;
+  options.name = "late";
+  h->spawn(options, clean, troupe::duration(1h));
+  CHECK_FALSE(h->stop(20ms));
+  const auto named = h->overdue();
+  REQUIRE(named.size() == 1);
+  CHECK(named[0].find("/late ") != std::string::npos);
   h.finish(false);
+}
+
+TEST_CASE("the destructors of an actor's locals may use its self, in whatever way it ends") {
+  struct farewell {
+    const self<job>& me;
+    ref<job> to;
+    ~farewell() {
+      must(me.me() == me.me());
+      must(static_cast<bool>(to.try_send<job>(1)));
+    }
+  };
+  host h(1);
+  const auto log = new_book();
+  const auto listener = h->spawn(
+      [](self<job> me, book out) -> actor { co_await me.serve([&](const job&) { out->add("farewell"); }); },
+      log);
+  const auto leaver = [](self<job> me, ref<job> to, bool fails, book out) -> actor {
+    const farewell words{me, to};
+    out->add("there");
+    if (fails) throw std::runtime_error("at once");
+    co_await me.serve([](const job&) {});
+  };
+  const auto stopped = h->spawn(leaver, listener, false, log);
+  const auto killed = h->spawn(leaver, listener, false, log);
+  REQUIRE(log->wait_for(2).size() == 2);
+  h->stop(stopped);
+  h->kill(killed);
+  h->spawn(leaver, listener, true, log);
+  const lines all = log->wait_for(6);
+  CHECK(std::count(all.begin(), all.end(), "farewell") == 3);
+  h.finish();
 }
 
 TEST_CASE(

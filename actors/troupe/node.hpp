@@ -144,12 +144,13 @@ class node {
   std::uint64_t live_actors() const noexcept;
 
   /// Ordered stop: no new actors, every actor stopped in reverse order of birth, killed at the deadline,
-  /// links closed with a goodbye, threads joined. Off the workers only; idempotent. False if some actor had
-  /// to be killed: overdue() names it.
+  /// links closed with a goodbye, threads joined. Off the workers only; idempotent. False if some actor did not end
+  /// by the deadline and had to be killed: overdue() names it. Actors whose turn came only after the deadline are killed
+  /// as well, and not named.
   bool stop();
   bool stop(duration deadline);
   /// The last 64 actors that were killed because they had not ended by the deadline of their stop, as logged: "/node/
-  /// parent/name", how many messages its mailbox held, and whether it waited.
+  /// parent/name", how many messages its mailbox held, and whether it waited. Once stop() has begun, those of that stop.
   std::vector<std::string> overdue() const;
 
  private:

@@ -14,6 +14,7 @@
 
 #include <troupe/assert.hpp>
 #include <troupe/detail/message.hpp>
+#include <troupe/env.hpp>
 
 namespace troupe {
 
@@ -43,6 +44,8 @@ class replier {
 
   /// False once it has answered, or when the asker is known to wait no more: the work may be left undone.
   bool wanted() const noexcept { return receipt_ != nullptr && detail::still_wanted(*receipt_); }
+  /// Of the request, by env::now(); instant{} when it has none, or is answered. self::remaining(replier) says how long that is.
+  instant deadline() const noexcept { return receipt_ != nullptr ? receipt_->deadline : instant{}; }
 
   template <class V = R>
     requires(!std::is_void_v<R> && std::is_convertible_v<V &&, R>)

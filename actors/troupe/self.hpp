@@ -117,10 +117,12 @@ class self {
   }
 
   /// How much of its time the request that is being served has left; nothing when there is none, or no deadline.
-  std::optional<duration> remaining() const noexcept {
-    const instant deadline = mine().work_deadline;
-    if (deadline == instant{}) return std::nullopt;
-    return std::max(deadline - mine().home().now(), duration::zero());
+  std::optional<duration> remaining() const noexcept { return until(mine().work_deadline); }
+  /// The same of a request that was taken by receive<M>() or by a handler with a replier. Nothing inherits its deadline,
+  /// for the actor may have several: give what is left to .within().
+  template <class R>
+  std::optional<duration> remaining(const replier<R>& request) const noexcept {
+    return until(request.deadline());
   }
 
   /// Ties the lives of this actor and that one, wherever it lives: when either ends in any way but by returning or by
@@ -165,6 +167,10 @@ class self {
   detail::actor_core* core() const noexcept { return core_; }
 
  private:
+  std::optional<duration> until(instant deadline) const noexcept {
+    if (deadline == instant{}) return std::nullopt;
+    return std::max(deadline - mine().home().now(), duration::zero());
+  }
   using actor_core_ref = detail::actor_core&;
 
   template <class M, class Q, class... Args>

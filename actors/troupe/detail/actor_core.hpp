@@ -150,6 +150,7 @@ class actor_core : public strand {
   family& ties();
   std::string label() const;  // its name, or "#slot"
   bool lives() const noexcept { return phase_ != phase::free; }
+  bool has_requests() const noexcept;
   /// Any thread; null: the root. While it lives, so do all above it.
   actor_core* parent() const noexcept { return parent_.load(std::memory_order_acquire); }
   std::string doing() const;  // inspect.cpp: what it waits for, and where
@@ -186,6 +187,8 @@ class actor_core : public strand {
   void count_out() noexcept;
   void go_on(receiver& r) noexcept;
   void cancel(const control& c) noexcept;
+  bool cancel_one(const control& c) noexcept;
+  bool has_mail() const noexcept;
   void end_receive(errc why) noexcept;
   bool node_is_full() const noexcept;
 

@@ -118,6 +118,7 @@ struct receipt : letter {
   bool has_value = false;
   std::atomic<std::int32_t> stage{0};  // of the request (ask_stage); relaxed: a word for an error message
   std::atomic<receipt_state> state{receipt_state::open};
+  instant deadline{};                  // of the request, once it is in a replier
   std::atomic<bool> handed_on{false};  // in a replier; relaxed (wait_cycles.hpp)
 
   void* storage() noexcept;

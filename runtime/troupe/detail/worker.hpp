@@ -86,9 +86,14 @@ class worker {
   void schedule(runnable& r) noexcept;
   void defer(deferred& d) noexcept;
   void cancel(deferred& d) noexcept;
-  /// As of this turn's start; in handlers of I/O, which run after the turn's sleep, as of its end.
+  /// The time, from the clock: deadlines are set and judged by it, however long this turn has computed.
   instant now() noexcept {
-    if (slept_) read_clock();
+    read_clock();
+    return now_;
+  }
+  /// For stamps on messages, without a look at the clock: when this turn, or a later now() in it, looked.
+  instant turn_time() noexcept {
+    if (slept_) read_clock();  // handlers of I/O run after the turn's sleep
     return now_;
   }
   io_driver& io() noexcept { return *io_; }
