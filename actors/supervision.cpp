@@ -161,15 +161,14 @@ duration supervisor::next_pause() noexcept {
 }
 
 void supervisor::give_up(actor_core& child, const last_words& words) {
-  const std::uint32_t times = policy_.most_restarts;
-  const std::string text = "restarted " + std::to_string(times) + (times == 1 ? " time" : " times") +
-                           " within " + describe(policy_.within) + ", last: " + describe(words.why);
+  const std::string text = "no restart left (" + std::to_string(policy_.most_restarts) + " within " +
+                           describe(policy_.within) + "): " + describe(words.why);
   end_for_good(child, {exit_kind::failed, text});
   if (&parent_ == &parent_.node().root()) {
     log(log_level::error,
         parent_.node().identity().name + ": actor '" + words.who + "' is given up: " + text);
   } else {
-    parent_.finished(exit_kind::failed, "child '" + words.who + "' " + text);
+    parent_.finished(exit_kind::failed, "child '" + words.who + "': " + text);
   }
 }
 

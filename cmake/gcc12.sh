@@ -21,6 +21,9 @@ if [ ${#files[@]} -eq 0 ]; then
     sed -E 's/^"file" *: *"(.*)"$/\1/' | sort -u)
   [ ${#files[@]} -ne 0 ] || { echo "gcc12.sh: no file in $build/compile_commands.json" >&2; exit 2; }
 fi
+for file in "${files[@]}"; do
+  [ -r "$file" ] || { echo "gcc12.sh: cannot read $file" >&2; exit 2; }
+done
 mapfile -t coroutines < <(grep -lE '\bco_(await|yield|return)\b' -- "${files[@]}")
 [ ${#coroutines[@]} -ne 0 ] || exit 0
 
