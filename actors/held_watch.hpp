@@ -10,9 +10,9 @@
 // observer comes late itself, the machine or the process was stopped, and time is counted anew.
 //
 // When no actor has run for quiet_looks the observer sleeps untimed, so an idle node takes no CPU; not sooner, for the
-// run that wakes it pays for that. Falling asleep is a Dekker handshake whose fence only the observer pays, in time: it sets `parked_`, and looks once more a slice later. A
-// run that began before its worker could see `parked_` has long become visible by then; any later one wakes the
-// observer.
+// run that wakes it pays for that. Falling asleep is a Dekker handshake whose fence only the observer pays, in time: it
+// sets `parked_`, and looks once more a slice later. A run that began before its worker could see `parked_` has long
+// become visible by then; any later one wakes the observer.
 //
 // | operation               | who       | synchronisation                                                      |
 // | look                    | observer  | see activity.hpp                                                      |
