@@ -24,7 +24,7 @@ struct first {
 };
 struct begun {
   std::uint64_t handlers;
-  std::uint64_t late;  // of them, with no time left
+  std::uint64_t late;  // of them, with no time left at their first line
   std::int64_t least;  // microseconds that any of them had left
 };
 struct count {
@@ -177,8 +177,10 @@ void check_budget(const setting& how) {
     CHECK(left.first <= budget_us);
     CHECK(left.second < left.first);  // B's pause is gone
   }
-  CHECK(at_middle->late == 0);
-  CHECK(at_last->late == 0);
+  // The clock goes on between the look at a deadline and the handler's first line, and a busy machine may take the thread
+  // away just there; that nothing starts which was seen to be late, the books below say.
+  CHECK(at_middle->late <= at_middle->handlers / 25);
+  CHECK(at_last->late <= at_last->handlers / 25);
   CHECK(at_last->handlers < at_middle->handlers);
   // What did not begin at B is in its books as expired.
   CHECK(books_there == "balanced, expired " + std::to_string(askers * each - at_middle->handlers));
