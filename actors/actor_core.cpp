@@ -112,7 +112,7 @@ void actor_core::run(runnable& self, worker& on) noexcept {
     core.take_messages(shown);
     if (core.has_ready() || core.controls_.head != nullptr) on.schedule(core);
   }
-  if (core.unsorted_.head != nullptr) on.schedule(core);
+  if (core.has_unsorted()) on.schedule(core);
   on.running = outer;
   // Last, for the slot may be somebody else's as soon as the actor has ended.
   if (core.finished_) core.end(core.how_);
@@ -125,43 +125,57 @@ void actor_core::resume_ready(const activity& shown) {
     resume_next();
 }
 
-/// Turns a chain from an inlet round.
-static letter_queue earliest_first(letter* chain) noexcept {
+/// Everything that has come; in the order of each sender.
+void actor_core::drain() noexcept {
+  while (!look()) {
+  }
+}
+
+/// The same, up to the moment when something comes by express: false, and it is sorted in, the rest is not.
+bool actor_core::look() noexcept {
+  if (drain_express() || !sort_rest()) return false;
+  if (inlet_.load(std::memory_order_relaxed) == nullptr) return true;
+  unturned_ = inlet_.exchange(nullptr, std::memory_order_acquire);  // from the CAS in push()
+  return sort_rest();
+}
+
+/// Of what an earlier look took from the inlet.
+bool actor_core::sort_rest() noexcept {
+  // Whoever pushes takes the cache line of express_ away: not at every letter.
+  unsigned left = letters_per_glance;
+  const auto disturbed = [&] {
+    if (--left != 0) return false;
+    left = letters_per_glance;
+    return drain_express();
+  };
+  while (letter* const l = unturned_) {
+    unturned_ = l->next;
+    unsorted_.push_front(l);
+    if (disturbed()) return false;
+  }
+  while (letter* const l = unsorted_.pop()) {
+    sort_in(l);
+    if (disturbed()) return false;
+  }
+  return true;
+}
+
+/// False if nothing has come.
+bool actor_core::drain_express() noexcept {
+  if (express_.load(std::memory_order_relaxed) == nullptr) return false;
   letter_queue in_order;
+  letter* chain = express_.exchange(nullptr, std::memory_order_acquire);  // from the CAS in push()
   while (letter* const l = chain) {
     chain = l->next;
     in_order.push_front(l);
   }
-  return in_order;
+  while (letter* const l = in_order.pop()) sort_in(l);
+  return true;
 }
 
-void actor_core::drain() noexcept {
-  collect();
-  while (letter* const l = unsorted_.pop()) sort_in(l);
-}
-
-/// The same, up to the moment when something comes by express.
-void actor_core::look() noexcept {
-  collect();
-  while (letter* const l = unsorted_.pop()) {
-    sort_in(l);
-    if (express_.load(std::memory_order_relaxed) != nullptr) return drain_express();
-  }
-}
-
-void actor_core::collect() noexcept {
-  drain_express();
-  if (inlet_.load(std::memory_order_relaxed) == nullptr) return;
-  letter_queue more =
-      earliest_first(inlet_.exchange(nullptr, std::memory_order_acquire));  // from the CAS in push()
-  unsorted_.append(more);
-}
-
-void actor_core::drain_express() noexcept {
-  if (express_.load(std::memory_order_relaxed) == nullptr) return;
-  letter_queue first =
-      earliest_first(express_.exchange(nullptr, std::memory_order_acquire));  // from the CAS in push()
-  while (letter* const l = first.pop()) sort_in(l);
+bool actor_core::has_unsorted() const noexcept {
+  return unturned_ != nullptr || unsorted_.head != nullptr ||
+         inlet_.load(std::memory_order_relaxed) != nullptr;
 }
 
 /// What an actor still sees to when its coroutine has gone.
@@ -432,8 +446,7 @@ bool actor_core::has_requests() const noexcept {
 }
 
 bool actor_core::has_mail() const noexcept {
-  return inlet_.load(std::memory_order_relaxed) != nullptr ||
-         express_.load(std::memory_order_relaxed) != nullptr || unsorted_.head != nullptr || !box_.empty() ||
+  return has_unsorted() || express_.load(std::memory_order_relaxed) != nullptr || !box_.empty() ||
          box_.waiters() != 0;
 }
 
@@ -471,6 +484,7 @@ std::uint64_t actor_core::walk() const noexcept {
   const auto count = [&found](const letter* l) {
     for (; l != nullptr; l = l->next) found += l->kind == letter_kind::message ? 1 : 0;
   };
+  count(unturned_);
   count(unsorted_.head);
   count(inlet_.load(std::memory_order_acquire));
   count(express_.load(std::memory_order_acquire));

@@ -227,19 +227,10 @@ void actor_core::bury() noexcept {
   letter_queue left;
   node_->hold(-std::int64_t(box_.take_all(left)));
   generation_.store(generation() + 1, std::memory_order_relaxed);
-  collect();  // all of it is stale now, but for what concerns the family
+  drain_express();  // all of it is stale now, but for what concerns the family
   obey();
-  while (letter* const l = unsorted_.pop()) {
-    if (l->kind == letter_kind::receipt) {
-      dispose(l);
-    } else {
-      box_.forget(static_cast<envelope&>(*l));
-      left.push(l);
-    }
-  }
   if (phase_ == phase::ending) end_next_child();
-
-  // From here on the slot may be somebody else's.
+  // From here on the slot may be somebody else's; what is still in the inlet is seen to be stale when it is sorted.
   while (letter* const l = left.pop()) {
     auto* const e = static_cast<envelope*>(l);
     if (l->kind == letter_kind::waiting) {

@@ -1,8 +1,10 @@
 #include <troupe/detail/pool.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #include <troupe/detail/worker.hpp>
 
@@ -31,41 +33,63 @@ constexpr bool pooled(std::size_t bytes) noexcept {
 
 struct block {
   block* next;
+  block* next_batch;  // of the first block of a batch on a shelf
 };
+
+/// Nobody holds a shelf for longer than a few instructions. A std::mutex that is met then puts the thread to sleep, and
+/// both pay some 50 µs for it; so it tries for a while.
+std::unique_lock<std::mutex> lock_soon(std::mutex& guard) {
+  constexpr int tries = 100;
+  for (int i = 0; i < tries; ++i) {
+    if (std::unique_lock lock(guard, std::try_to_lock); lock) return lock;
+  }
+  return std::unique_lock(guard);
+}
 
 /// The blocks that no worker holds, and the slabs that all blocks are cut from. Slabs live as long as the
 /// process.
 class depot {
  public:
-  /// A chain of `count` blocks.
-  block* take(std::size_t size_class, std::uint32_t count) {
+  /// A chain of pool_cache::batch blocks.
+  block* take_batch(std::size_t size_class) {
     shelf& s = shelves_[size_class];
-    const std::lock_guard lock(s.guard);
-    block* chain = nullptr;
-    for (std::uint32_t i = 0; i < count; ++i) {
-      if (s.head == nullptr) cut_slab(s, (size_class + 1) * pool_cache::granule);
-      block* const b = s.head;
-      s.head = b->next;
-      b->next = chain;
-      chain = b;
-    }
-    return chain;
+    const auto lock = lock_soon(s.guard);
+    if (s.batches == nullptr && s.loose_count >= pool_cache::batch) gather(s);
+    if (s.batches == nullptr) cut_slab(s, (size_class + 1) * pool_cache::granule);
+    return pop_batch(s);
   }
 
-  void put(std::size_t size_class, block* first, block* last) noexcept {
+  void put_batch(std::size_t size_class, block* first) noexcept {
     shelf& s = shelves_[size_class];
-    const std::lock_guard lock(s.guard);
-    last->next = s.head;
-    s.head = first;
+    const auto lock = lock_soon(s.guard);
+    push_batch(s, first);
+  }
+
+  block* take_one(std::size_t size_class) {
+    shelf& s = shelves_[size_class];
+    const auto lock = lock_soon(s.guard);
+    if (s.loose == nullptr) {
+      if (s.batches == nullptr) cut_slab(s, (size_class + 1) * pool_cache::granule);
+      s.loose = pop_batch(s);
+      s.loose_count = pool_cache::batch;
+    }
+    --s.loose_count;
+    return std::exchange(s.loose, s.loose->next);
+  }
+
+  void put_some(std::size_t size_class, block* first, block* last, std::uint32_t count) noexcept {
+    shelf& s = shelves_[size_class];
+    const auto lock = lock_soon(s.guard);
+    last->next = std::exchange(s.loose, first);
+    s.loose_count += count;
   }
 
   /// Blocks that are not on the shelves.
   std::uint64_t out() noexcept {
     std::uint64_t sum = 0;
     for (shelf& s : shelves_) {
-      const std::lock_guard lock(s.guard);
-      sum += s.cut;
-      for (const block* b = s.head; b != nullptr; b = b->next) --sum;
+      const auto lock = lock_soon(s.guard);
+      sum += s.cut - s.batch_count * pool_cache::batch - s.loose_count;
     }
     return sum;
   }
@@ -73,20 +97,44 @@ class depot {
  private:
   struct shelf {
     std::mutex guard;
-    block* head = nullptr;
+    block* batches = nullptr;
+    block* loose = nullptr;
+    std::uint64_t batch_count = 0;
+    std::uint64_t loose_count = 0;
     std::uint64_t cut = 0;  // blocks, ever
   };
 
+  static void push_batch(shelf& s, block* first) noexcept {
+    first->next_batch = std::exchange(s.batches, first);
+    ++s.batch_count;
+  }
+  static block* pop_batch(shelf& s) noexcept {
+    --s.batch_count;
+    return std::exchange(s.batches, s.batches->next_batch);
+  }
+  /// Makes a batch of loose blocks.
+  static void gather(shelf& s) noexcept {
+    block* const first = s.loose;
+    block* last = first;
+    for (std::uint32_t i = 1; i < pool_cache::batch; ++i) last = last->next;
+    s.loose = std::exchange(last->next, nullptr);
+    s.loose_count -= pool_cache::batch;
+    push_batch(s, first);
+  }
+
   static void cut_slab(shelf& s, std::size_t size) {
-    const std::size_t count = size * pool_cache::batch > slab_bytes ? pool_cache::batch : slab_bytes / size;
-    auto* const slab = static_cast<std::byte*>(
-        ::operator new(size * count, static_cast<std::align_val_t>(pool_cache::granule)));
-    s.cut += count;
-    for (std::size_t i = count; i-- > 0;) {
-      auto* const b = reinterpret_cast<block*>(slab + i * size);
-      b->next = s.head;
-      s.head = b;
+    const std::size_t batches = std::max<std::size_t>(1, slab_bytes / (size * pool_cache::batch));
+    auto* at = static_cast<std::byte*>(::operator new(size * batches * pool_cache::batch,
+                                                      static_cast<std::align_val_t>(pool_cache::granule)));
+    for (std::size_t i = 0; i < batches; ++i) {
+      block* chain = nullptr;
+      for (std::uint32_t k = 0; k < pool_cache::batch; ++k, at += size) {
+        auto* const b = reinterpret_cast<block*>(at);
+        b->next = std::exchange(chain, b);
+      }
+      push_batch(s, chain);
     }
+    s.cut += batches * pool_cache::batch;
   }
 
   static constexpr std::size_t slab_bytes = 64 * 1024;
@@ -133,7 +181,7 @@ void pool_cache::release(void* memory, std::size_t bytes) noexcept {
 }
 
 void* pool_cache::refill(std::size_t size_class) {
-  auto* const chain = reinterpret_cast<free_block*>(the_depot().take(size_class, batch));
+  auto* const chain = reinterpret_cast<free_block*>(the_depot().take_batch(size_class));
   lists_[size_class] = {chain->next, batch - 1};
   return chain;
 }
@@ -143,32 +191,33 @@ void pool_cache::give_back(std::size_t size_class) noexcept {
   free_block* const first = list.head;
   free_block* last = first;
   for (std::uint32_t i = 1; i < batch; ++i) last = last->next;
-  list.head = last->next;
+  list.head = std::exchange(last->next, nullptr);
   list.count -= batch;
-  the_depot().put(size_class, reinterpret_cast<block*>(first), reinterpret_cast<block*>(last));
+  the_depot().put_batch(size_class, reinterpret_cast<block*>(first));
 }
 
 pool_cache::~pool_cache() {
   for (std::size_t c = 0; c < classes; ++c) {
+    while (lists_[c].count >= batch) give_back(c);
     free_block* const first = lists_[c].head;
     if (first == nullptr) continue;
     free_block* last = first;
     while (last->next != nullptr) last = last->next;
-    the_depot().put(c, reinterpret_cast<block*>(first), reinterpret_cast<block*>(last));
+    the_depot().put_some(c, reinterpret_cast<block*>(first), reinterpret_cast<block*>(last), lists_[c].count);
   }
 }
 
 void* pool_allocate(std::size_t bytes) {
   if (!pooled(bytes)) return allocate_plain(bytes);
   if (current_worker != nullptr) return current_worker->pool().allocate(bytes);
-  return the_depot().take(class_of(bytes), 1);
+  return the_depot().take_one(class_of(bytes));
 }
 
 void pool_release(void* memory, std::size_t bytes) noexcept {
   if (!pooled(bytes)) return release_plain(memory);
   if (current_worker != nullptr) return current_worker->pool().release(memory, bytes);
   auto* const b = static_cast<block*>(memory);
-  the_depot().put(class_of(bytes), b, b);
+  the_depot().put_some(class_of(bytes), b, b, 1);
 }
 
 std::uint64_t pool_blocks_out() noexcept {

@@ -20,9 +20,9 @@
 //     a sender's earlier messages came through the inlet.
 //  2. A letter carries the generation it was meant for and is checked at the drain: slots are reused.
 //  3. What there is room for is the mailbox's business (mailbox.hpp).
-//  4. What the inlet held is sorted letter by letter, and a run stops sorting for whatever comes by express: a flood to
-//     be shed holds no order up. The rest is in unsorted_, before all that is still in the inlet, and the actor is
-//     scheduled.
+//  4. What the inlet held is turned round and sorted in small steps, and a run stops that for whatever comes by express:
+//     a flood to be shed holds no order up. The rest is in unturned_ and unsorted_, older than all that is still in the
+//     inlet, and the actor is scheduled.
 //  5. Control letters are set aside at the drain and obeyed at the start of the actor's next run, never
 //     inside another actor's send. They overtake messages, but for orders that look for one (looks_at_messages).
 #pragma once
@@ -94,7 +94,8 @@ enum class upkeep : std::uint8_t {
 class actor_core : public strand {
  public:
   static constexpr unsigned messages_per_run = 64;
-  static constexpr unsigned messages_per_look = 8;  // into the inlet, during a run
+  static constexpr unsigned messages_per_look = 8;    // into the inlet, during a run
+  static constexpr unsigned letters_per_glance = 16;  // at the express inlet, while letters are sorted
 
   actor_core(node_core& node, worker& home, std::uint32_t slot) noexcept;
   ~actor_core();
@@ -166,9 +167,9 @@ class actor_core : public strand {
 
   void push(std::atomic<letter*>& inlet, letter& l) noexcept;
   void drain() noexcept;
-  void look() noexcept;
-  void collect() noexcept;
-  void drain_express() noexcept;
+  bool look() noexcept;
+  bool sort_rest() noexcept;
+  bool drain_express() noexcept;
   void sort_in(letter* l) noexcept;
   void dispose(letter* l) noexcept;
   void turn_away(envelope* waiting, errc why) noexcept;
@@ -189,6 +190,7 @@ class actor_core : public strand {
   void cancel(const control& c) noexcept;
   bool cancel_one(const control& c) noexcept;
   bool has_mail() const noexcept;
+  bool has_unsorted() const noexcept;
   void end_receive(errc why) noexcept;
   bool node_is_full() const noexcept;
 
@@ -243,7 +245,8 @@ class actor_core : public strand {
 
   // Home worker only.
   node_core* node_;
-  letter_queue unsorted_;
+  letter* unturned_ = nullptr;  // from the inlet, the latest first; all of it is older than unsorted_
+  letter_queue unsorted_;       // in order
   letter_queue controls_;
   receiver* receiver_ = nullptr;
   std::coroutine_handle<> frame_ = nullptr;
