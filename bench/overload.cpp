@@ -1,14 +1,17 @@
 // Ten times more messages than an actor can take, under each policy that sheds: memory, what is counted, and how long
 // control takes compared with the same actor at rest.
 //
-//   bench_overload [SECONDS]      of overload per policy; 60
+//   bench_overload [SECONDS]      of overload per policy, and as many at rest and of the yardstick; 60
+//
+// A p99 is the median of those of the run's stretches of 6 s, with the least and the most.
 //
 // The sink takes some 10 us a message; a pacer on the other worker sends ten times as many. Control is sampled every 20 ms: a kill of
 // the sink, until its coroutine is destroyed, and until its DOWN, which comes when its mailbox has become dead letters (a
 // new one takes its place); and before that an ask of high priority.
 //
 // The yardstick is the same without the runtime: a thread that works in steps of 10 us and looks at a flag between
-// them, which a thread that never rests raises every 20 ms. What its p99 shows is the machine's, not ours.
+// them. Another, which is as busy as the pacer, raises it every 20 ms and sleeps until it is answered: a kill is seen,
+// an ask and a DOWN are answered. What its p99 shows is the machine's, not ours.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -40,6 +43,12 @@ constexpr auto work = 10us;
 constexpr auto sampling = 20ms;
 constexpr auto pace = 10us;
 
+void work_for(clock_type::duration d) {
+  const auto until = clock_type::now() + d;
+  while (clock_type::now() < until) {
+  }
+}
+
 struct tally {
   std::atomic<std::uint64_t> sent{0};
   std::atomic<std::uint64_t> refused{0};
@@ -62,9 +71,7 @@ troupe::actor run_sink(troupe::self<sink> me, shared_tally all) {
   const last_will will(all);
   co_await me.serve(
       [&](load) {
-        const auto until = clock_type::now() + work;
-        while (clock_type::now() < until) {
-        }
+        work_for(work);
         all->taken.fetch_add(1, std::memory_order_relaxed);
       },
       [](probe) { return std::uint64_t{1}; });
@@ -81,7 +88,8 @@ troupe::actor run_pacer(troupe::self<aim> me, shared_tally all) {
     const auto fresh = [&](const aim& next) { target = next.at; };
     (void)co_await me.receive(fresh).within(pace);
     const auto now = clock_type::now();
-    const auto due = std::min<std::int64_t>(10 * (now - last) / work, 1000);  // however late the timer is
+    // However late the timer is: the control actor waits behind this.
+    const auto due = std::min<std::int64_t>(12 * (now - last) / work, 150);
     last = now;
     for (std::int64_t i = 0; i < due && target; ++i) {
       const auto sent = target.try_send<load>(static_cast<std::uint64_t>(i));
@@ -120,29 +128,40 @@ troupe::actor run_control(troupe::self<control_protocol> me, troupe::spawn_optio
   }
 }
 
-/// From the moment when the flag is raised to the one when it is seen.
-microseconds yardstick(std::chrono::seconds length) {
+struct bare_samples {
+  microseconds seen;      // from the moment when the flag is raised to the one when it is seen
+  microseconds answered;  // until whoever raised it, and slept, goes on
+};
+bare_samples yardstick(std::chrono::seconds length) {
   std::atomic<clock_type::rep> raised{0};
+  std::atomic<bool> answer{false};
   std::atomic<bool> over{false};
-  microseconds seen;
+  bare_samples all;
   std::thread worker([&] {
     while (!over.load(std::memory_order_relaxed)) {
-      const auto until = clock_type::now() + work;
-      while (clock_type::now() < until) {
-      }
+      work_for(work);
       const clock_type::rep at = raised.exchange(0);
-      if (at != 0) seen.push_back(since(clock_type::time_point(clock_type::duration(at))));
+      if (at == 0) continue;
+      all.seen.push_back(since(clock_type::time_point(clock_type::duration(at))));
+      answer.store(true);
+      answer.notify_one();
     }
   });
   const auto end = clock_type::now() + length;
   for (auto next = clock_type::now() + sampling; next < end; next += sampling) {
     while (clock_type::now() < next) {
+      std::this_thread::sleep_for(65us);
+      work_for(20us);
     }
-    raised.store(clock_type::now().time_since_epoch().count());
+    const auto start = clock_type::now();
+    raised.store(start.time_since_epoch().count());
+    answer.wait(false);
+    all.answered.push_back(since(start));
+    answer.store(false);
   }
   over.store(true);
   worker.join();
-  return seen;
+  return all;
 }
 
 double percentile(microseconds all, double p) {
@@ -215,13 +234,39 @@ result run(troupe::overflow policy, bool loaded, std::chrono::seconds length) {
   return r;
 }
 
-void compare(const char* what, const microseconds& idle, const microseconds& loaded) {
-  const double a = percentile(idle, 0.99);
-  const double b = percentile(loaded, 0.99);
+struct spread {
+  double median;
+  double least;
+  double most;
+};
+/// p99 of each of `parts` stretches of the run: one stretch in which the machine was busy elsewhere does not make the median.
+spread p99(const microseconds& all, std::size_t parts) {
+  microseconds each;
+  for (std::size_t i = 0; i < parts; ++i) {
+    const auto at = [&](std::size_t part) {
+      return all.begin() + static_cast<std::ptrdiff_t>(part * all.size() / parts);
+    };
+    each.push_back(percentile(microseconds(at(i), at(i + 1)), 0.99));
+  }
+  std::sort(each.begin(), each.end());
+  return {percentile(each, 0.5), each.front(), each.back()};
+}
+
+void compare(const char* what, const microseconds& idle, const microseconds& loaded, std::size_t parts) {
+  const spread a = p99(idle, parts);
+  const spread b = p99(loaded, parts);
   std::printf(
-      "%-12s %s: p50 %.1f us at rest, %.1f us overloaded; p99 %.1f us and %.1f us: %.2f x (%zu and %zu "
-      "samples)\n",
-      "", what, percentile(idle, 0.5), percentile(loaded, 0.5), a, b, b / a, idle.size(), loaded.size());
+      "%-12s %s: p50 %.1f us at rest, %.1f us overloaded; p99 %.1f us (%.1f to %.1f) and %.1f us (%.1f to "
+      "%.1f): "
+      "%.2f x (%zu and %zu samples)\n",
+      "", what, percentile(idle, 0.5), percentile(loaded, 0.5), a.median, a.least, a.most, b.median, b.least,
+      b.most, b.median / a.median, idle.size(), loaded.size());
+}
+
+void show(const char* what, const microseconds& bare, std::size_t parts) {
+  const spread of = p99(bare, parts);
+  std::printf("%-12s yardstick, %s: p50 %.1f us; p99 %.1f us (%.1f to %.1f) (%zu samples)\n", "", what,
+              percentile(bare, 0.5), of.median, of.least, of.most, bare.size());
 }
 
 }  // namespace overload
@@ -229,15 +274,16 @@ void compare(const char* what, const microseconds& idle, const microseconds& loa
 int main(int argc, char** argv) {
   using namespace overload;
   const std::chrono::seconds length(argc > 1 ? std::max(2, std::atoi(argv[1])) : 60);
+  const auto parts = static_cast<std::size_t>(std::max<std::int64_t>(1, length / 6s));
   for (const auto policy :
        {troupe::overflow::drop_oldest, troupe::overflow::drop_newest, troupe::overflow::reject}) {
-    const result idle = run(policy, false, std::min(length, 20s));
+    const result idle = run(policy, false, length);
     const result loaded = run(policy, true, length);
-    compare("kill", idle.control.kills, loaded.control.kills);
-    compare("kill to DOWN", idle.control.downs, loaded.control.downs);
-    compare("urgent ask", idle.control.asks, loaded.control.asks);
-    const microseconds bare = yardstick(std::min(length, 20s));
-    std::printf("%-12s yardstick: p50 %.1f us; p99 %.1f us (%zu samples)\n", "", percentile(bare, 0.5),
-                percentile(bare, 0.99), bare.size());
+    compare("kill", idle.control.kills, loaded.control.kills, parts);
+    compare("kill to DOWN", idle.control.downs, loaded.control.downs, parts);
+    compare("urgent ask", idle.control.asks, loaded.control.asks, parts);
+    const bare_samples bare = yardstick(length);
+    show("seen", bare.seen, parts);
+    show("answered", bare.answered, parts);
   }
 }
