@@ -20,15 +20,9 @@ static bool goes_express(const letter& l) noexcept {
   return l.kind != letter_kind::receipt && static_cast<const envelope&>(l).type->lane == priority::high;
 }
 
-void actor_core::push(letter& l) noexcept { push(goes_express(l) ? express_ : inlet_, l); }
-
-void actor_core::push(std::atomic<letter*>& inlet, letter& l) noexcept {
-  letter* head = inlet.load(std::memory_order_relaxed);
-  do {
-    l.next = head;
-  } while (!inlet.compare_exchange_weak(head, &l, std::memory_order_release,  // to the exchange of the drains
-                                        std::memory_order_relaxed));
-  if (head == nullptr) home().post(*this);
+void actor_core::push(letter& l) noexcept {
+  inlet& into = goes_express(l) ? express_ : inlet_;
+  if (into.push(l)) home().post(*this);
 }
 
 /// Of bytes, in all its mailboxes together.
@@ -134,8 +128,8 @@ void actor_core::drain() noexcept {
 /// The same, up to the moment when something comes by express: false, and it is sorted in, the rest is not.
 bool actor_core::look() noexcept {
   if (drain_express() || !sort_rest()) return false;
-  if (inlet_.load(std::memory_order_relaxed) == nullptr) return true;
-  unturned_ = inlet_.exchange(nullptr, std::memory_order_acquire);  // from the CAS in push()
+  if (inlet_.empty()) return true;
+  unturned_ = inlet_.take();
   return sort_rest();
 }
 
@@ -162,9 +156,9 @@ bool actor_core::sort_rest() noexcept {
 
 /// False if nothing has come.
 bool actor_core::drain_express() noexcept {
-  if (express_.load(std::memory_order_relaxed) == nullptr) return false;
+  if (express_.empty()) return false;
   letter_queue in_order;
-  letter* chain = express_.exchange(nullptr, std::memory_order_acquire);  // from the CAS in push()
+  letter* chain = express_.take();
   while (letter* const l = chain) {
     chain = l->next;
     in_order.push_front(l);
@@ -174,8 +168,7 @@ bool actor_core::drain_express() noexcept {
 }
 
 bool actor_core::has_unsorted() const noexcept {
-  return unturned_ != nullptr || unsorted_.head != nullptr ||
-         inlet_.load(std::memory_order_relaxed) != nullptr;
+  return unturned_ != nullptr || unsorted_.head != nullptr || !inlet_.empty();
 }
 
 /// What an actor still sees to when its coroutine has gone.
@@ -446,8 +439,7 @@ bool actor_core::has_requests() const noexcept {
 }
 
 bool actor_core::has_mail() const noexcept {
-  return has_unsorted() || express_.load(std::memory_order_relaxed) != nullptr || !box_.empty() ||
-         box_.waiters() != 0;
+  return has_unsorted() || !express_.empty() || !box_.empty() || box_.waiters() != 0;
 }
 
 void actor_core::expire_receive(receiver& r) noexcept {
@@ -486,8 +478,8 @@ std::uint64_t actor_core::walk() const noexcept {
   };
   count(unturned_);
   count(unsorted_.head);
-  count(inlet_.load(std::memory_order_acquire));
-  count(express_.load(std::memory_order_acquire));
+  count(inlet_.peek());
+  count(express_.peek());
   return found;
 }
 

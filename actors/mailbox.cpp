@@ -60,7 +60,7 @@ errc mailbox::reserve(priority p, bool at_home, bool spent) noexcept {
 
 bool mailbox::enter(envelope& e) noexcept {
   e.charged = charge::inlet;
-  std::atomic<std::uint64_t>& inlet = lane_of(e).inlet;
+  atomic<std::uint64_t>& inlet = lane_of(e).inlet;
   if (e.weight > heavy) inlet.fetch_add(e.weight, std::memory_order_relaxed);
   if (!drops()) return true;
   const std::uint64_t now = inlet.load(std::memory_order_relaxed);

@@ -43,11 +43,7 @@ worker::~worker() {
 
 void worker::post(runnable& r) noexcept {
   inbox_->queue.enqueue(&r);
-  // Pairs with the fence before the last look at the inbox in turn(): either that look sees the element, or
-  // the load below sees asleep_.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (asleep_.load(std::memory_order_relaxed) && asleep_.exchange(false, std::memory_order_relaxed))
-    io_->wake();
+  if (gate_.after_post()) io_->wake();
 }
 
 void worker::post(std::function<void(worker&)> f) { post(*new posted_function(std::move(f))); }
@@ -134,15 +130,14 @@ void worker::turn(bool may_sleep) {
 
   std::optional<instant> until;
   if (may_sleep && head_ == nullptr && flushes_ == nullptr) {
-    asleep_.store(true, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in post()
+    gate_.before_last_look();
     if (inbox_looks_empty() && !stopping_.load(std::memory_order_acquire)) {
       until = timers_.next_due().value_or(instant::max());
     }
   }
   slept_ = until.has_value();
   io_->turn(until);
-  asleep_.store(false, std::memory_order_relaxed);
+  gate_.awake();
   current_worker = outer;
 }
 

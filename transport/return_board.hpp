@@ -7,10 +7,11 @@
 // | take_*          | the stream's worker | acquire exchange of that word: it sees what was announced|
 #pragma once
 
-#include <atomic>
 #include <bit>
 #include <cstdint>
 #include <memory>
+
+#include <troupe/detail/atomic.hpp>
 
 namespace troupe::detail {
 
@@ -19,8 +20,8 @@ class return_board {
   return_board(std::uint32_t windows, std::uint32_t window_bytes)
       : windows_(windows),
         window_bytes_(window_bytes),
-        owed_(std::make_unique<std::atomic<std::uint32_t>[]>(windows)),
-        marked_(std::make_unique<std::atomic<std::uint64_t>[]>((windows + 63) / 64)) {}
+        owed_(std::make_unique<atomic<std::uint32_t>[]>(windows)),
+        marked_(std::make_unique<atomic<std::uint64_t>[]>((windows + 63) / 64)) {}
 
   void acked(std::uint64_t sequence) noexcept { acked_.store(sequence, std::memory_order_release); }
   std::uint64_t take_acked() const noexcept { return acked_.load(std::memory_order_acquire); }
@@ -48,9 +49,9 @@ class return_board {
  private:
   std::uint32_t windows_;
   std::uint32_t window_bytes_;
-  std::atomic<std::uint64_t> acked_{0};
-  std::unique_ptr<std::atomic<std::uint32_t>[]> owed_;
-  std::unique_ptr<std::atomic<std::uint64_t>[]> marked_;
+  atomic<std::uint64_t> acked_{0};
+  std::unique_ptr<atomic<std::uint32_t>[]> owed_;
+  std::unique_ptr<atomic<std::uint64_t>[]> marked_;
 };
 
 }  // namespace troupe::detail

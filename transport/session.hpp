@@ -29,7 +29,11 @@
 
 namespace troupe::detail {
 
+#ifdef TROUPE_CHECKED
+inline constexpr std::size_t max_encoded_message = 16;  // a ring of a few segments is small enough to explore
+#else
 inline constexpr std::size_t max_encoded_message = 64 * 1024;  // bytes of one encoded message
+#endif
 
 enum class lane_kind : std::uint8_t { shm, local_socket, tcp };
 std::string_view to_string(lane_kind lane) noexcept;

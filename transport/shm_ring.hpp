@@ -17,15 +17,16 @@
 // After a violation neither side touches the ring again.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <optional>
+
+#include <troupe/detail/atomic.hpp>
 
 #include "segment.hpp"
 
 namespace troupe::detail {
 
-using ring_index = std::atomic<std::uint64_t>;
+using ring_index = atomic<std::uint64_t>;
 static_assert(ring_index::is_always_lock_free, "indices in shared memory must be plain loads and stores");
 
 inline constexpr std::size_t ring_alignment = 8;

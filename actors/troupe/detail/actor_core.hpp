@@ -2,14 +2,13 @@
 //
 // The mailbox is a plain queue that only the home worker touches, and two lock-free inlets for everybody else: the
 // express one for orders and messages of high priority, which thus never wait until a flood of others is sorted.
-// An inlet is a stack of letters (Treiber, 1986): a sender pushes with a compare-exchange, the home worker
-// takes the whole chain with one exchange and turns it round, so each sender's letters stay in order. Whoever
+// The home worker takes all that an inlet holds and turns it round, so each sender's letters stay in order. Whoever
 // pushes onto an empty inlet posts the actor to its home worker. That makes the inlet itself the "scheduled"
 // flag: from empty to not empty there is exactly one post, so no wake-up can be lost.
 //
 // | operation                     | who         | synchronisation                                        |
-// | push                          | any thread  | CAS release: publishes the letter to the drain         |
-// | drain, look, drain_express    | home worker | exchange acquire: sees every letter pushed before      |
+// | push                          | any thread  | inlet::push                                            |
+// | drain, look, drain_express    | home worker | inlet::take                                            |
 // | closed_, …: write             | home worker | relaxed store                                          |
 // | closed_, …: read              | any thread  | relaxed load: a hint; home decides at the drain        |
 // | prepare                       | the spawner | relaxed stores, before anybody has the address         |
@@ -35,6 +34,7 @@
 #include <utility>
 
 #include <troupe/detail/address.hpp>
+#include <troupe/detail/inlet.hpp>
 #include <troupe/detail/mailbox.hpp>
 #include <troupe/detail/message.hpp>
 #include <troupe/detail/receiver.hpp>
@@ -165,7 +165,6 @@ class actor_core : public strand {
  private:
   friend class supervisor;
 
-  void push(std::atomic<letter*>& inlet, letter& l) noexcept;
   void drain() noexcept;
   bool look() noexcept;
   bool sort_rest() noexcept;
@@ -236,8 +235,8 @@ class actor_core : public strand {
   std::string mailbox_text() const;
 
   // Other threads read or write these.
-  std::atomic<letter*> inlet_{nullptr};
-  std::atomic<letter*> express_{nullptr};
+  inlet inlet_;
+  inlet express_;
   mailbox box_;
   std::atomic<const protocol_info*> accepts_{nullptr};
   std::atomic<std::uint32_t> generation_{1};  // moves on when the actor's coroutine has ended

@@ -22,13 +22,13 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
 
 #include <troupe/bounds.hpp>
+#include <troupe/detail/atomic.hpp>
 #include <troupe/detail/message.hpp>
 
 namespace troupe::detail {
@@ -72,10 +72,10 @@ class letter_queue {
 struct mailbox_lane {
   letter_queue messages;
   letter_queue waiting;
-  std::atomic<std::uint64_t> inlet{0};    // reserved, and not in the queue yet: messages << 40 | bytes
-  std::atomic<std::uint64_t> bytes{0};    // of all messages in the queue
-  std::atomic<std::uint32_t> depth{0};    // those of them that count against the limit
-  std::atomic<std::uint32_t> waiters{0};  // messages that wait for room, in `waiting` or still in the inlet
+  atomic<std::uint64_t> inlet{0};    // reserved, and not in the queue yet: messages << 40 | bytes
+  atomic<std::uint64_t> bytes{0};    // of all messages in the queue
+  atomic<std::uint32_t> depth{0};    // those of them that count against the limit
+  atomic<std::uint32_t> waiters{0};  // messages that wait for room, in `waiting` or still in the inlet
   std::uint32_t passed_over = 0;          // times that a higher lane had its turn while this one had messages
 };
 
@@ -165,12 +165,12 @@ class mailbox {
   envelope* take_oldest(mailbox_lane& l) noexcept;
 
   mailbox_lane normal_;
-  std::atomic<std::array<mailbox_lane, 2>*> others_{
+  atomic<std::array<mailbox_lane, 2>*> others_{
       nullptr};                // high, low; made once, and then the slot's for good
   letter* scanned_ = nullptr;  // a selective receiver has seen its lane up to here
-  std::atomic<std::uint64_t> byte_limit_{0};
-  std::atomic<std::uint32_t> limit_{0};
-  std::atomic<overflow> policy_{overflow::wait};
+  atomic<std::uint64_t> byte_limit_{0};
+  atomic<std::uint32_t> limit_{0};
+  atomic<overflow> policy_{overflow::wait};
 };
 
 template <class F>

@@ -4,14 +4,12 @@
 // need no atomics. Other threads hand work over with post(): an element in the worker's inbox (a
 // concurrentqueue: many producers, one batch consumer), then a wake-up if, and only if, the worker sleeps.
 //
-// Sleeping is a Dekker handshake between `asleep_` and the inbox. The worker stores asleep_ = true, fences,
-// and looks at the inbox once more; a poster enqueues, fences, and looks at asleep_. Both fences are seq_cst,
-// so at least one of the two sees the other: no wake-up is lost.
+// How no wake-up is lost: sleep_gate.hpp.
 //
 // | operation                                | who        | synchronisation                               |
-// | post                                     | any thread | inbox release; fence; asleep_ load/exchange   |
+// | post                                     | any thread | inbox release; sleep_gate::after_post         |
 // | turn, schedule, defer, now, io, timers   | own thread | none                                          |
-// | the look before sleeping                 | own thread | asleep_ store; fence; inbox acquire           |
+// | the look before sleeping                 | own thread | sleep_gate::before_last_look; inbox acquire   |
 // | request_stop                             | any thread | stopping_ release store, then as post         |
 // | resumed_at, thread: write                | own thread | relaxed store                                 |
 // | resumed_at, thread: read                 | any thread | relaxed load: a hint for people               |
@@ -30,6 +28,7 @@
 #include <utility>
 
 #include <troupe/detail/pool.hpp>
+#include <troupe/detail/sleep_gate.hpp>
 #include <troupe/detail/timer_wheel.hpp>
 #include <troupe/env.hpp>
 
@@ -136,7 +135,7 @@ class worker {
   unsigned index_;
   std::unique_ptr<io_driver> io_;
   std::unique_ptr<inbox> inbox_;
-  std::atomic<bool> asleep_{false};
+  sleep_gate gate_;
   std::atomic<bool> stopping_{false};
 
   runnable* head_ = nullptr;

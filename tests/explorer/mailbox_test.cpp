@@ -1,0 +1,59 @@
+// Two threads look for room in a mailbox for one message, whose home worker moves what comes into the queue.
+#include "explorer/models.hpp"
+
+#include <array>
+#include <memory>
+
+#include <troupe/detail/inlet.hpp>
+#include <troupe/detail/mailbox.hpp>
+
+using namespace troupe::explorer;
+using namespace troupe::detail;
+
+namespace {
+
+constexpr value_type small = {8,     8,   nullptr, nullptr, nullptr, nullptr, troupe::priority::normal,
+                              false, true};
+
+struct mailbox_model {
+  mailbox box;
+  inlet in;
+  event posted;
+  std::array<envelope, 2> messages;
+  std::array<bool, 2> accepted{};
+
+  mailbox_model() {
+    box.open({.messages = 1, .bytes = 1024, .when_full = troupe::overflow::wait}, false);
+    for (envelope& e : messages) {
+      e.type = &small;
+      e.weight = 64;
+    }
+  }
+  void send(std::size_t i) {
+    if (box.reserve(troupe::priority::normal, false, false) != troupe::errc::ok) return;
+    accepted[i] = true;
+    require(box.enter(messages[i]), "a mailbox that does not drop sheds");
+    if (in.push(messages[i])) posted.signal();
+  }
+  void sort() {
+    posted.wait();
+    letter* l = in.take();
+    while (l != nullptr) {
+      letter* const next = l->next;
+      box.add(static_cast<envelope&>(*l));
+      l = next;
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE(
+    "models: a mailbox does not take more than its limit while messages move from its inlet to its queue") {
+  check_model("mailbox.cpp", {.ordered = 2, .needed = 2}, [](run& r) {
+    const auto m = std::make_shared<mailbox_model>();
+    for (std::size_t i = 0; i < 2; ++i) r.thread([=] { m->send(i); });
+    r.thread([=] { m->sort(); });
+    r.at_end([=] { require(m->accepted[0] != m->accepted[1], "two messages where one has room"); });
+  });
+}
