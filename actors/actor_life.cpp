@@ -332,18 +332,26 @@ void actor_core::watch(const address& whom, std::uint64_t remote_watch) {
   f.watching.push_back({whom, remote_watch});
 }
 
+static void take_back(actor_core& watcher, const family::watched& w) noexcept {
+  if (w.remote_watch != 0) return unwatch_peer(watcher.node(), w.whom, w.remote_watch);
+  auto* const c = new control(order::demonitor);
+  c->subject = &watcher;
+  c->subject_generation = watcher.generation();
+  w.whom.core()->command(w.whom.generation, c);
+}
+
 void actor_core::unwatch_all() noexcept {
-  for (const family::watched& w : ties_->watching) {
-    if (w.remote_watch != 0) {
-      unwatch_peer(*node_, w.whom, w.remote_watch);
-      continue;
-    }
-    auto* const c = new control(order::demonitor);
-    c->subject = this;
-    c->subject_generation = generation();
-    w.whom.core()->command(w.whom.generation, c);
-  }
+  for (const family::watched& w : ties_->watching) take_back(*this, w);
   ties_->watching.clear();
+}
+
+void actor_core::unwatch(const address& whom) noexcept {
+  if (!ties_) return;
+  std::erase_if(ties_->watching, [&](const family::watched& w) {
+    const bool meant = w.whom == whom;
+    if (meant) take_back(*this, w);
+    return meant;
+  });
 }
 
 void monitor(actor_core& watcher, const address& whom) {
@@ -361,6 +369,8 @@ void monitor(actor_core& watcher, const address& whom) {
   watcher.watch(whom, 0);
   whom.core()->command(whom.generation, c);
 }
+
+void demonitor(actor_core& watcher, const address& whom) noexcept { watcher.unwatch(whom); }
 
 void notify(actor_core& dead, control& c, exit_kind how, const std::string& text) noexcept {
   if (c.peer != nullptr) return notify_peer(dead.node(), *c.peer, c.watch, how, text);

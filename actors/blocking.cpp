@@ -100,7 +100,7 @@ void wait_for(Helper helper, const std::shared_ptr<blocking_call>& call) {
     if (home != nullptr) options.worker = home->index();
   }
   const bool started = static_cast<bool>(spawn_actor(node, nullptr, options, helper, call));
-  if (!started) return call->finish_with(errc::stopped, nullptr);
+  if (!started) return call->finish_with(node.stopping() ? errc::stopped : errc::full, nullptr);
   call->wait();
 }
 

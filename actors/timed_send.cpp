@@ -14,9 +14,9 @@ instant after(instant from, duration d) noexcept {
 }
 
 void fire(timed_send& t) {
-  t.send();
+  const bool again = t.send() && t.period != duration::zero();
   actor_core& owner = *t.owner;
-  if (t.period == duration::zero()) {
+  if (!again) {
     end_timed_send(owner, t.number);
     return;
   }

@@ -99,6 +99,17 @@ TEST_CASE("blocking calls to nobody, to the dead and to a stopped node say so at
   h.finish();
 }
 
+TEST_CASE("blocking calls on a node at its limit of actors say full") {
+  troupe::node_options options;
+  options.most_actors = 2;  // its root, and one
+  host h(1, options);
+  const auto a = h->spawn(run_adder);
+  REQUIRE(a);
+  CHECK(a.blocking_send<put>(patience, 1).error() == errc::full);
+  CHECK(a.blocking_ask<sum>(patience).error() == errc::full);
+  h.finish();
+}
+
 TEST_CASE("blocking calls end with stopped when their node stops, and do not hold it up") {
   host h(2);
   const auto deaf = h->spawn(on_worker(0, 1), [](self<adder> me) -> actor {

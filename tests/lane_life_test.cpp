@@ -203,6 +203,36 @@ LANE_TEST("monitor: DOWN comes after the dead actor's last message") {
   }
 }
 
+LANE_TEST("monitor: what is taken back sends no DOWN, and leaves other watchers and a later monitor alone") {
+  const auto target = spawn_mortal(on);
+  const auto twice = spawn_mortal(on);
+  const auto log = new_book();
+  on.spawn_front(run_watcher, target.far, 1u, log);
+  auto watcher = on.start_front<watching>([&](self<watching>& me) -> troupe::task<void> {
+    me.demonitor(target.far);  // nothing to take back
+    for (const auto* who : {&target, &twice}) {
+      me.monitor(who->far);
+      me.monitor(who->far);
+      me.demonitor(who->far);
+    }
+    me.monitor(twice.far);
+    co_await ties_hold(target.far);
+    co_await ties_hold(twice.far);
+    log->add("ready");
+    const std::string line = co_await next_line(me);
+    expect(line, "DOWN stopped");
+    me.monitor(target.far);  // dead by now: the one DOWN of it is this one's
+    const std::string last = co_await next_line(me);
+    expect(last, "DOWN no such actor");
+  });
+  REQUIRE(log->wait_for(2).size() == 2);
+  on.kill(target);
+  CHECK(log->wait_for(3).back() == "killed");
+  on.stop(twice);
+  watcher.finish();
+  CHECK(on.left_alive(1));
+}
+
 LANE_TEST("monitor: a watcher may end first, and the watched one may end after it") {
   const auto target = spawn_mortal(on);
   const auto log = new_book();

@@ -3,6 +3,7 @@
 #include "actor_support.hpp"
 
 #include <stdexcept>
+#include <thread>
 
 #include <troupe/class_actor.hpp>
 #include <troupe/when.hpp>
@@ -441,5 +442,24 @@ TEST_CASE("send_after and every send what they were given, until cancelled or th
   const auto all = log->all();
   CHECK(std::ranges::count(all, "1") == 1);
   CHECK(std::ranges::count(all, "99") == 0);
+  h.finish();
+}
+
+TEST_CASE("every ends when its target has ended") {
+  host h(1);
+  const auto log = new_book();
+  const auto sink = h->spawn([](self<number> me) -> actor { co_await me.serve([](number) {}); });
+  const auto who = h->spawn(
+      [](self<mail> me, ref<number> to, book said) -> actor {
+        const auto ticks = me.every<number>(1ms, to, 1);
+        me.node().kill(to);
+        co_await me.receive<go>();
+        said->add(me.cancel(ticks) ? "goes on" : "over");
+      },
+      sink, log);
+  while (h->accounting().refused == 0) std::this_thread::yield();
+  CHECK(who.try_send<go>().has_value());
+  CHECK(log->wait_for(1) == lines{"over"});
+  CHECK(h->accounting().refused == 1);
   h.finish();
 }

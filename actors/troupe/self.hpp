@@ -16,6 +16,7 @@ namespace troupe {
 
 namespace detail {
 void monitor(actor_core& watcher, const address& whom);
+void demonitor(actor_core& watcher, const address& whom) noexcept;
 node& node_of(actor_core& core) noexcept;
 void stop_self(actor_core& core) noexcept;
 void link(actor_core& one, const address& other);
@@ -116,6 +117,12 @@ class self {
     detail::monitor(mine(), detail::address_of(whom));
   }
 
+  /// Takes every monitor of that actor back: no DOWN of it comes any more, but for one that is in the mailbox already.
+  template <class Q>
+  void demonitor(const ref<Q>& whom) const noexcept {
+    detail::demonitor(mine(), detail::address_of(whom));
+  }
+
   /// How much of its time the request that is being served has left; nothing when there is none, or no deadline.
   std::optional<duration> remaining() const noexcept { return until(mine().work_deadline); }
   /// The same of a request that was taken by receive<M>() or by a handler with a replier. Nothing inherits its deadline,
@@ -149,8 +156,8 @@ class self {
   timer_id send_after(duration d, const ref<Q>& to, Args&&... args) const {
     return send_timed<M>(duration::zero(), d, to, std::forward<Args>(args)...);
   }
-  /// The same, again and again: first in `d`, then every `d` (more than zero). A tick that this actor's worker was too busy for
-  /// is left out.
+  /// The same, again and again: first in `d`, then every `d` (more than zero), until the target is seen to have ended. A tick
+  /// that this actor's worker was too busy for is left out.
   template <class M, class Q, class... Args>
   timer_id every(duration d, const ref<Q>& to, Args&&... args) const {
     static_assert(std::is_copy_constructible_v<M>, "a message that is sent again and again is copied");

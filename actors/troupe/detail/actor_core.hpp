@@ -147,6 +147,7 @@ class actor_core : public strand {
   std::uint64_t walk() const noexcept;
   void born(control& birth) noexcept;  // actor_life.cpp, as all that follows
   void watch(const address& whom, std::uint64_t remote_watch);
+  void unwatch(const address& whom) noexcept;
   void link_child(actor_core& child) noexcept;
   family& ties();
   std::string label() const;  // its name, or "#slot"

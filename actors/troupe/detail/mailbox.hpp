@@ -76,7 +76,7 @@ struct mailbox_lane {
   atomic<std::uint64_t> bytes{0};    // of all messages in the queue
   atomic<std::uint32_t> depth{0};    // those of them that count against the limit
   atomic<std::uint32_t> waiters{0};  // messages that wait for room, in `waiting` or still in the inlet
-  std::uint32_t passed_over = 0;          // times that a higher lane had its turn while this one had messages
+  std::uint32_t passed_over = 0;     // times that a higher lane had its turn while this one had messages
 };
 
 struct mailbox_limits {

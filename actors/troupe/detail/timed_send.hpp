@@ -18,7 +18,8 @@ class timed_send : public timer {
  public:
   explicit timed_send(duration every) noexcept;
   virtual ~timed_send() = default;
-  virtual void send() = 0;
+  /// False if the target has gone for good.
+  virtual bool send() = 0;
 
   actor_core* owner = nullptr;
   std::uint64_t number = 0;
@@ -32,17 +33,21 @@ class timed_send_of final : public timed_send {
   timed_send_of(duration every, const ref<P>& to, M message)
       : timed_send(every), to_(to), message_(std::move(message)) {}
 
-  void send() override {
+  bool send() override {
     if constexpr (std::is_copy_constructible_v<M>) {
       if (period != duration::zero()) {
         M copy(message_);
-        return (void)to_.template try_send<M>(give(copy));
+        return may_take_more(to_.template try_send<M>(give(copy)));
       }
     }
-    (void)to_.template try_send<M>(give(message_));
+    return may_take_more(to_.template try_send<M>(give(message_)));
   }
 
  private:
+  static bool may_take_more(const result<void>& sent) noexcept {
+    return sent.has_value() || sent.error() != errc::no_such_actor;
+  }
+
   ref<P> to_;
   M message_;
 };
