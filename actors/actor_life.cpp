@@ -138,8 +138,8 @@ static bool looks_at_messages(order what) noexcept {
 }
 
 void actor_core::obey(control& c) noexcept {
-  if (looks_at_messages(c.what)) drain();
   const bool lives = (phase_ == phase::starting || phase_ == phase::running) && !finished_;
+  if (looks_at_messages(c.what) && (lives || phase_ == phase::resting)) drain();
   switch (c.what) {
     case order::birth: return born(c);
     case order::adopt: return adopt(*c.subject);
@@ -230,7 +230,7 @@ void actor_core::bury() noexcept {
   drain_express();  // all of it is stale now, but for what concerns the family
   obey();
   if (phase_ == phase::ending) end_next_child();
-  // From here on the slot may be somebody else's; what is still in the inlet is seen to be stale when it is sorted.
+  // From here on the slot may be somebody else's.
   while (letter* const l = left.pop()) {
     auto* const e = static_cast<envelope*>(l);
     if (l->kind == letter_kind::waiting) {
@@ -273,6 +273,7 @@ void actor_core::retire() noexcept {
     if (c->peer != nullptr) node_->here()->ties.remove(*c->peer, *this);
     notify(*this, *c, how_, text);
   }
+  drain();  // all of it is stale, and must not count against the slot's next actor
   if (this == &node_->root()) return node_->root_ended();
   auto* const reaping = new control(order::reap);
   reaping->subject = this;

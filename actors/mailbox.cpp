@@ -187,8 +187,6 @@ std::uint64_t mailbox::take_all(letter_queue& into) noexcept {
   return bytes;
 }
 
-void mailbox::forget(envelope& e) noexcept { e.kind == letter_kind::waiting ? unpark(e) : leave_inlet(e); }
-
 envelope* mailbox::pop_waiting() noexcept {
   envelope* next = nullptr;
   each_lane([&](mailbox_lane& l) {

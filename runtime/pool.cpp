@@ -36,7 +36,7 @@ struct block {
   block* next_batch;  // of the first block of a batch on a shelf
 };
 
-/// Nobody holds a shelf for longer than a few instructions. A std::mutex that is met then puts the thread to sleep, and
+/// Hardly anybody holds a shelf for longer than a few instructions. A std::mutex that is met then puts the thread to sleep, and
 /// both pay some 50 µs for it; so it tries for a while.
 std::unique_lock<std::mutex> lock_soon(std::mutex& guard) {
   constexpr int tries = 100;

@@ -146,6 +146,31 @@ TEST_CASE("overflow: reject says full to senders and mailbox full to askers, and
   }
 }
 
+TEST_CASE("overflow: what an actor never took does not count against the next one in its slot") {
+  host h(2);
+  const auto said = new_book();
+  for (int round = 0; round < 50; ++round) {
+    const auto held = std::make_shared<gate>();
+    const auto first = h->spawn(with(overflow::reject, 10), run_shelf, said);
+    h->spawn(
+        on_worker(0),
+        [](self<nothing>, shared_gate g) -> actor {
+          must(g->wait());
+          co_return;
+        },
+        held);
+    for (int i = 0; i < 10; ++i) CHECK(first.try_send<number>(i).has_value());
+    h->kill(first);
+    held->open();
+    CHECK(eventually([&] { return h->live_actors() == 1; }));
+    const auto next = h->spawn(with(overflow::reject, 10), run_shelf, said);
+    for (int i = 0; i < 10; ++i) CHECK(text_of(next.try_send<number>(i)) == "ok");
+    h->kill(next);
+    CHECK(eventually([&] { return h->live_actors() == 1; }));
+  }
+  h.finish();
+}
+
 TEST_CASE("overflow: a request that is shed says so to its asker") {
   host h(2);
   for (const overflow policy : {overflow::drop_newest, overflow::drop_oldest}) {

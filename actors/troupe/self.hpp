@@ -117,7 +117,7 @@ class self {
     detail::monitor(mine(), detail::address_of(whom));
   }
 
-  /// Takes every monitor of that actor back: no DOWN of it comes any more, but for one that is in the mailbox already.
+  /// Takes every monitor of that actor back: no DOWN of it comes any more, unless its end has begun.
   template <class Q>
   void demonitor(const ref<Q>& whom) const noexcept {
     detail::demonitor(mine(), detail::address_of(whom));

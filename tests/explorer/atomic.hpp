@@ -33,9 +33,10 @@ class atomic {
   T exchange(T v, order o = order::seq_cst, const where& at = where::current()) noexcept {
     return change([v](T) { return v; }, o, at);
   }
-  bool compare_exchange_strong(T& expected, T desired, order success = order::seq_cst, order = order::seq_cst,
-                               const where& at = where::current()) noexcept {
-    const T found = unpack(explorer::compare_exchange(location_, pack(expected), pack(desired), success, at));
+  bool compare_exchange_strong(T& expected, T desired, order success = order::seq_cst,
+                               order failure = order::seq_cst, const where& at = where::current()) noexcept {
+    const T found =
+        unpack(explorer::compare_exchange(location_, pack(expected), pack(desired), success, failure, at));
     const bool same = pack(found) == pack(expected);
     expected = found;
     return same;

@@ -20,8 +20,11 @@ struct view {
   std::array<std::uint16_t, most_locations> oldest{};
   std::array<std::uint16_t, most_threads> done{};
 
-  void join(const view& other) noexcept {
+  void join_oldest(const view& other) noexcept {
     for (unsigned i = 0; i < most_locations; ++i) oldest[i] = std::max(oldest[i], other.oldest[i]);
+  }
+  void join(const view& other) noexcept {
+    join_oldest(other);
     for (unsigned i = 0; i < most_threads; ++i) done[i] = std::max(done[i], other.done[i]);
   }
 };
@@ -86,7 +89,7 @@ class engine final : public run {
   unsigned new_datum() {
     data_.emplace_back();
     data_.back().writer = at_;
-    data_.back().write = fibers_[at_].sees.done[at_];
+    data_.back().write = ++fibers_[at_].sees.done[at_];
     return static_cast<unsigned>(data_.size() - 1);
   }
   unsigned new_event() {
@@ -96,16 +99,10 @@ class engine final : public run {
 
   value load(unsigned location, order o, const std::source_location& at) {
     o = begin(o, at);
-    fiber& me = fibers_[at_];
-    const auto& all = stores_[location];
-    std::size_t oldest = me.sees.oldest[location];
-    if (o == order::seq_cst) oldest = std::max<std::size_t>(oldest, common_.oldest[location]);
-    const std::size_t readable = at_ == 0 || stale_left_ == 0 ? 1 : all.size() - oldest;
-    const std::size_t back = choose(static_cast<std::uint32_t>(readable));
-    if (back != 0) --stale_left_;
-    const std::size_t index = all.size() - 1 - back;
-    const value found = see(me, location, index, o);
-    note("load", found, back != 0 ? "an older value" : nullptr, at);
+    const std::size_t index = readable(location, o);
+    const bool old = index + 1 != stores_[location].size();
+    const value found = see(fibers_[at_], location, index, o);
+    note("load", found, old ? "an older value" : nullptr, at);
     return found;
   }
 
@@ -122,22 +119,24 @@ class engine final : public run {
     return replace(location, change(stores_[location].back().what), o, at);
   }
 
-  value compare_exchange(unsigned location, value expected, value desired, order o,
+  value compare_exchange(unsigned location, value expected, value desired, order o, order failure,
                          const std::source_location& at) {
     o = begin(o, at);
-    const value found = stores_[location].back().what;
-    if (found == expected) return replace(location, desired, o, at);
-    note("failed exchange, found", found, nullptr, at);
-    return see(fibers_[at_], location, stores_[location].size() - 1, order::relaxed);
+    const auto& all = stores_[location];
+    std::size_t index = readable(location, failure);
+    if (all[index].what == expected) index = all.size() - 1;  // only the latest can be replaced
+    if (all[index].what == expected) return replace(location, desired, o, at);
+    note("failed exchange, found", all[index].what, nullptr, at);
+    return see(fibers_[at_], location, index, failure);
   }
 
   void fence(order o, const std::source_location& at) {
     o = begin(o, at);
     fiber& me = fibers_[at_];
     if (acquires(o)) me.sees.join(me.acquired);
-    if (o == order::seq_cst) {
-      me.sees.join(common_);
-      common_ = me.sees;
+    if (o == order::seq_cst) {  // they order what may be read, and do not synchronize
+      me.sees.join_oldest(common_);
+      common_.join_oldest(me.sees);
     }
     if (releases(o)) me.released = me.sees;
     note("fence", 0, nullptr, at);
@@ -203,6 +202,7 @@ class engine final : public run {
   std::uint32_t choose(std::uint32_t count) {
     if (count == 1) return 0;
     if (depth_ == path_.size()) path_.push_back({0, count});
+    if (path_[depth_].count != count) fail_setup("outcomes for the same choices");
     return path_[depth_++].chosen;
   }
 
@@ -262,8 +262,22 @@ class engine final : public run {
     }
   }
 
+  /// Which of a location's stores a load reads.
+  std::size_t readable(unsigned location, order o) {
+    const auto& all = stores_[location];
+    std::size_t oldest = fibers_[at_].sees.oldest[location];
+    if (o == order::seq_cst) oldest = std::max<std::size_t>(oldest, common_.oldest[location]);
+    if (oldest >= all.size()) fail_setup("stores that another run made");
+    const std::size_t count = at_ == 0 || stale_left_ == 0 ? 1 : all.size() - oldest;
+    const std::size_t back = choose(static_cast<std::uint32_t>(count));
+    if (back != 0) --stale_left_;
+    return all.size() - 1 - back;
+  }
   value see(fiber& me, unsigned location, std::size_t index, order o) {
     me.sees.oldest[location] = static_cast<std::uint16_t>(index);
+    if (o == order::seq_cst) {
+      common_.oldest[location] = std::max(common_.oldest[location], me.sees.oldest[location]);
+    }
     const written& w = stores_[location][index];
     (acquires(o) ? me.sees : me.acquired).join(w.carried);
     return w.what;
@@ -342,7 +356,7 @@ void engine::one_run() {
   steps_ = 0;
   preemptions_left_ = most_.preemptions;
   stale_left_ = most_.stale_loads;
-  fibers_[0].sees = {};
+  fibers_[0].sees = fibers_[0].acquired = fibers_[0].released = {};
   program_(*this);
   for (unsigned t = 1; t < threads_; ++t) {
     fiber& f = fibers_[t];
@@ -359,7 +373,7 @@ void engine::one_run() {
   }
   give_way();
   at_ = 0;
-  ++found_.runs;
+  if (!tracing_) ++found_.runs;
   if (found_.violation.empty()) {
     for (unsigned t = 1; t < threads_; ++t) fibers_[0].sees.join(fibers_[t].sees);
     if (end_) end_();
@@ -411,9 +425,9 @@ value exchange(unsigned location, const std::function<value(value)>& change, ord
                const std::source_location& at) {
   return current->exchange(location, change, o, at);
 }
-value compare_exchange(unsigned location, value expected, value desired, order success,
+value compare_exchange(unsigned location, value expected, value desired, order success, order failure,
                        const std::source_location& at) {
-  return current->compare_exchange(location, expected, desired, success, at);
+  return current->compare_exchange(location, expected, desired, success, failure, at);
 }
 void fence(order o, const std::source_location& at) { current->fence(o, at); }
 unsigned new_datum() { return current->new_datum(); }

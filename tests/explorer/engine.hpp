@@ -11,8 +11,9 @@
 // same for what is around them, and seq_cst fences pass one common view round. A read-modify-write reads the latest
 // store. Ordinary data (plain) is checked for races by the same views.
 //
-// What it cannot show: stores that become visible before earlier ones of the same thread (load buffering, and
-// store-store reordering that a read-modify-write observes).
+// What it cannot show: stores that become visible before earlier ones of the same thread (load buffering, store-store
+// reordering that a read-modify-write observes), an order of a location's stores that is not the order in which they were
+// executed (2+2W), and a weak compare-exchange that fails though it need not.
 #pragma once
 
 #include <atomic>
@@ -74,7 +75,7 @@ void store(unsigned location, value v, order o, const std::source_location& at);
 value exchange(unsigned location, const std::function<value(value)>& change, order o,
                const std::source_location& at);
 /// The value read: `expected` means that `desired` was stored.
-value compare_exchange(unsigned location, value expected, value desired, order success,
+value compare_exchange(unsigned location, value expected, value desired, order success, order failure,
                        const std::source_location& at);
 void fence(order o, const std::source_location& at = std::source_location::current());
 unsigned new_datum();

@@ -166,3 +166,56 @@ TEST_CASE(
   CHECK(lost.violation == "an addition is lost");
   CHECK(lost.trace.find("thread 2: store 1") != std::string::npos);
 }
+
+TEST_CASE("explorer: seq_cst fences order what may be read, and do not pass data on") {
+  struct state {
+    atomic<int> y;
+    atomic<int> z;
+    plain<int> data;
+  };
+  const findings f = explore(
+      [](run& r) {
+        const auto s = std::make_shared<state>();
+        r.thread([=] {
+          s->data.set(1);
+          fence(order::seq_cst);
+          if (s->y.load(order::relaxed) == 0) s->z.store(1, order::relaxed);
+        });
+        r.thread([=] {
+          s->y.store(1, order::relaxed);
+          fence(order::seq_cst);
+          if (s->z.load(order::relaxed) == 1) require(s->data.get() == 1, "old data");
+        });
+      },
+      {});
+  CHECK(f.violation == "a race: data is read that another thread writes");
+}
+
+TEST_CASE("explorer: nothing of one run is seen in the next") {
+  const findings f = explore(
+      [](run& r) {
+        const auto x = std::make_shared<atomic<int>>(0);
+        x->store(5, order::relaxed);
+        r.thread([=] { require(x->load(order::acquire) == 5, "a value that was never written"); });
+        r.thread([=] { x->fetch_add(0, order::acq_rel); });
+        r.at_end([] { fence(order::seq_cst); });
+      },
+      {});
+  CHECK(f.violation == "");
+  CHECK(f.complete);
+}
+
+TEST_CASE("explorer: an exchange that fails may have read an older value") {
+  const findings f = explore(
+      [](run& r) {
+        const auto x = std::make_shared<atomic<int>>(0);
+        r.thread([=] { x->store(1, order::relaxed); });
+        r.thread([=] {
+          int two = 2;
+          x->compare_exchange_strong(two, 3, order::relaxed, order::relaxed);
+          require(two == x->load(order::relaxed), "an older value");
+        });
+      },
+      {.preemptions = 0});
+  CHECK(f.violation == "an older value");
+}

@@ -143,8 +143,6 @@ class mailbox {
   envelope* pop_waiting() noexcept;
   /// Moves all messages, and all that wait, to the end of `into`; the bytes that the messages took.
   std::uint64_t take_all(letter_queue& into) noexcept;
-  /// It was on its way here, or to wait here.
-  void forget(envelope& e) noexcept;
   template <class F>
   void each_lane(F&& f) const;
   template <class F>
