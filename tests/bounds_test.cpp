@@ -102,8 +102,10 @@ TEST_CASE("overflow: drop_oldest keeps what came last, and counts the rest as sh
     const auto full = h->spawn(with(overflow::drop_oldest, 10), run_shelf, said);
     send_numbers(*h, w, full, 10, "ok");  // no more at a time than the inlet holds
     CHECK(eventually([&] { return h->accounting().pending == 10; }));
-    for (int round = 0; round < 9; ++round) send_numbers(*h, w, full, 10, "ok");
-    CHECK(eventually([&] { return dead(*h, errc::shed) == 90; }));
+    for (std::uint64_t round = 1; round <= 9; ++round) {
+      send_numbers(*h, w, full, 10, "ok");
+      CHECK(eventually([&] { return dead(*h, errc::shed) == 10 * round; }));
+    }
     CHECK(full.try_send<open>().has_value());
     CHECK(said->wait_for(10) == numbers(0, 10));
     h.finish();
