@@ -2,8 +2,8 @@
 //
 // An actor ends in this order: its coroutine is gone (generation moves on: senders hear no_such_actor); its children end,
 // youngest first, one after the other; its monitors get DOWN, what it is linked with is told; its parent takes it out of
-// the family and frees the slot. What was in its mailbox becomes dead letters in the same run as its coroutine ends, last:
-// there may be much of it, and nobody waits for that.
+// the family and frees the slot. What was in its mailbox becomes dead letters once those have been told:
+// there may be much of it, and only the slot waits for what the inlet still held.
 // One that restarts is only at rest when its coroutine and then its children are gone (supervision.cpp).
 #include <exception>
 #include <utility>
@@ -370,8 +370,6 @@ void monitor(actor_core& watcher, const address& whom) {
   watcher.watch(whom, 0);
   whom.core()->command(whom.generation, c);
 }
-
-void demonitor(actor_core& watcher, const address& whom) noexcept { watcher.unwatch(whom); }
 
 void notify(actor_core& dead, control& c, exit_kind how, const std::string& text) noexcept {
   if (c.peer != nullptr) return notify_peer(dead.node(), *c.peer, c.watch, how, text);

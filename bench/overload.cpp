@@ -5,9 +5,9 @@
 //
 // A p99 is the median of those of the run's stretches of 6 s, with the least and the most.
 //
-// The sink takes some 10 us a message; a pacer on the other worker sends ten times as many. Control is sampled every 20 ms: a kill of
-// the sink, until its coroutine is destroyed, and until its DOWN, which comes when its mailbox has become dead letters (a
-// new one takes its place); and before that an ask of high priority.
+// The sink takes some 10 us a message; a pacer on the other worker aims at twelve times as many. Control is sampled
+// every 20 ms: a kill of the sink, until its coroutine is destroyed, and until its DOWN (a new one takes its place); and
+// before that an ask of high priority.
 //
 // The yardstick is the same without the runtime: a thread that works in steps of 10 us and looks at a flag between
 // them. Another, which is as busy as the pacer, raises it every 20 ms and sleeps until it is answered: a kill is seen,

@@ -17,6 +17,7 @@
 #include <mutex>
 #include <source_location>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,17 @@ using troupe::result;
 using troupe::self;
 
 inline constexpr auto patience = 20s;  // a limit for what takes no time when all is well
+
+/// Looks again and again until `holds()`; false when patience is over.
+template <class F>
+bool eventually(F holds) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
 
 /// Lines that actors add and the test reads. Thread-safe.
 class notes {
@@ -85,6 +97,10 @@ class gate {
   bool open_ = false;
 };
 using shared_gate = std::shared_ptr<gate>;
+inline actor run_holder(self<troupe::protocol<>>, shared_gate at) {
+  must(at->wait());
+  co_return;
+}
 
 /// Counts the objects that live; frames, messages and replies carry one to be seen.
 class tracked {

@@ -178,7 +178,7 @@ void check_budget(const setting& how) {
     CHECK(left.second < left.first);  // B's pause is gone
   }
   // The clock goes on between the look at a deadline and the handler's first line, and a busy machine may take the thread
-  // away just there; that nothing starts which was seen to be late, the books below say.
+  // away just there. That nothing starts which was seen to be late, busy_worker_test shows without chance.
   CHECK(at_middle->late <= at_middle->handlers / 25);
   CHECK(at_last->late <= at_last->handlers / 25);
   CHECK(at_last->handlers < at_middle->handlers);

@@ -112,7 +112,16 @@ struct hearing {
   chat::tick_book book;
   std::uint64_t missed = 0;
 
-  void hear(const std::string& line) {
+  /// The next line at `at`.
+  std::string hear(chat::terminal& at) {
+    const auto line = at.find("", soon);
+    REQUIRE(line.has_value());
+    note(*line);
+    return *line;
+  }
+
+ private:
+  void note(const std::string& line) {
     const std::string_view told = "* you missed ";
     if (line.starts_with(told)) {
       const std::uint64_t lines = std::strtoull(line.c_str() + told.size(), nullptr, 10);
@@ -130,11 +139,7 @@ struct hearing {
 /// Reads until `speaker` has said number `last`, or later ones if that one was missed.
 hearing listen(chat::terminal& at, const std::string& speaker, std::uint64_t last) {
   hearing all;
-  while (all.book.last_of(speaker) < last) {
-    const auto line = at.find("", soon);
-    REQUIRE(line.has_value());
-    all.hear(*line);
-  }
+  while (all.book.last_of(speaker) < last) all.hear(at);
   return all;
 }
 
@@ -227,10 +232,7 @@ TEST_CASE("members over shared memory and TCP hear each other and the people, al
   }
   REQUIRE(eve.type("/nick evelyn"));
   hearing all;
-  for (std::string line; line != "* eve is now evelyn";) {
-    const auto next = eve.find("", soon);
-    REQUIRE(next.has_value());
-    all.hear(line = *next);
+  while (all.hear(eve) != "* eve is now evelyn") {
   }
   CHECK(all.book.disorder() == 0);
   CHECK(all.book.heard() + all.missed >= 600);

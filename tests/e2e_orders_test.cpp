@@ -1,5 +1,5 @@
 // The orders demo as its users meet it: the launcher, real processes for the stages, real files, real signals.
-#include "catch.hpp"
+#include "actor_support.hpp"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -18,7 +18,6 @@
 #include <set>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <troupe/env.hpp>
 #include <vector>
 
@@ -276,13 +275,9 @@ std::set<std::string> abstract_sockets(const std::map<std::string, pid_t>& proce
   return found;
 }
 
-/// Within a generous time: the kernel takes an io_uring down, and what it refers to, some time after its process has ended.
-bool is_gone(const std::string& abstract_name) {
-  for (int tries = 0; contains(bytes_of("/proc/net/unix"), " " + abstract_name + "\n"); ++tries) {
-    if (tries == 2000) return false;
-    std::this_thread::sleep_for(10ms);
-  }
-  return true;
+/// The kernel takes an io_uring down, and what it refers to, some time after its process has ended.
+bool goes_away(const std::string& abstract_name) {
+  return test::eventually([&] { return !contains(bytes_of("/proc/net/unix"), " " + abstract_name + "\n"); });
 }
 
 std::set<std::string> shared_memory_files() {
@@ -392,7 +387,7 @@ TEST_CASE("Ctrl-C leaves no process, file, segment or socket", "[e2e][orders]") 
   CHECK(!contains(run.text(), "PASS"));
   CHECK(run.left_behind() == "");
   CHECK(folder.temporary_is_empty());
-  for (const std::string& name : sockets) CHECK(is_gone(name));
+  for (const std::string& name : sockets) CHECK(goes_away(name));
   for (const std::string& name : shared_memory_files())
     CHECK((segments.contains(name) || !contains(name, "troupe")));
 }

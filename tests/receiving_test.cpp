@@ -3,7 +3,6 @@
 #include "actor_support.hpp"
 
 #include <stdexcept>
-#include <thread>
 
 #include <troupe/class_actor.hpp>
 #include <troupe/when.hpp>
@@ -457,7 +456,7 @@ TEST_CASE("every ends when its target has ended") {
         said->add(me.cancel(ticks) ? "goes on" : "over");
       },
       sink, log);
-  while (h->accounting().refused == 0) std::this_thread::yield();
+  CHECK(eventually([&] { return h->accounting().refused != 0; }));
   CHECK(who.try_send<go>().has_value());
   CHECK(log->wait_for(1) == lines{"over"});
   CHECK(h->accounting().refused == 1);

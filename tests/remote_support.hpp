@@ -50,17 +50,6 @@ inline std::vector<setting> both_lanes() {
   return {{false, 2, any}, {true, 2, any}};
 }
 
-/// Looks again and again until `holds()`; false when patience is over.
-template <class F>
-bool eventually(F holds) {
-  const auto until = std::chrono::steady_clock::now() + patience;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
 /// Until a sender waits for room in some mailbox of the node.
 inline bool somebody_waits(troupe::node& n) {
   return eventually([&] {

@@ -16,7 +16,6 @@ namespace troupe {
 
 namespace detail {
 void monitor(actor_core& watcher, const address& whom);
-void demonitor(actor_core& watcher, const address& whom) noexcept;
 node& node_of(actor_core& core) noexcept;
 void stop_self(actor_core& core) noexcept;
 void link(actor_core& one, const address& other);
@@ -120,7 +119,7 @@ class self {
   /// Takes every monitor of that actor back: no DOWN of it comes any more, unless its end has begun.
   template <class Q>
   void demonitor(const ref<Q>& whom) const noexcept {
-    detail::demonitor(mine(), detail::address_of(whom));
+    mine().unwatch(detail::address_of(whom));
   }
 
   /// How much of its time the request that is being served has left; nothing when there is none, or no deadline.

@@ -74,14 +74,14 @@ class engine final : public run {
   findings explore();
 
   void thread(std::function<void()> body) override {
-    if (threads_ == most_threads) fail_setup("threads");
+    if (threads_ == most_threads) fail("the program has too many threads");
     fiber& f = fibers_[threads_++];
     f.body = std::move(body);
   }
   void at_end(std::function<void()> check) override { end_ = std::move(check); }
 
   unsigned new_location(value initial) {
-    if (locations_ == most_locations) fail_setup("atomics");
+    if (locations_ == most_locations) fail("the program has too many atomics");
     stores_[locations_].clear();
     stores_[locations_].push_back({initial, {}});
     return locations_++;
@@ -191,8 +191,8 @@ class engine final : public run {
 
  private:
   static void body();
-  [[noreturn]] static void fail_setup(const char* too_many) {
-    std::fprintf(stderr, "explorer: the program has too many %s\n", too_many);
+  [[noreturn]] static void fail(const char* why) {
+    std::fprintf(stderr, "explorer: %s\n", why);
     std::abort();
   }
 
@@ -202,7 +202,8 @@ class engine final : public run {
   std::uint32_t choose(std::uint32_t count) {
     if (count == 1) return 0;
     if (depth_ == path_.size()) path_.push_back({0, count});
-    if (path_[depth_].count != count) fail_setup("outcomes for the same choices");
+    if (path_[depth_].count != count)
+      fail("the program does not do the same again when the same choices are made");
     return path_[depth_++].chosen;
   }
 
@@ -267,7 +268,7 @@ class engine final : public run {
     const auto& all = stores_[location];
     std::size_t oldest = fibers_[at_].sees.oldest[location];
     if (o == order::seq_cst) oldest = std::max<std::size_t>(oldest, common_.oldest[location]);
-    if (oldest >= all.size()) fail_setup("stores that another run made");
+    if (oldest >= all.size()) fail("an atomic that another run has made is used");
     const std::size_t count = at_ == 0 || stale_left_ == 0 ? 1 : all.size() - oldest;
     const std::size_t back = choose(static_cast<std::uint32_t>(count));
     if (back != 0) --stale_left_;

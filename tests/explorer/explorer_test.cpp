@@ -36,19 +36,22 @@ findings store_buffering(order store, order load, order around) {
       {});
 }
 
+struct message {
+  atomic<int> flag;
+  plain<int> data;
+
+  void pass(order o) {
+    data.set(7);
+    flag.store(1, o);
+  }
+};
+
 /// May data be seen before it is written, once the flag is seen?
 findings message_passing(order store, order load) {
-  struct state {
-    atomic<int> flag;
-    plain<int> data;
-  };
   return explore(
       [=](run& r) {
-        const auto s = std::make_shared<state>();
-        r.thread([=] {
-          s->data.set(7);
-          s->flag.store(1, store);
-        });
+        const auto s = std::make_shared<message>();
+        r.thread([=] { s->pass(store); });
         r.thread([=] {
           if (s->flag.load(load) == 1) require(s->data.get() == 7, "old data");
         });
@@ -80,17 +83,10 @@ TEST_CASE("explorer: a message is passed by release and acquire together, and by
 TEST_CASE(
     "explorer: a chain of read-modify-writes carries a release on, a store of another thread does not") {
   const auto chain = [](bool by_store) {
-    struct state {
-      atomic<int> flag;
-      plain<int> data;
-    };
     return explore(
         [=](run& r) {
-          const auto s = std::make_shared<state>();
-          r.thread([=] {
-            s->data.set(7);
-            s->flag.store(1, order::release);
-          });
+          const auto s = std::make_shared<message>();
+          r.thread([=] { s->pass(order::release); });
           r.thread([=] {
             if (by_store) {
               if (s->flag.load(order::relaxed) == 1) s->flag.store(2, order::relaxed);
