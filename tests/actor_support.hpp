@@ -97,7 +97,7 @@ class gate {
   bool open_ = false;
 };
 using shared_gate = std::shared_ptr<gate>;
-inline actor run_holder(self<troupe::protocol<>>, shared_gate at) {
+inline actor run_until_open(self<troupe::protocol<>>, shared_gate at) {
   must(at->wait());
   co_return;
 }

@@ -116,7 +116,7 @@ TEST_CASE("overflow: while their home worker is held, drop_oldest sheds the newe
   host h(2);
   const auto said = new_book();
   const auto held = std::make_shared<gate>();
-  h->spawn(on_worker(0), run_holder, held);
+  h->spawn(on_worker(0), run_until_open, held);
   const auto full = h->spawn(with(overflow::drop_oldest, 10), run_shelf, said);
   for (int i = 0; i < 1000; ++i) CHECK(full.try_send<number>(i).has_value());
   CHECK(full.try_send<open>().has_value());
@@ -147,7 +147,7 @@ TEST_CASE("overflow: what an actor never took does not count against the next on
   const auto said = new_book();
   for (int round = 0; round < 50; ++round) {
     const auto held = std::make_shared<gate>();
-    h->spawn(on_worker(0), run_holder, held);
+    h->spawn(on_worker(0), run_until_open, held);
     const auto first = h->spawn(with(overflow::reject, 10), run_shelf, said);
     for (int i = 0; i < 10; ++i) CHECK(first.try_send<number>(i).has_value());
     h->kill(first);
