@@ -283,8 +283,13 @@ TEST_CASE("destinations and routes are few on the wire however many there are") 
   });
   nodes.front.on(0, [&] { waiting.clear(); });
 
-  for (std::uint64_t i = 0; i < 4; ++i) REQUIRE(nodes.front.send(0, slow + i, i) == send_outcome::sent);
-  CHECK(nodes.front.send(0, 1, 0) == send_outcome::no_credit);  // all four windows are in use
+  // All four windows are taken again, as soon as the credit of those before has come back.
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    waiting.push_back(std::make_unique<waiting_note>(slow + i, i));
+    nodes.front.on(0, [&] { nodes.front.stream(0).wait(waiting.back()->waiter); });
+    REQUIRE(waiting.back()->waiter.outcome.get_future().get() == send_outcome::sent);
+  }
+  CHECK(nodes.front.send(0, 1, 0) == send_outcome::no_credit);
   waiting_note homeless(1, 4242);
   nodes.front.on(0, [&] { nodes.front.stream(0).wait(homeless.waiter); });
   REQUIRE(nodes.back.host.wait_until([&](record& r) { return r.held.size() == 4; }));
