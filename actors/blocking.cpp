@@ -1,8 +1,6 @@
 // blocking_send and blocking_ask: a thread that is no worker waits for an actor that does the waiting for it.
 // The deadline is kept by the worker's timers; the thread itself waits untimed.
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 
 #include <troupe/ask.hpp>
 #include <troupe/self.hpp>
@@ -10,6 +8,7 @@
 #include "delivery.hpp"
 #include "node_core.hpp"
 #include "peers.hpp"
+#include "waiting_room.hpp"
 
 namespace troupe::detail {
 namespace {
@@ -20,16 +19,16 @@ class blocking_call {
   blocking_call(const address& t, envelope* e) : to(t), message(e) {}
 
   void finish_with(error e, receipt* r) {
-    const std::lock_guard lock(guard_);
+    const std::lock_guard lock(room_.guard);
     if (done_) return;
     outcome = e;
     answer = r;
     done_ = true;
-    over_.notify_all();
+    room_.notify_all();
   }
-  void wait() {
-    std::unique_lock lock(guard_);
-    over_.wait(lock, [&] { return done_; });
+  void wait(env& world) {
+    std::unique_lock lock(room_.guard);
+    room_.wait(world, lock, [&] { return done_; });
   }
 
   const address to;
@@ -39,8 +38,7 @@ class blocking_call {
   receipt* answer = nullptr;
 
  private:
-  std::mutex guard_;
-  std::condition_variable over_;
+  waiting_room room_;
   bool done_ = false;
 };
 
@@ -101,7 +99,7 @@ void wait_for(Helper helper, const std::shared_ptr<blocking_call>& call) {
   }
   const bool started = static_cast<bool>(spawn_actor(node, nullptr, options, helper, call));
   if (!started) return call->finish_with(node.stopping() ? errc::stopped : errc::full, nullptr);
-  call->wait();
+  call->wait(node.world());
 }
 
 }  // namespace

@@ -17,38 +17,35 @@ constexpr duration late_after = 10 * held_watch::slice;
 void held_watch::start(duration allowed) {
   allowed_ = allowed;
   seen_.resize(node_.workers().size());
-  thread_ = std::thread([this] { observe(); });
+  thread_ = node_.world().run_beside([this] { observe(); });
 }
 
 void held_watch::stop() noexcept {
   {
-    const std::lock_guard lock(guard_);
+    const std::lock_guard lock(room_.guard);
     over_ = true;
-    changed_.notify_all();
+    room_.notify_all();
   }
-  if (thread_.joinable()) thread_.join();
+  thread_.reset();
 }
 
 void held_watch::wake() noexcept {
-  const std::lock_guard lock(guard_);
+  const std::lock_guard lock(room_.guard);
   parked_.store(false, std::memory_order_relaxed);
-  changed_.notify_all();
+  room_.notify_all();
 }
 
 void held_watch::observe() {
   for (unsigned quiet = 0;;) {
     quiet = look() ? 0 : quiet + 1;
-    std::unique_lock lock(guard_);
+    std::unique_lock lock(room_.guard);
     // Not if it was woken since that look.
     const bool sleeps = quiet > quiet_looks && parked_.load(std::memory_order_relaxed);
     const bool parks = quiet >= quiet_looks;
     parked_.store(parks, std::memory_order_relaxed);
     const auto woken = [&] { return over_ || (parks && !parked_.load(std::memory_order_relaxed)); };
-    if (sleeps) {
-      changed_.wait(lock, woken);
-    } else {
-      changed_.wait_for(lock, slice, woken);
-    }
+    env& world = node_.world();
+    room_.wait(world, lock, woken, sleeps ? instant::max() : world.now() + slice);
     if (over_) return;
   }
 }

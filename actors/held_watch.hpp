@@ -21,13 +21,13 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
-#include <thread>
+#include <memory>
 #include <vector>
 
 #include <troupe/env.hpp>
+
+#include "waiting_room.hpp"
 
 namespace troupe::detail {
 
@@ -71,10 +71,9 @@ class held_watch {
   std::vector<observed> seen_;  // the observer's, as is looked_
   instant looked_{};
   std::atomic<bool> parked_{false};
-  std::mutex guard_;
-  std::condition_variable changed_;
-  bool over_ = false;  // under guard_
-  std::thread thread_;
+  waiting_room room_;
+  bool over_ = false;  // under its guard
+  std::unique_ptr<running_thread> thread_;
 };
 
 }  // namespace troupe::detail

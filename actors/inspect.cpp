@@ -3,10 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <condition_variable>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <numeric>
 
 #include "control.hpp"
@@ -37,9 +35,8 @@ struct snapshot {
 
 /// Shared with the workers: one that answers late finds it still there.
 struct collection {
-  std::mutex guard;
-  std::condition_variable more;
-  snapshot all;
+  waiting_room room;
+  snapshot all;  // under its guard
 };
 
 void add(kind_info& sum, const kind_info& k) {
@@ -65,12 +62,12 @@ void list(node_core& node, collection& into, unsigned index) {
     }
     own.emplace(slot, seen_actor{core.look(), core.generation(), core.messages_out(), core.home().now()});
   }
-  const std::lock_guard lock(into.guard);
+  const std::lock_guard lock(into.room.guard);
   into.all.seen.merge(own);
   for (const auto& [name, k] : kinds) add(into.all.kinds[name], k);
   into.all.left_out += left_out;
   into.all.answered[index] = true;
-  into.more.notify_all();
+  into.room.notify_all();
 }
 
 snapshot collect(node_core& node, bool stopped, duration patience) {
@@ -84,9 +81,10 @@ snapshot collect(node_core& node, bool stopped, duration patience) {
       node.workers().at(i).post([&node, shared, i](worker&) { list(node, *shared, i); });
     }
   }
-  std::unique_lock lock(shared->guard);
+  std::unique_lock lock(shared->room.guard);
   const std::vector<bool>& answered = shared->all.answered;
-  shared->more.wait_for(lock, patience, [&] { return std::ranges::find(answered, false) == answered.end(); });
+  const auto all_have = [&] { return std::ranges::find(answered, false) == answered.end(); };
+  shared->room.wait(node.world(), lock, all_have, node.world().now() + patience);
   return shared->all;
 }
 
@@ -155,8 +153,8 @@ node_info node_core::inspect(const inspect_options& how) {
   snapshot before;
   if (how.over > duration::zero()) {
     before = look();
-    std::unique_lock lock(end_guard_);
-    ended_.wait_for(lock, how.over, [&] { return stopped_; });
+    std::unique_lock lock(ending_.guard);
+    ending_.wait(world(), lock, [&] { return stopped_; }, world().now() + how.over);
   }
   snapshot now = look();
 

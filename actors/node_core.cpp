@@ -152,13 +152,13 @@ std::string node_core::path_of(const actor_core& who) const {
 bool node_core::stop(duration deadline) {
   TROUPE_ASSERT(here() == nullptr, "stop a node from a thread that is not one of its workers");
   if (root_ == nullptr) return true;  // open() has failed: nothing runs
-  std::unique_lock lock(end_guard_);
+  std::unique_lock lock(ending_.guard);
   if (!std::exchange(stop_begun_, true)) {
     lock.unlock();
     stop_all(deadline);
     lock.lock();
   }
-  ended_.wait(lock, [&] { return stopped_; });
+  ending_.wait(world(), lock, [&] { return stopped_; });
   return overdue_.load(std::memory_order_relaxed) == 0;
 }
 
@@ -170,36 +170,41 @@ void node_core::stop_all(duration deadline) {
   c->deadline = stop_by_;
   root_->command(root_generation, c);
   {
-    std::unique_lock lock(end_guard_);
-    ended_.wait(lock, [&] { return root_ended_; });
+    // The root's own slot stays taken; what was being spawned meanwhile is adopted and ended as well.
+    std::unique_lock lock(ending_.guard);
+    ending_.wait(world(), lock, [&] { return root_ended_ && slots_->live() <= 1; });
   }
-  slots_->wait_until_live(1);  // the root's; what was being spawned meanwhile is adopted and ended as well
   close_links();
   const std::lock_guard no_sums(books_guard_);
   scheduler_->stop();
   watch_.stop();
-  const std::lock_guard lock(end_guard_);
+  const std::lock_guard lock(ending_.guard);
   stopped_ = true;
-  ended_.notify_all();
+  ending_.notify_all();
 }
 
 void node_core::close_links() {
   bool closed = false;
   scheduler_->at(0).post([&](worker&) {
     hub_->close([&] {
-      const std::lock_guard done(end_guard_);
+      const std::lock_guard done(ending_.guard);
       closed = true;
-      ended_.notify_all();
+      ending_.notify_all();
     });
   });
-  std::unique_lock lock(end_guard_);
-  ended_.wait(lock, [&] { return closed; });
+  std::unique_lock lock(ending_.guard);
+  ending_.wait(world(), lock, [&] { return closed; });
 }
 
 void node_core::root_ended() noexcept {
-  const std::lock_guard lock(end_guard_);
+  const std::lock_guard lock(ending_.guard);
   root_ended_ = true;
-  ended_.notify_all();
+  ending_.notify_all();
+}
+
+void node_core::slot_left() noexcept {
+  const std::lock_guard lock(ending_.guard);
+  ending_.notify_all();
 }
 
 // What the mailboxes hold.
@@ -262,8 +267,7 @@ accounting node_core::sum_books() {
   TROUPE_ASSERT(here() == nullptr, "read the books from a thread that is not one of this node's workers");
   const std::lock_guard no_stop(books_guard_);
   accounting sum;
-  std::mutex guard;
-  std::condition_variable walked;
+  waiting_room walks;
   unsigned left = scheduler_->size();
   const auto walk = [&](unsigned index) {
     std::uint64_t pending = 0;
@@ -274,10 +278,10 @@ accounting node_core::sum_books() {
     for (const out_stream* const stream : states_[index]->streams) {
       if (stream != nullptr) pending += stream->unacked();
     }
-    const std::lock_guard lock(guard);
+    const std::lock_guard lock(walks.guard);
     sum.pending += pending;
     --left;
-    walked.notify_all();
+    walks.notify_all();
   };
   for (unsigned i = 0; i < scheduler_->size(); ++i) {
     if (stopped_) {
@@ -286,8 +290,8 @@ accounting node_core::sum_books() {
       scheduler_->at(i).post([&walk, i](worker&) { walk(i); });
     }
   }
-  std::unique_lock lock(guard);
-  walked.wait(lock, [&] { return left == 0; });
+  std::unique_lock lock(walks.guard);
+  walks.wait(world(), lock, [&] { return left == 0; });
   sum.pending += peers_->walk_outside();
   for (const auto& state : states_) state->count.sum_into(sum);
   outside_.sum_into(sum);

@@ -10,7 +10,6 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -31,6 +30,7 @@
 #include "mailbox_budget.hpp"
 #include "peer_ties.hpp"
 #include "scheduler.hpp"
+#include "waiting_room.hpp"
 
 namespace troupe::detail {
 
@@ -136,6 +136,8 @@ class node_core {
   const offered_kind* offered(const std::string& name);
 
   void root_ended() noexcept;
+  /// Fewer slots are taken than before, and the node stops.
+  void slot_left() noexcept;
   void count_overdue() noexcept { overdue_.fetch_add(1, std::memory_order_relaxed); }
   void report_overdue(std::string line);
   void forget_overdue();
@@ -189,9 +191,7 @@ class node_core {
   std::size_t dead_next_ = 0;
   std::vector<std::string> overdue_lines_;
 
-  // stop() waits here.
-  std::mutex end_guard_;
-  std::condition_variable ended_;
+  waiting_room ending_;  // stop() waits here; what follows is under its guard
   bool root_ended_ = false;
   bool stop_begun_ = false;
   bool stopped_ = false;    // the threads are joined; written under both mutexes

@@ -60,12 +60,9 @@ void slots::give_back(actor_core& slot) noexcept {
 }
 
 void slots::leave() noexcept {
-  live_.fetch_sub(1, std::memory_order_release);
-  if (node_.stopping()) live_.notify_all();
-}
-
-void slots::wait_until_live(std::uint64_t left) const noexcept {
-  for (std::uint64_t now = live_.load(); now > left; now = live_.load()) live_.wait(now);
+  // seq_cst, as in take: either this sees the stop and tells it, or the stop sees that the slot is free.
+  live_.fetch_sub(1, std::memory_order_seq_cst);
+  if (node_.stopping()) node_.slot_left();
 }
 
 actor_core* slots::find(std::uint32_t number) const noexcept {

@@ -34,10 +34,7 @@ class slots {
   /// Null when there is no such slot.
   actor_core* find(std::uint32_t number) const noexcept;
 
-  /// Waits until no more than `left` slots are taken. For node_core::stop: a spawn that began before it is
-  /// over then.
-  void wait_until_live(std::uint64_t left) const noexcept;
-  std::uint64_t live() const noexcept { return live_.load(std::memory_order_relaxed); }
+  std::uint64_t live() const noexcept { return live_.load(std::memory_order_seq_cst); }
   /// Slots that exist, free or not; for walking.
   std::uint32_t count() const noexcept { return count_.load(std::memory_order_acquire); }
 

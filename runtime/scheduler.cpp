@@ -27,12 +27,12 @@ result<std::unique_ptr<scheduler>, setup_error> scheduler::create(env& world,
 scheduler::~scheduler() { stop(); }
 
 void scheduler::start() {
-  for (const auto& w : workers_) threads_.emplace_back([&each = *w] { each.run(); });
+  for (const auto& w : workers_) threads_.push_back(w->world().run(*w));
 }
 
 void scheduler::stop() {
   for (const auto& w : workers_) w->request_stop();
-  for (auto& t : threads_) t.join();
+  for (auto& t : threads_) t.reset();  // waits
   threads_.clear();
   settle();
 }

@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <troupe/detail/worker.hpp>
@@ -16,8 +15,7 @@ struct scheduler_options {
   io_backend io = io_backend::automatic;
 };
 
-/// Owns the workers. Between create() and start() the layer above may set worker::owner; a simulation never
-/// calls start() and turns the workers itself.
+/// Owns the workers. Between create() and start() the layer above may set worker::owner.
 class scheduler {
  public:
   static result<std::unique_ptr<scheduler>, setup_error> create(env& world, const scheduler_options& options);
@@ -39,7 +37,7 @@ class scheduler {
  private:
   scheduler() = default;
   std::vector<std::unique_ptr<worker>> workers_;
-  std::vector<std::thread> threads_;
+  std::vector<std::unique_ptr<running_thread>> threads_;
   io_backend backend_ = io_backend::automatic;
   std::string io_note_;
 };

@@ -122,6 +122,7 @@ void worker::read_clock() noexcept {
 
 void worker::turn(bool may_sleep) {
   worker* const outer = std::exchange(current_worker, this);
+  gate_.awake();  // not sooner: a simulated worker sleeps between its turns
   read_clock();
   drain_inbox();
   timers_.advance(now_);
@@ -137,7 +138,6 @@ void worker::turn(bool may_sleep) {
   }
   slept_ = until.has_value();
   io_->turn(until);
-  gate_.awake();
   current_worker = outer;
 }
 

@@ -142,6 +142,9 @@ class fake_env final : public env {
   std::uint32_t user_id() noexcept override { return 1; }
   std::int32_t process_id() noexcept override { return 1; }
   unsigned processors() noexcept override { return 3; }
+  std::unique_ptr<running_thread> run(detail::worker&) override { return nullptr; }
+  std::unique_ptr<running_thread> run_beside(std::function<void()>) override { return nullptr; }
+  bool sleep_in(detail::waiting_room&, instant) override { return false; }
   std::int32_t thread_id() noexcept override { return 1; }
   duration waited_to_run(std::int32_t) noexcept override { return {}; }
   result<std::unique_ptr<detail::io_driver>, setup_error> open_io(io_backend, std::string& note) override {

@@ -20,6 +20,9 @@ class kernel_env : public env {
   std::uint32_t user_id() noexcept override;
   std::int32_t process_id() noexcept override;
   unsigned processors() noexcept override;
+  std::unique_ptr<running_thread> run(worker& w) override;
+  std::unique_ptr<running_thread> run_beside(std::function<void()> body) override;
+  bool sleep_in(waiting_room& room, instant until) override;
   std::int32_t thread_id() noexcept override;
   duration waited_to_run(std::int32_t thread) noexcept override;
 

@@ -7,11 +7,15 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <thread>
+#include <utility>
 
 #include <troupe/assert.hpp>
+#include <troupe/detail/worker.hpp>
 #include "os/asio_driver.hpp"
 #include "os/kernel_env.hpp"
 #include "os/uring_driver.hpp"
+#include "waiting_room.hpp"
 
 namespace troupe {
 
@@ -56,6 +60,39 @@ unsigned kernel_env::processors() noexcept {
   if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0)
     return static_cast<unsigned>(std::max(1, CPU_COUNT(&allowed)));
   return static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));  // more than 1024 processors
+}
+
+namespace {
+
+class joined_thread final : public running_thread {
+ public:
+  explicit joined_thread(std::function<void()> body) : thread_(std::move(body)) {}
+  ~joined_thread() override { thread_.join(); }
+
+ private:
+  std::thread thread_;
+};
+
+}  // namespace
+
+std::unique_ptr<running_thread> kernel_env::run(worker& w) {
+  return run_beside([&w] { w.run(); });
+}
+
+std::unique_ptr<running_thread> kernel_env::run_beside(std::function<void()> body) {
+  return std::make_unique<joined_thread>(std::move(body));
+}
+
+bool kernel_env::sleep_in(waiting_room& room, instant until) {
+  std::unique_lock lock(room.guard, std::adopt_lock);
+  bool in_time = true;
+  if (until == instant::max()) {
+    room.changed.wait(lock);
+  } else {
+    in_time = room.changed.wait_for(lock, until - now()) == std::cv_status::no_timeout;
+  }
+  lock.release();  // the caller's
+  return in_time;
 }
 
 std::int32_t kernel_env::thread_id() noexcept { return ::gettid(); }

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -81,7 +82,9 @@ class descriptor {
 
 namespace detail {
 class io_driver;
-}
+class waiting_room;
+class worker;
+}  // namespace detail
 
 /// A mapped memory segment; unmapped on destruction. Move-only.
 class mapping {
@@ -120,6 +123,15 @@ struct received_descriptors {
   std::vector<descriptor> descriptors;  // at most as many as asked for; extras were closed
 };
 
+/// A thread that an env runs; the destructor waits for its end.
+class running_thread {
+ public:
+  running_thread() = default;
+  running_thread(const running_thread&) = delete;
+  running_thread& operator=(const running_thread&) = delete;
+  virtual ~running_thread() = default;
+};
+
 class env {
  public:
   virtual ~env() = default;
@@ -130,6 +142,14 @@ class env {
   virtual std::int32_t process_id() noexcept = 0;
   virtual unsigned processors() noexcept = 0;
 
+  // Threads.
+  /// Runs worker::run() on a thread of its own. Ask the worker to stop before the handle is destroyed.
+  virtual std::unique_ptr<running_thread> run(detail::worker& w) = 0;
+  /// Runs `body` on a thread beside the workers, or gives null: in a simulation nothing runs beside them.
+  virtual std::unique_ptr<running_thread> run_beside(std::function<void()> body) = 0;
+  /// Sleeps, with the room's guard held by the caller and given up meanwhile, until the room is notified, for no reason, or
+  /// until `until`: then false. waiting_room::wait is the loop around it. Not on a worker.
+  virtual bool sleep_in(detail::waiting_room& room, instant until) = 0;
   virtual std::int32_t thread_id() noexcept = 0;  // of the thread that calls
   /// How long that thread of this process has been ready to run and had no processor, in all its life; zero where
   /// the kernel does not tell.

@@ -1,0 +1,197 @@
+#include <algorithm>
+#include <utility>
+
+#include <troupe/assert.hpp>
+#include <troupe/detail/pool.hpp>
+#include <troupe/log.hpp>
+#include <troupe/sim.hpp>
+
+#include "universe.hpp"
+
+namespace troupe::sim {
+
+using namespace std::chrono_literals;
+using troupe::detail::chance;
+using troupe::detail::sim_process;
+using troupe::detail::universe;
+
+namespace detail {
+
+/// What a process is made from, again and again, and its present life.
+struct home {
+  std::unique_ptr<process> face;
+  node_options options;
+  std::function<void(node&)> boot;
+  process_options how;
+  sim_process* life = nullptr;  // null: it is down
+  bool killed = false;          // and not yet buried
+  instant restart_at{};
+};
+
+struct inside {
+  explicit inside(const world_options& o)
+      : frames_before(troupe::detail::pool_blocks_out()),
+        own(o.seed ^ 0x5EED'0F'7E57u),
+        all(o.seed, o.faults) {
+    all.on_kill = [this] { return kill_somebody(); };
+  }
+
+  static process* new_process() { return new process; }
+
+  void begin_life(home& h) {
+    h.life = &all.start_process(h.how.host);
+    node_options options = h.options;
+    options.world = h.life;
+    auto started = node::start(std::move(options));
+    TROUPE_ASSERT(started.has_value(), started ? "" : started.error().text.c_str());
+    h.face->node_ = std::make_unique<node>(std::move(*started));
+    ++h.face->lives_;
+    h.boot(*h.face->node_);
+  }
+
+  void kill(home& h, duration down) {
+    h.life->kill();
+    h.killed = true;
+    h.restart_at = all.now() + down;
+    all.at(h.restart_at, [] {});  // so that the clock stops there
+  }
+
+  bool kill_somebody() {
+    chance& by = all.of(fault::kill);
+    std::vector<home*> victims;
+    for (const auto& h : homes) {
+      if (h->how.mortal && h->life != nullptr && !h->killed) victims.push_back(h.get());
+    }
+    if (victims.empty()) return false;
+    kill(*victims[by.below(victims.size())], by.between(1ms, 2s));
+    return true;
+  }
+
+  void bury(home& h) {
+    h.face->node_->stop(0s);
+    h.face->node_.reset();
+    all.end_process(*std::exchange(h.life, nullptr));
+    h.killed = false;
+  }
+
+  /// Not while a node is being asked something: its life may end here.
+  void tend() {
+    for (const auto& h : homes) {
+      if (h->killed) bury(*h);
+      if (h->life == nullptr && all.now() >= h->restart_at) begin_life(*h);
+    }
+  }
+
+  bool at_rest() {
+    for (const auto& h : homes) {
+      if (h->life == nullptr || h->face->node_->accounting().pending != 0) return false;
+    }
+    return true;
+  }
+
+  std::uint64_t frames_before;
+  chance own;
+  universe all;
+  std::vector<std::unique_ptr<home>> homes;
+};
+
+}  // namespace detail
+
+node& process::node() const noexcept {
+  TROUPE_ASSERT(node_ != nullptr, "this process is down: ask alive() first");
+  return *node_;
+}
+
+world::world(world_options options) {
+  set_log_sink([log = options.log](log_level, std::string_view line) {
+    if (log) log(line);
+  });
+  in_ = std::make_unique<detail::inside>(options);
+}
+
+world::~world() {
+  for (const auto& h : in_->homes) {
+    if (h->life == nullptr) continue;
+    if (!h->killed) h->face->node_->stop();
+    h->face->node_.reset();
+    in_->all.end_process(*h->life);
+  }
+  in_.reset();
+  set_log_sink({});
+}
+
+process& world::start(node_options options, std::function<void(troupe::node&)> boot, process_options how) {
+  auto h = std::make_unique<detail::home>();
+  h->face.reset(detail::inside::new_process());
+  h->face->name_ = options.name;
+  if (how.host.empty()) how.host = options.name;
+  if (options.workers == 0) options.workers = 2;
+  h->options = std::move(options);
+  h->boot = std::move(boot);
+  h->how = std::move(how);
+  detail::home& started = *in_->homes.emplace_back(std::move(h));
+  in_->begin_life(started);
+  return *started.face;
+}
+
+void world::kill(process& who, duration down) {
+  const auto found = std::ranges::find(in_->homes, &who, [](const auto& h) { return h->face.get(); });
+  if ((*found)->life == nullptr || (*found)->killed) return;
+  in_->all.count(fault::kill);
+  in_->kill(**found, down);
+  in_->tend();
+}
+
+bool world::run_until(const std::function<bool()>& done, duration within) {
+  const instant until = in_->all.now() + within;
+  while (!done()) {
+    if (in_->all.now() >= until) return false;
+    in_->all.step(until);
+    in_->tend();
+  }
+  return true;
+}
+
+void world::heal() {
+  in_->all.heal();
+  for (const auto& h : in_->homes) h->restart_at = std::min(h->restart_at, in_->all.now());
+  in_->tend();
+}
+
+std::string world::check(duration within) {
+  heal();
+  const instant until = in_->all.now() + within;
+  while (!in_->at_rest() && in_->all.now() < until) run_for(50ms);
+  std::string wrong;
+  for (const auto& h : in_->homes) {
+    const accounting books = h->face->node_->accounting();
+    if (!books.balanced()) wrong += "accounting: " + h->face->name_ + ": " + books.text() + "\n";
+    if (books.pending != 0) wrong += "drain: " + h->face->name_ + ": " + books.text() + "\n";
+  }
+  for (const auto& h : in_->homes) {
+    if (h->face->node_->stop()) continue;
+    for (const std::string& line : h->face->node_->overdue()) wrong += "stop: " + line + "\n";
+  }
+  for (const auto& h : in_->homes) {
+    const accounting books = h->face->node_->accounting();
+    if (!books.balanced() || books.pending != 0) {
+      wrong += "accounting after the stop: " + h->face->name_ + ": " + books.text() + "\n";
+    }
+    h->face->node_.reset();
+    in_->all.end_process(*std::exchange(h->life, nullptr));
+  }
+  in_->homes.clear();
+  if (const std::uint64_t left = troupe::detail::pool_blocks_out(); left != in_->frames_before) {
+    wrong += "memory: " + std::to_string(left) + " blocks of the pools are out, " +
+             std::to_string(in_->frames_before) + " were before\n";
+  }
+  return wrong;
+}
+
+duration world::elapsed() const noexcept { return in_->all.now() - instant(1s); }
+std::uint64_t world::random(std::uint64_t limit) noexcept { return in_->own.below(limit); }
+void world::note(std::uint64_t what) noexcept { in_->all.trace(what); }
+std::uint64_t world::trace() const noexcept { return in_->all.trace(); }
+const fault_counts& world::injected() const noexcept { return in_->all.injected(); }
+
+}  // namespace troupe::sim
