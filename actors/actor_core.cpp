@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <troupe/detail/mutant.hpp>
+
 #include "control.hpp"
 #include "delivery.hpp"
 #include "node_core.hpp"
@@ -144,7 +146,7 @@ bool actor_core::sort_rest() noexcept {
   };
   while (letter* const l = unturned_) {
     unturned_ = l->next;
-    unsorted_.push_front(l);
+    mutated(mutant::reversed_inlet) ? unsorted_.push(l) : unsorted_.push_front(l);
     if (disturbed()) return false;
   }
   while (letter* const l = unsorted_.pop()) {
@@ -227,14 +229,11 @@ void actor_core::append(envelope* e) noexcept {
     box_.leave_inlet(*e);
     return drop(*node_, e, errc::stopped, self());
   }
-#ifdef TROUPE_MUTANT_DROP_MESSAGE
-  static std::atomic<unsigned> appended{0};
-  if (appended.fetch_add(1) % 50 == 49) {
+  if (mutated(mutant::drop_message) && home().world().random() % 50 == 0) {
     box_.leave_inlet(*e);
     if (e->answer != nullptr) return discard(e, errc::no_reply);
     return finish(e);
   }
-#endif
   bool spent = node_is_full();  // one goes for the node's sake, as many as it takes for the mailbox's
   while (envelope* const too_many = box_.to_shed_for(*e, std::exchange(spent, false))) {
     box_.leave_inlet(*too_many);

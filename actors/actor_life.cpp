@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <troupe/actor.hpp>
+#include <troupe/detail/mutant.hpp>
 #include <troupe/log.hpp>
 
 #include "actor_links.hpp"
@@ -197,7 +198,8 @@ void actor_core::end_when_stopped() noexcept { ties().ends_when_stopped = true; 
 void actor_core::end(exit_kind how) noexcept {
   if (frame_) {  // the destructors of its locals may still use its self
     strand* const outer = std::exchange(home().running, this);
-    std::exchange(frame_, nullptr).destroy();
+    const auto frame = std::exchange(frame_, nullptr);
+    if (!mutated(mutant::leaked_frame)) frame.destroy();
     home().running = outer;
   }
   receiver_ = nullptr;
@@ -226,7 +228,7 @@ void actor_core::bury() noexcept {
   const errc why = how_ == exit_kind::stopped ? errc::stopped : errc::no_such_actor;
   letter_queue left;
   node_->hold(-std::int64_t(box_.take_all(left)));
-  generation_.store(generation() + 1, std::memory_order_relaxed);
+  generation_.store(generation() + (mutated(mutant::same_generation) ? 0 : 1), std::memory_order_relaxed);
   drain_express();  // all of it is stale now, but for what concerns the family
   obey();
   if (phase_ == phase::ending) end_next_child();
@@ -271,7 +273,7 @@ void actor_core::retire() noexcept {
     const std::unique_ptr<control> c(static_cast<control*>(monitors));
     monitors = c->next;
     if (c->peer != nullptr) node_->here()->ties.remove(*c->peer, *this);
-    notify(*this, *c, how_, text);
+    if (!mutated(mutant::lost_down)) notify(*this, *c, how_, text);
   }
   drain();  // all of it is stale, and must not count against the slot's next actor
   if (this == &node_->root()) return node_->root_ended();

@@ -1,4 +1,6 @@
 // Monitors across links: this node's actors that watch a peer's, and a peer's that watch ours.
+#include <troupe/detail/mutant.hpp>
+
 #include "delivery.hpp"
 #include "node_core.hpp"
 #include "peers.hpp"
@@ -55,6 +57,7 @@ void deliver_notice(worker_state& here, const peer_node& from, std::uint64_t wat
 
 void lose_watches(worker_state& here, const peer_node& peer, exit_kind how, const std::string& text) {
   std::vector<std::uint64_t> lost;
+  if (mutated(mutant::deaf_to_link_loss)) return;
   for (const auto& [number, w] : here.watches) {
     if (w.peer == &peer) lost.push_back(number);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <troupe/detail/mutant.hpp>
 #include <troupe/log.hpp>
 
 #include "delivery.hpp"
@@ -33,7 +34,7 @@ out_stream* worker_state::stream_to(const peer_node& peer) const noexcept {
 }
 
 void worker_state::return_credit(const credit_note& c) noexcept {
-  if (c.bytes == 0) return;
+  if (c.bytes == 0 || mutated(mutant::kept_credit)) return;
   if (!credits_.empty() && credits_.back().from == c.from && credits_.back().link == c.link &&
       credits_.back().stream == c.stream && credits_.back().destination == c.destination) {
     credits_.back().bytes += c.bytes;

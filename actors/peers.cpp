@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <troupe/ask.hpp>
+#include <troupe/detail/mutant.hpp>
 #include <troupe/log.hpp>
 
 #include "actor_links.hpp"
@@ -279,13 +280,13 @@ void peers::begin_watch(peer_node& from, const control_note& note) {
 }
 
 void peers::stream_acked(worker& on, std::uint64_t messages) {
-  node_.state(on.index()).count.add(entry::handed_over, messages);
+  node_.state(on.index()).count.add(entry::handed_over, mutated(mutant::double_ack) ? 2 * messages : messages);
 }
 
 void peers::stream_down(worker& on, session& s, std::uint64_t unacked) {
   worker_state& state = node_.state(on.index());
   const peer_node* const peer = intern(s.peer());
-  state.count.add(entry::unknown, unacked);
+  if (!mutated(mutant::forgotten_unknown)) state.count.add(entry::unknown, unacked);
   state.streams[peer->index] = nullptr;
   std::vector<ask_base*> lost;
   for (const auto& [number, ask] : state.asks) {

@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include <troupe/detail/mutant.hpp>
+
 #include "node_core.hpp"
 
 namespace troupe::detail {
@@ -47,6 +49,7 @@ actor_core* slots::take(worker& home) {
 }
 
 void slots::give_back(actor_core& slot) noexcept {
+  if (mutated(mutant::lost_slot) && slot.slot() != root_slot) return;
   if (slot.generation() != 0) {  // else it has wrapped: the slot retires
     shelf& s = shelves_[slot.home().index()];
     if (slot.at_home()) {

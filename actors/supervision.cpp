@@ -5,8 +5,10 @@
 #include <utility>
 
 #include <troupe/actor.hpp>
+#include <troupe/detail/mutant.hpp>
 #include <troupe/log.hpp>
 
+#include "delivery.hpp"
 #include "node_core.hpp"
 
 namespace troupe::detail {
@@ -83,6 +85,9 @@ void actor_core::restart() noexcept {
     actor_threw(*this, std::current_exception());
     finished_ = false;
     return report_rest();
+  }
+  if (mutated(mutant::forgetful_restart)) {
+    while (envelope* const e = take(nullptr)) e->answer != nullptr ? discard(e, errc::no_reply) : finish(e);
   }
   ++node_->here()->kinds.counts(kind_).restarts;
   how_ = exit_kind::normal;

@@ -3,6 +3,7 @@
 #include <concurrentqueue/concurrentqueue.h>
 
 #include <troupe/assert.hpp>
+#include <troupe/detail/mutant.hpp>
 
 #include "io_driver.hpp"
 
@@ -43,7 +44,7 @@ worker::~worker() {
 
 void worker::post(runnable& r) noexcept {
   inbox_->queue.enqueue(&r);
-  if (gate_.after_post()) io_->wake();
+  if (gate_.after_post() && !mutated(mutant::lost_wake_up)) io_->wake();
 }
 
 void worker::post(std::function<void(worker&)> f) { post(*new posted_function(std::move(f))); }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <troupe/detail/mutant.hpp>
+
 #include "shm_lane.hpp"
 #include "socket_lane.hpp"
 
@@ -267,7 +269,7 @@ void link::finish(std::shared_ptr<lane> over) {
 }
 
 void link::gone() {
-  owner_.registry().release(peer_.node.id, number_);
+  if (!mutated(mutant::kept_claim)) owner_.registry().release(peer_.node.id, number_);
   owner_.link_is_gone(number_);
 }
 

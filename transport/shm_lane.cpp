@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <troupe/assert.hpp>
+#include <troupe/detail/mutant.hpp>
 
 namespace troupe::detail {
 
@@ -75,7 +76,9 @@ void shm_lane::start(lane_events& events) {
   offer_room();  // to streams that filled their rings before
 }
 
-void shm_lane::ring_peer() noexcept { home_.world().signal_event(memory_.peer_doorbell.get()); }
+void shm_lane::ring_peer() noexcept {
+  if (!mutated(mutant::silent_doorbell)) home_.world().signal_event(memory_.peer_doorbell.get());
+}
 
 void shm_lane::doorbell_rang(std::int32_t) {
   if (stopping_) return close_if_idle();

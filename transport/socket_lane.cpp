@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include <troupe/assert.hpp>
+#include <troupe/detail/mutant.hpp>
 
 namespace troupe::detail {
 namespace {
@@ -157,13 +158,13 @@ void socket_lane::sent(std::int32_t result) {
     return;
   }
   chunk& c = *send_queue_.front();
-  c.sent += static_cast<std::size_t>(result);
+  c.sent += mutated(mutant::short_write) ? c.size - c.sent : static_cast<std::size_t>(result);
   queued_.fetch_sub(static_cast<std::size_t>(result), std::memory_order_seq_cst);
   if (c.sent == c.size) {
     recycle(std::move(send_queue_.front()));
     send_queue_.pop_front();
   }
-  send_more();
+  if (!mutated(mutant::stalled_send)) send_more();
   offer_room();
   if (drained() && events_ != nullptr) events_->lane_drained();
 }

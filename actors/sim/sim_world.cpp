@@ -21,7 +21,7 @@ namespace detail {
 struct home {
   std::unique_ptr<process> face;
   node_options options;
-  std::function<void(node&)> boot;
+  std::function<void(process&)> boot;
   process_options how;
   sim_process* life = nullptr;  // null: it is down
   bool killed = false;          // and not yet buried
@@ -32,7 +32,7 @@ struct inside {
   explicit inside(const world_options& o)
       : frames_before(troupe::detail::pool_blocks_out()),
         own(o.seed ^ 0x5EED'0F'7E57u),
-        all(o.seed, o.faults) {
+        all(o.seed, o.faults, o.longest) {
     all.on_kill = [this] { return kill_somebody(); };
   }
 
@@ -46,7 +46,7 @@ struct inside {
     TROUPE_ASSERT(started.has_value(), started ? "" : started.error().text.c_str());
     h.face->node_ = std::make_unique<node>(std::move(*started));
     ++h.face->lives_;
-    h.boot(*h.face->node_);
+    h.boot(*h.face);
   }
 
   void kill(home& h, duration down) {
@@ -68,8 +68,9 @@ struct inside {
   }
 
   void bury(home& h) {
-    h.face->node_->stop(0s);
-    h.face->node_.reset();
+    std::unique_ptr<node> dead = std::move(h.face->node_);  // nobody may ask it any more
+    dead->stop(0s);
+    dead.reset();
     all.end_process(*std::exchange(h.life, nullptr));
     h.killed = false;
   }
@@ -120,7 +121,7 @@ world::~world() {
   set_log_sink({});
 }
 
-process& world::start(node_options options, std::function<void(troupe::node&)> boot, process_options how) {
+process& world::start(node_options options, std::function<void(process&)> boot, process_options how) {
   auto h = std::make_unique<detail::home>();
   h->face.reset(detail::inside::new_process());
   h->face->name_ = options.name;

@@ -25,8 +25,9 @@ std::array<chance, sim::fault_kinds> split_all(chance& from) noexcept {
 
 }  // namespace
 
-universe::universe(std::uint64_t seed, sim::fault_set allowed)
-    : seeds_(seed),
+universe::universe(std::uint64_t seed, sim::fault_set allowed, duration longest)
+    : end_(now_ + longest),
+      seeds_(seed),
       schedule_(seeds_.split()),
       network_(seeds_.split()),
       chances_(split_all(seeds_)),
@@ -57,6 +58,7 @@ void universe::run_due_events() {
 }
 
 bool universe::step(instant until) {
+  TROUPE_ASSERT(now_ < end_, "a simulation is over in the time that it was given (world_options::longest)");
   run_due_events();
   ready_.clear();
   instant next = events_.empty() ? instant::max() : events_.top().when;

@@ -27,7 +27,7 @@ namespace troupe::detail {
 
 class universe {
  public:
-  universe(std::uint64_t seed, sim::fault_set allowed);
+  universe(std::uint64_t seed, sim::fault_set allowed, duration longest);
   universe(const universe&) = delete;
   universe& operator=(const universe&) = delete;
   ~universe();
@@ -91,6 +91,7 @@ class universe {
   };
   std::vector<candidate> ready_;  // of the present step
   instant now_{std::chrono::seconds(1)};
+  instant end_;
   std::priority_queue<event> events_;
   std::uint64_t next_event_ = 0;
   chance seeds_;

@@ -1,9 +1,9 @@
 // troupe::sim: whole systems of nodes on one thread, in virtual time, where chance and faults come from a seed.
 //
 //   troupe::sim::world world({.seed = 7});
-//   world.start({.name = "bank", .listen = {"tcp://bank:1"}}, [](troupe::node& n) { n.spawn(run_bank); });
-//   world.start({.name = "till"}, [&](troupe::node& n) { n.spawn(run_till, &paid); });
-//   REQUIRE(world.run_until([&] { return paid == 100; }, 60s));
+//   world.start({.name = "bank", .listen = {"tcp://bank:1"}}, [](auto& p) { p.node().spawn(run_bank); });
+//   world.start({.name = "till"}, [&](auto& p) { p.node().spawn(run_till, paid); });
+//   REQUIRE(world.run_until([&] { return *paid == 100; }, 60s));
 //   REQUIRE(world.check() == "");
 //
 // The nodes, actors, mailboxes and links are the objects that are shipped; only the env beneath them is another. A node
@@ -36,6 +36,7 @@ struct inside;
 struct world_options {
   std::uint64_t seed = 1;
   fault_set faults = fault_set::all();               // which kinds the seed may draw from
+  duration longest = std::chrono::hours(1);  // virtual; a world that goes on for longer is stuck: asserted
   std::function<void(std::string_view)> log = {};    // takes the lines of troupe::log; null: they are dropped
 };
 
@@ -69,9 +70,9 @@ class world {
   world& operator=(const world&) = delete;
   ~world();  // stops what runs
 
-  /// Starts a node; its `world`, and `workers` if they are 0 (then 2), are filled in. `boot` is called with it, now and after each restart: it
-  /// spawns the actors of that life. Asserts that the options are good.
-  process& start(node_options options, std::function<void(troupe::node&)> boot, process_options how = {});
+  /// Starts a node; its `world`, and `workers` if they are 0 (then 2), are filled in. `boot` is called now and after each
+  /// restart: it spawns the actors of that life. Asserts that the options are good.
+  process& start(node_options options, std::function<void(process&)> boot, process_options how = {});
   /// SIGKILL between two instructions, and a restart after `down`.
   void kill(process& who, duration down);
 

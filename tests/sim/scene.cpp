@@ -1,0 +1,58 @@
+#include "scene.hpp"
+
+#include <utility>
+
+namespace seeds {
+
+void scene::arrived(std::uint64_t stream_number, std::uint64_t number, std::uint64_t at, bool counts) {
+  one_stream& s = streams_[stream_number];
+  ++messages;
+  world.note(stream_number << 32 ^ number);
+  const auto where = "stream " + std::to_string(stream_number) + ": message " + std::to_string(number);
+  if (number == s.last) violated("duplicate: " + where + " came twice in a row");
+  if (number < s.last) violated("order: " + where + " after " + std::to_string(s.last));
+  if (s.station == none) s.station = at;
+  if (s.station != at) violated("identity: " + where + " reached another actor than those before");
+  s.last = number;
+  if (counts) ++s.arrived;
+  if (s.arrived > s.accepted && !s.from->ended()) violated("duplicate: " + where + ": more came than were sent");
+}
+
+void scene::downed(std::uint64_t number) {
+  one_watch& w = watches_[number];
+  ++w.downs;
+  world.note(number ^ 0xD0'0000'0000u);
+  if (w.downs > 1) violated("DOWN: monitor " + std::to_string(number) + " was told twice");
+}
+
+std::uint64_t scene::begin(life_ptr by, std::string what) {
+  open_.emplace(++next_work_, one_work{std::move(by), std::move(what)});
+  return next_work_;
+}
+
+std::vector<std::string> scene::unfinished() const {
+  std::vector<std::string> left;
+  for (const auto& [number, w] : open_) {
+    if (!w.by->ended()) left.push_back(w.what);
+  }
+  return left;
+}
+
+void scene::judge(const troupe::sim::fault_counts& injected, std::uint64_t undelivered, std::uint64_t unknown) {
+  for (std::size_t i = 0; i < watches_.size(); ++i) {
+    const one_watch& w = watches_[i];
+    const one_station& s = stations_[w.station];
+    if (w.by->ended() || w.downs != 0 || !(s.stopped || s.at->ended())) continue;
+    violated("DOWN: monitor " + std::to_string(i) + " of a station that has ended was never told");
+  }
+  // The books of a killed process are gone, and what it had sent may be anywhere.
+  if (injected[static_cast<std::size_t>(troupe::sim::fault::kill)] != 0) return;
+  std::uint64_t lost = 0;
+  for (const one_stream& s : streams_) lost += s.accepted - s.arrived;
+  if (lost > undelivered + unknown) {
+    violated("loss: " + std::to_string(lost) + " messages were accepted and never came; the books know of " +
+             std::to_string(undelivered) + " undelivered and " + std::to_string(unknown) + " unknown");
+  }
+}
+
+}  // namespace seeds

@@ -1,0 +1,104 @@
+// What the actors of a seed tell about themselves, and what must hold of it. The actors know nothing of each other's
+// truth: a scene sees all of them at once, which only one thread can.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <troupe/sim.hpp>
+#include <troupe/troupe.hpp>
+
+namespace seeds {
+
+using namespace std::chrono_literals;
+
+/// One life of one simulated node.
+struct life {
+  const troupe::sim::process* process;
+  unsigned number;
+  bool ended() const { return !process->alive() || process->lives() != number; }
+};
+using life_ptr = std::shared_ptr<const life>;
+
+class scene {
+ public:
+  explicit scene(troupe::sim::world& w) : world(w) {}
+
+  troupe::sim::world& world;
+  std::vector<std::string> violations;
+  bool over = false;  // no more traffic
+  std::uint64_t messages = 0;
+
+  void violated(const std::string& what) {
+    if (violations.size() < most_told) violations.push_back(what);
+  }
+
+  // Streams: what one sender sends to one ref, numbered from 1.
+  std::uint64_t open_stream(life_ptr from) {
+    streams_.push_back({std::move(from)});
+    return streams_.size() - 1;
+  }
+  void accepted(std::uint64_t stream) { ++streams_[stream].accepted; }
+  void not_accepted(std::uint64_t stream) { --streams_[stream].accepted; }
+  /// `station`: the one that it reached, which must be the same for all of a stream.
+  void arrived(std::uint64_t stream, std::uint64_t number, std::uint64_t station, bool counts);
+
+  // Stations: actors that others find by name.
+  std::uint64_t new_station(life_ptr at) {
+    stations_.push_back({std::move(at)});
+    return stations_.size() - 1;
+  }
+  void station_stopped(std::uint64_t station) { stations_[station].stopped = true; }
+
+  // Monitors, each of one watcher and one station.
+  std::uint64_t monitored(life_ptr by, std::uint64_t station) {
+    watches_.push_back({std::move(by), station});
+    return watches_.size() - 1;
+  }
+  void downed(std::uint64_t watch);
+
+  // Work that has to end: asks and whole actors.
+  std::uint64_t begin(life_ptr by, std::string what);
+  void end(std::uint64_t work) { open_.erase(work); }
+  /// What the living have begun and not ended.
+  std::vector<std::string> unfinished() const;
+
+  /// After everything has come to rest: what must hold of the whole.
+  void judge(const troupe::sim::fault_counts& injected, std::uint64_t undelivered, std::uint64_t unknown);
+
+ private:
+  static constexpr std::size_t most_told = 20;
+  struct one_stream {
+    life_ptr from;
+    std::uint64_t accepted = 0;
+    std::uint64_t arrived = 0;
+    std::uint64_t last = 0;
+    std::uint64_t station = none;
+  };
+  struct one_station {
+    life_ptr at;
+    bool stopped = false;
+  };
+  struct one_watch {
+    life_ptr by;
+    std::uint64_t station;
+    unsigned downs = 0;
+  };
+  struct one_work {
+    life_ptr by;
+    std::string what;
+  };
+  static constexpr std::uint64_t none = ~std::uint64_t{0};
+
+  std::vector<one_stream> streams_;
+  std::vector<one_station> stations_;
+  std::vector<one_watch> watches_;
+  std::map<std::uint64_t, one_work> open_;
+  std::uint64_t next_work_ = 0;
+};
+using scene_ptr = std::shared_ptr<scene>;
+
+}  // namespace seeds

@@ -1,0 +1,286 @@
+#include "system.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "chance.hpp"
+
+namespace seeds {
+
+using troupe::actor;
+using troupe::down;
+using troupe::duration;
+using troupe::protocol;
+using troupe::ref;
+using troupe::self;
+using troupe::detail::chance;
+using troupe::sim::process;
+
+struct parcel {
+  std::uint64_t stream;
+  std::uint64_t number;
+  std::string ballast;
+};
+struct question {
+  std::uint64_t stream;
+  std::uint64_t number;
+  std::uint64_t busy_us;
+  using reply = std::uint64_t;  // the number
+};
+struct who {
+  using reply = std::uint64_t;  // the station
+};
+struct spoil {};
+using station = protocol<parcel, question, who, spoil>;
+
+namespace {
+
+struct site {
+  std::string name;
+  std::string host;
+  std::string url_from(const site& other) const {
+    const std::string at = other.host == host ? "127.0.0.1" : host;
+    return "tcp://" + at + ":" + std::to_string(port);
+  }
+  std::uint16_t port;
+};
+
+/// What the actors of one life share.
+struct place {
+  scene_ptr s;
+  life_ptr own;
+  std::vector<site> sites;
+  std::size_t here;
+  unsigned workers;
+  chance dice;
+
+  scene* speak() const { return own->ended() ? nullptr : s.get(); }
+  bool over() const { return own->ended() || s->over; }
+};
+using place_ptr = std::shared_ptr<place>;
+
+/// Work that is over when this goes.
+class task_mark {
+ public:
+  task_mark(place_ptr p, std::string what) : place_(std::move(p)) {
+    if (scene* const s = place_->speak()) number_ = s->begin(place_->own, std::move(what));
+  }
+  task_mark(const task_mark&) = delete;
+  task_mark& operator=(const task_mark&) = delete;
+  ~task_mark() {
+    if (scene* const s = place_->speak()) s->end(number_);
+  }
+
+ private:
+  place_ptr place_;
+  std::uint64_t number_ = 0;
+};
+
+actor run_station(self<station> me, place_ptr at, std::uint64_t number) {
+  const auto note = [&](std::uint64_t stream, std::uint64_t n, bool counts) {
+    if (scene* const s = at->speak()) s->arrived(stream, n, number, counts);
+  };
+  co_await me.serve([&](parcel p) { note(p.stream, p.number, true); },
+                    [&](question q) -> troupe::task<std::uint64_t> {
+                      note(q.stream, q.number, false);
+                      if (q.busy_us != 0) co_await me.sleep(std::chrono::microseconds(q.busy_us));
+                      co_return q.number;
+                    },
+                    [&](who) { return number; },
+                    [&](spoil) { throw std::runtime_error("spoiled"); });
+}
+
+std::string station_of(const site& s) { return "station-" + s.name; }
+
+struct open_stream {
+  ref<station> to;
+  std::uint64_t stream;
+  std::uint64_t next = 1;
+};
+
+/// Sends to stations that it looks up, for as long as there is traffic.
+actor run_talker(self<protocol<>> me, place_ptr at, unsigned rounds) {
+  const task_mark living(at, "a talker of " + at->sites[at->here].name);
+  chance dice = at->dice.split();
+  std::vector<open_stream> streams;
+  for (unsigned round = 0; round < rounds && !at->over(); ++round) {
+    co_await me.sleep(std::chrono::microseconds(dice.below(20'000)));
+    const site& goal = at->sites[dice.below(at->sites.size())];
+    const auto found = co_await me.node().lookup<station>(station_of(goal) + "@" + goal.name).within(100ms);
+    if (!found || at->over()) continue;
+    auto known = std::ranges::find(streams, *found, &open_stream::to);
+    if (known == streams.end()) {
+      scene* const s = at->speak();
+      if (s == nullptr) break;
+      streams.push_back({*found, s->open_stream(at->own)});
+      known = streams.end() - 1;
+    }
+    open_stream& to = *known;
+    if (dice.one_in(30)) static_cast<void>(to.to.try_send<spoil>());
+    const std::uint64_t burst = 1 + dice.below(dice.one_in(8) ? 120 : 25);
+    for (std::uint64_t i = 0; i < burst && !at->over(); ++i) {
+      const std::uint64_t number = to.next++;
+      if (dice.one_in(12)) {
+        const duration patience = dice.between(500us, 100ms);
+        const task_mark asking(at, "an ask of " + at->sites[at->here].name);
+        const auto answer =
+            co_await to.to.ask<question>(to.stream, number, dice.one_in(4) ? dice.below(3'000) : 0).within(patience);
+        if (answer && *answer != number) {
+          if (scene* const s = at->speak()) s->violated("ask: the answer to another question came");
+        }
+        if (!answer && answer.error() == troupe::errc::unreachable) break;
+        continue;
+      }
+      const std::size_t ballast = dice.one_in(10) ? dice.below(4000) : dice.below(40);
+      // Counted before: on another worker it may arrive before this goes on.
+      if (scene* const s = at->speak()) s->accepted(to.stream);
+      const auto sent = co_await to.to.send<parcel>(to.stream, number, std::string(ballast, 'b')).within(1s);
+      if (sent) continue;
+      if (scene* const s = at->speak()) s->not_accepted(to.stream);
+      break;
+    }
+  }
+}
+
+/// Monitors stations, and hears of their ends.
+actor run_watcher(self<protocol<down>> me, place_ptr at) {
+  struct watch {
+    ref<> whom;
+    std::uint64_t number;
+  };
+  chance dice = at->dice.split();
+  std::vector<watch> watches;
+  while (!me.stopping()) {
+    auto told = co_await me.receive<down>().within(dice.between(1ms, 60ms));
+    if (told) {
+      const auto which = std::ranges::find(watches, told->actor, &watch::whom);
+      scene* const s = at->speak();
+      if (s == nullptr) co_return;
+      if (which == watches.end()) {
+        s->violated("DOWN: of an actor that is not watched (any more)");
+        continue;
+      }
+      s->downed(which->number);
+      watches.erase(which);
+      continue;
+    }
+    if (at->over()) continue;
+    const site& goal = at->sites[dice.below(at->sites.size())];
+    const auto found = co_await me.node().lookup<station>(station_of(goal) + "@" + goal.name).within(20ms);
+    if (!found || at->over()) continue;
+    const ref<> whom = *found;
+    if (std::ranges::find(watches, whom, &watch::whom) != watches.end()) continue;
+    const auto number = co_await found->ask<who>().within(100ms);
+    scene* const s = at->speak();
+    if (!number || s == nullptr) continue;
+    me.monitor(*found);
+    watches.push_back({whom, s->monitored(at->own, *number)});
+  }
+}
+
+/// Keeps this node linked with those that were started before it.
+actor run_linker(self<protocol<>> me, place_ptr at, std::size_t peer) {
+  const site& other = at->sites[peer];
+  while (!me.stopping()) {
+    const std::vector<troupe::link_info> links = me.node().links();
+    const bool linked = std::ranges::any_of(
+        links, [&](const troupe::link_info& l) { return l.node == other.name && l.lane != "none"; });
+    if (!linked) co_await me.node().join(other.url_from(at->sites[at->here]));
+    co_await me.sleep(10ms);
+  }
+}
+
+/// Holds the station, and replaces it now and then.
+actor run_boss(self<protocol<down>> me, place_ptr at) {
+  me.supervise({.most_restarts = 60'000, .within = 5s, .backoff = {.first = 1ms, .most = 4ms}});
+  chance dice = at->dice.split();
+  const std::string name = station_of(at->sites[at->here]);
+  while (!me.stopping()) {
+    scene* s = at->speak();
+    if (s == nullptr) co_return;
+    const std::uint64_t number = s->new_station(at->own);
+    const auto mailbox = static_cast<std::uint32_t>(dice.between(4, 200));
+    const auto worker = static_cast<unsigned>(dice.below(at->workers));
+    const troupe::spawn_options options{.name = "station", .mailbox = mailbox, .worker = worker};
+    const ref<station> own = me.spawn(options, troupe::restart_on_failure(run_station), at, number);
+    me.monitor(own);
+    for (;;) {
+      const auto published = co_await me.node().publish(name, own);
+      if (published || me.stopping() || published.error() == troupe::errc::no_such_actor) break;
+      co_await me.sleep(1ms);
+    }
+    const bool lasts = dice.one_in(2);
+    const duration lasting = dice.between(100ms, 900ms);
+    auto ended = co_await me.receive<down>().within(lasts ? duration(1h) : lasting);
+    if (!ended && at->over()) ended = co_await me.receive<down>();  // the last one stays
+    s = at->speak();
+    if (s == nullptr) co_return;
+    s->station_stopped(number);
+    if (ended || me.stopping()) continue;
+    me.node().stop(own);
+    co_await me.receive<down>();
+  }
+}
+
+/// Asks that station until it answers.
+actor run_prober(self<protocol<>> me, std::shared_ptr<std::size_t> answers, std::string goal) {
+  while (!me.stopping()) {
+    const auto found = co_await me.node().lookup<station>("station-" + goal + "@" + goal).within(100ms);
+    if (!found) continue;
+    const auto answer = co_await found->ask<who>().within(500ms);
+    if (!answer) continue;
+    ++*answers;
+    break;
+  }
+}
+
+void boot(const place_ptr& at, troupe::node& n) {
+  chance& dice = at->dice;
+  for (std::size_t peer = 0; peer < at->here; ++peer) n.spawn(run_linker, at, peer);
+  n.spawn({.name = "boss"}, run_boss, at);
+  n.spawn({.name = "watcher"}, run_watcher, at);
+  const std::uint64_t talkers = dice.between(2, 4);
+  for (std::uint64_t i = 0; i < talkers; ++i) {
+    n.spawn({.name = "talker"}, run_talker, at, static_cast<unsigned>(dice.between(10, 25)));
+  }
+}
+
+}  // namespace
+
+std::vector<const process*> start_system(const scene_ptr& s) {
+  troupe::sim::world& world = s->world;
+  const std::size_t nodes = 3 + world.random(3);
+  const std::uint64_t hosts = 1 + world.random(nodes);
+  std::vector<site> sites;
+  for (std::size_t i = 0; i < nodes; ++i) {
+    sites.push_back({"n" + std::to_string(i), "h" + std::to_string(world.random(hosts)),
+                     static_cast<std::uint16_t>(1000 + i)});
+  }
+  std::vector<const process*> all;
+  for (std::size_t i = 0; i < nodes; ++i) {
+    troupe::node_options options;
+    options.name = sites[i].name;
+    options.listen = {"tcp://0.0.0.0:" + std::to_string(sites[i].port)};
+    options.workers = static_cast<unsigned>(1 + world.random(3));
+    options.join_deadline = 500ms;
+    options.lanes = world.random(4) == 0 ? troupe::lane_choice::tcp : troupe::lane_choice::automatic;
+    const unsigned workers = options.workers;
+    const auto begin = [s, sites, i, workers](process& p) {
+      const auto own = std::make_shared<life>(life{&p, p.lives()});
+      boot(std::make_shared<place>(place{s, own, sites, i, workers, chance(s->world.random(~0ull))}), p.node());
+    };
+    all.push_back(&world.start(options, begin, {.host = sites[i].host}));
+  }
+  return all;
+}
+
+bool everybody_answers(const scene_ptr& s, const std::vector<const process*>& all) {
+  auto answers = std::make_shared<std::size_t>(0);
+  for (const process* const p : all) {
+    for (const process* const other : all) p->node().spawn(run_prober, answers, other->name());
+  }
+  return s->world.run_until([&] { return *answers == all.size() * all.size(); }, 30s);
+}
+
+}  // namespace seeds
