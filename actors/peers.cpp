@@ -280,7 +280,8 @@ void peers::begin_watch(peer_node& from, const control_note& note) {
 }
 
 void peers::stream_acked(worker& on, std::uint64_t messages) {
-  node_.state(on.index()).count.add(entry::handed_over, mutated(mutant::double_ack) ? 2 * messages : messages);
+  node_.state(on.index())
+      .count.add(entry::handed_over, mutated(mutant::double_ack) ? 2 * messages : messages);
 }
 
 void peers::stream_down(worker& on, session& s, std::uint64_t unacked) {

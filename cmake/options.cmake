@@ -30,12 +30,6 @@ if(TROUPE_SANITIZE)
   target_link_options(troupe_options INTERFACE ${sanitizers})
 endif()
 
-set(TROUPE_MUTANT "" CACHE STRING "Builds in a planted fault that the tests must find, for example drop_message")
-if(TROUPE_MUTANT)
-  string(TOUPPER ${TROUPE_MUTANT} mutant)
-  target_compile_definitions(troupe_options INTERFACE TROUPE_MUTANT_${mutant})
-endif()
-
 find_program(CCACHE ccache)
 mark_as_advanced(CCACHE)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

@@ -83,6 +83,8 @@ std::uint32_t shard_of(std::string_view sku, std::uint32_t shards) noexcept;
 
 class checker {
  public:
+  /// Without ids it takes every order for the first with its id: a bug, for simulations to find.
+  explicit checker(bool remembers_ids = true) noexcept : remembers_ids_(remembers_ids) {}
   /// Makes the SKU known. All of them, before the first decide.
   void add_sku(std::string sku) { skus_.insert(std::move(sku)); }
 
@@ -90,6 +92,7 @@ class checker {
   std::optional<status> decide(const order& o);
 
  private:
+  bool remembers_ids_;
   std::unordered_set<std::string> skus_;
   std::unordered_set<std::uint64_t> ids_;  // bounded by the lines of the input: the rule asks for all of them
 };

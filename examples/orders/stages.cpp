@@ -68,7 +68,7 @@ troupe::task<> hand_on(std::string_view stage, troupe::ref<work> to, work& w) {
 }
 
 troupe::actor run_check(troupe::self<working_stage> self, plan p) {
-  checker rules;
+  checker rules(!p.break_dedup);
   for (stock_item& item : must(read_stock(p.stock_file))) rules.add_sku(std::move(item.sku));
   const auto ledger = co_await find<settled>(self.node(), ledger_name);
   const auto shards = co_await find_workers(self.node(), "stock", p.stock_workers);

@@ -80,6 +80,7 @@ struct plan {
   std::string ledger_file;
   std::uint32_t stock_workers = 2;
   std::uint32_t payment_workers = 2;
+  bool break_dedup = false;  // orders_sim.cpp
 };
 inline constexpr std::uint32_t most_workers = 64;  // of one stage
 

@@ -25,7 +25,8 @@ class chance {
   }
   bool one_in(std::uint64_t n) noexcept { return below(n) == 0; }
   duration between(duration least, duration most) noexcept {
-    return least + duration(static_cast<duration::rep>(below(static_cast<std::uint64_t>((most - least).count()) + 1)));
+    return least + duration(static_cast<duration::rep>(
+                       below(static_cast<std::uint64_t>((most - least).count()) + 1)));
   }
   chance split() noexcept { return chance(next()); }
 

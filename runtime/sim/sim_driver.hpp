@@ -14,7 +14,9 @@ class sim_driver final : public io_driver {
   ~sim_driver() override;
 
   io_backend backend() const noexcept override { return io_backend::automatic; }
-  void accept(io_operation& op, int listener) override { start(op, listener, {.what = sim_object::kind::accept}); }
+  void accept(io_operation& op, int listener) override {
+    start(op, listener, {.what = sim_object::kind::accept});
+  }
   void connect(io_operation& op, int socket, const endpoint& to) override;
   void receive(io_operation& op, int socket, std::span<std::byte> into) override {
     start(op, socket, {.what = sim_object::kind::receive, .into = into});
@@ -22,7 +24,9 @@ class sim_driver final : public io_driver {
   void send(io_operation& op, int socket, std::span<const std::byte> from) override {
     start(op, socket, {.what = sim_object::kind::send, .from = from});
   }
-  void wait_readable(io_operation& op, int fd) override { start(op, fd, {.what = sim_object::kind::readable}); }
+  void wait_readable(io_operation& op, int fd) override {
+    start(op, fd, {.what = sim_object::kind::readable});
+  }
   void cancel(io_operation& op) noexcept override;
   void forget(int) noexcept override {}
   void turn(std::optional<instant> until) override;

@@ -41,7 +41,10 @@ class sim_object {
   /// A descriptor of it was closed.
   virtual void let_go() {}
   /// Its process has died: what waits ends, as does all that comes, without touching the world.
-  virtual void orphan() { orphaned_ = true; advance(); }
+  virtual void orphan() {
+    orphaned_ = true;
+    advance();
+  }
   virtual bool readable() const noexcept { return false; }
 
  protected:

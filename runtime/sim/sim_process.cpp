@@ -57,7 +57,8 @@ void sim_process::kill() {
   alive_ = false;
   died_ = now_here();
   for (const own_segment& s : segments_) {
-    void* const at = ::mmap(s.data, s.size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE, s.memory->file(), 0);
+    void* const at =
+        ::mmap(s.data, s.size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE, s.memory->file(), 0);
     TROUPE_ASSERT(at == s.data, "the kernel must give the dead its copy of shared memory");
   }
   for (const object_ptr& o : std::vector(descriptors_)) {
@@ -132,7 +133,8 @@ result<std::unique_ptr<io_driver>, setup_error> sim_process::open_io(io_backend,
 
 object_ptr sim_process::object(int fd) const {
   const auto at = static_cast<std::size_t>(fd);
-  TROUPE_ASSERT(fd >= 0 && at < descriptors_.size() && descriptors_[at] != nullptr, "a descriptor that is not open");
+  TROUPE_ASSERT(fd >= 0 && at < descriptors_.size() && descriptors_[at] != nullptr,
+                "a descriptor that is not open");
   return descriptors_[at];
 }
 
@@ -151,7 +153,8 @@ void sim_process::close(int fd) noexcept {
   const object_ptr o = object(fd);
   for (const auto k : {sim_object::kind::receive, sim_object::kind::send}) {
     const sim_driver* const waits = o->side(k).driver;
-    TROUPE_ASSERT(waits == nullptr || &waits->process() != this, "a descriptor was closed under an operation");
+    TROUPE_ASSERT(waits == nullptr || &waits->process() != this,
+                  "a descriptor was closed under an operation");
   }
   descriptors_[static_cast<std::size_t>(fd)] = nullptr;
   o->let_go();
@@ -169,7 +172,8 @@ result<descriptor, setup_error> sim_process::listen(const endpoint& at, int) {
   endpoint bound = at;
   if (at.family == endpoint::kind::tcp && at.port == 0) bound.port = world_.free_port(host_);
   const std::string key = key_of(bound);
-  if (!alive_ || world_.listens(key)) return setup_error{"cannot listen on " + at.url() + ": the address is in use"};
+  if (!alive_ || world_.listens(key))
+    return setup_error{"cannot listen on " + at.url() + ": the address is in use"};
   auto made = std::make_shared<sim_listener>(world_, *this, key, bound);
   world_.listen(key, *made);
   return descriptor(*this, adopt(std::move(made)));
@@ -181,7 +185,8 @@ result<descriptor, setup_error> sim_process::open_socket(const endpoint& to) {
   if (alive_ && world_.roll(sim::fault::no_descriptors, 20)) {
     return setup_error{"cannot open a socket for " + to.url() + ": too many open files"};
   }
-  return descriptor(*this, adopt(std::make_shared<sim_socket>(world_, *this, to.family == endpoint::kind::local)));
+  return descriptor(*this,
+                    adopt(std::make_shared<sim_socket>(world_, *this, to.family == endpoint::kind::local)));
 }
 
 void sim_process::dial(int socket, const endpoint& to) {
@@ -262,7 +267,9 @@ void sim_process::unmap(std::byte* data, std::size_t size) noexcept {
 
 // Events.
 
-result<descriptor> sim_process::open_event() { return descriptor(*this, adopt(std::make_shared<sim_event>(*this))); }
+result<descriptor> sim_process::open_event() {
+  return descriptor(*this, adopt(std::make_shared<sim_event>(*this)));
+}
 void sim_process::signal_event(int fd) noexcept {
   const auto event = as<sim_event>(object(fd));
   if (alive_ || event->owner == this) event->signal();

@@ -57,7 +57,8 @@ std::int32_t sim_socket::take(std::span<std::byte> into, std::vector<object_ptr>
   std::size_t taken = 0;
   while (taken != into.size() && !arrived.empty() && arrived.front().what == sim_piece::kind::bytes) {
     sim_piece& p = arrived.front();
-    if (taken != 0 && !p.descriptors.empty()) break;  // descriptors come with the first byte that they went with
+    if (taken != 0 && !p.descriptors.empty())
+      break;  // descriptors come with the first byte that they went with
     for (object_ptr& d : p.descriptors) {
       if (descriptors != nullptr) descriptors->push_back(std::move(d));
     }

@@ -51,7 +51,9 @@ class sim_socket final : public sim_object {
   const sim_connection* connection() const noexcept { return connection_.get(); }
   unsigned end() const noexcept { return end_; }
   void connection_failed(int number);
-  bool connects() noexcept { return side(kind::connect).op != nullptr && side(kind::connect).what == kind::connect; }
+  bool connects() noexcept {
+    return side(kind::connect).op != nullptr && side(kind::connect).what == kind::connect;
+  }
 
   void let_go() override;
   void orphan() override;

@@ -15,7 +15,7 @@ using sim::fault;
 constexpr auto index(fault kind) noexcept { return static_cast<std::size_t>(kind); }
 
 /// Those that strike at drawn times; the others befall operations.
-constexpr std::array strikes = {fault::clog, fault::cut,   fault::reset, fault::jump,
+constexpr std::array strikes = {fault::clog,  fault::cut,   fault::reset, fault::jump,
                                 fault::stall, fault::pause, fault::kill};
 
 std::array<chance, sim::fault_kinds> split_all(chance& from) noexcept {
@@ -43,7 +43,9 @@ universe::universe(std::uint64_t seed, sim::fault_set allowed, duration longest)
   at(now_ + mean_between_strikes_, [this] { strike(); });
 }
 
-universe::~universe() { TROUPE_ASSERT(processes_.empty(), "end every simulated process before its universe"); }
+universe::~universe() {
+  TROUPE_ASSERT(processes_.empty(), "end every simulated process before its universe");
+}
 
 void universe::at(instant when, std::function<void()> what) {
   events_.push({when, next_event_++, std::move(what)});
@@ -102,8 +104,8 @@ void universe::end_process(sim_process& p) {
 }
 
 std::shared_ptr<sim_pidfd> universe::pidfd_of(std::int32_t pid) {
-  const bool lives = std::ranges::any_of(
-      processes_, [&](const auto& p) { return p->alive() && p->process_id() == pid; });
+  const bool lives =
+      std::ranges::any_of(processes_, [&](const auto& p) { return p->alive() && p->process_id() == pid; });
   auto made = std::make_shared<sim_pidfd>(!lives);
   pidfds_.emplace(pid, made);
   return made;
@@ -253,7 +255,8 @@ void universe::strike(fault kind) {
       if (p == nullptr || p->workers().empty()) return;
       if (kind == fault::jump) p->leap(by.between(1ms, 3s));
       if (kind == fault::pause) p->paused_until = now_ + by.between(1ms, 1s);
-      if (kind == fault::stall) p->workers()[by.below(p->workers().size())].stalled_until = now_ + by.between(100us, 200ms);
+      if (kind == fault::stall)
+        p->workers()[by.below(p->workers().size())].stalled_until = now_ + by.between(100us, 200ms);
     }
   }
   count(kind);

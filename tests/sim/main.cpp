@@ -84,8 +84,8 @@ int run(const arguments& a, fault_set allowed) {
   std::size_t told = 0;
   for (const auto& [seed, o] : failed) {
     if (++told > most_told) break;
-    std::printf("seed %llu:\n%sreplay: %s --log\n", static_cast<unsigned long long>(seed), o.violations.c_str(),
-                replay(a, seed, shrink(seed, allowed)).c_str());
+    std::printf("seed %llu:\n%sreplay: %s --log\n", static_cast<unsigned long long>(seed),
+                o.violations.c_str(), replay(a, seed, shrink(seed, allowed)).c_str());
   }
   std::printf("trace %016llx\n", static_cast<unsigned long long>(traces));
   std::ranges::sort(messages);
@@ -106,7 +106,9 @@ int main(int argc, char** argv) {
   auto* const many = app.add_option("--seeds", a.seeds, "run so many seeds")->check(CLI::Range(1u, 1u << 30));
   auto* const first = app.add_option("--first", a.first, "the first of them")->check(seed_numbers);
   auto* const one = app.add_option("--seed", a.seed, "run this seed")->check(seed_numbers);
-  app.add_option("--without", a.without, "kinds of faults to leave out")->delimiter(',')->type_name("KIND,...");
+  app.add_option("--without", a.without, "kinds of faults to leave out")
+      ->delimiter(',')
+      ->type_name("KIND,...");
   app.add_flag("--log", a.log, "print what the nodes log");
   one->excludes(many)->excludes(first);
   bool table = false;
@@ -139,8 +141,8 @@ int main(int argc, char** argv) {
     if (kind == fault_kinds) {
       std::string all;
       for (std::size_t i = 0; i < fault_kinds; ++i) all += " " + name_of(i);
-      std::fprintf(stderr, "dev sim: --without %s: there is no such kind of fault; there are:%s\n", name.c_str(),
-                   all.c_str());
+      std::fprintf(stderr, "dev sim: --without %s: there is no such kind of fault; there are:%s\n",
+                   name.c_str(), all.c_str());
       return bad_usage;
     }
     allowed = allowed.without(static_cast<fault>(kind));

@@ -19,12 +19,14 @@ const std::vector<planted>& all_mutants() {
       {mutant::lost_wake_up, "lost_wake_up", "a worker that sleeps is not woken by what other workers post"},
       {mutant::reversed_inlet, "reversed_inlet", "what came from other workers is taken newest first"},
       {mutant::drop_message, "drop_message", "one message in fifty vanishes"},
-      {mutant::forgotten_unknown, "forgotten_unknown", "messages in doubt after the loss of a link are not counted"},
+      {mutant::forgotten_unknown, "forgotten_unknown",
+       "messages in doubt after the loss of a link are not counted"},
       {mutant::double_ack, "double_ack", "messages that a peer acknowledged are counted twice"},
       {mutant::kept_credit, "kept_credit", "receivers give no credit back"},
       {mutant::deaf_to_link_loss, "deaf_to_link_loss", "monitors hear nothing of the loss of a link"},
       {mutant::lost_down, "lost_down", "an actor that ends tells nobody"},
-      {mutant::same_generation, "same_generation", "refs to an actor that has ended reach the next one in its slot"},
+      {mutant::same_generation, "same_generation",
+       "refs to an actor that has ended reach the next one in its slot"},
       {mutant::short_write, "short_write", "the rest of a short write is not sent"},
       {mutant::stalled_send, "stalled_send", "a socket lane sends no more after its first write"},
       {mutant::silent_doorbell, "silent_doorbell", "a shared-memory lane does not wake the peer"},
@@ -58,12 +60,14 @@ bool print_mutants() {
       const outcome o = run_apart(seed, troupe::sim::fault_set::all(), false);
       if (o.violations.empty()) continue;
       oracle = o.violations.substr(0, o.violations.find(':'));
-      std::fprintf(stderr, "%s: seed %llu: %s\n", std::string(m.name).c_str(), static_cast<unsigned long long>(seed),
+      std::fprintf(stderr, "%s: seed %llu: %s\n", std::string(m.name).c_str(),
+                   static_cast<unsigned long long>(seed),
                    o.violations.substr(0, o.violations.find('\n')).c_str());
       break;
     }
     all_found = all_found && oracle != "nothing";
-    std::printf("| `%s` | %s | %s |\n", std::string(m.name).c_str(), std::string(m.what).c_str(), oracle.c_str());
+    std::printf("| `%s` | %s | %s |\n", std::string(m.name).c_str(), std::string(m.what).c_str(),
+                oracle.c_str());
     std::fflush(stdout);
   }
   return all_found;

@@ -15,7 +15,8 @@ void scene::arrived(std::uint64_t stream_number, std::uint64_t number, std::uint
   if (s.station != at) violated("identity: " + where + " reached another actor than those before");
   s.last = number;
   if (counts) ++s.arrived;
-  if (s.arrived > s.accepted && !s.from->ended()) violated("duplicate: " + where + ": more came than were sent");
+  if (s.arrived > s.accepted && !s.from->ended())
+    violated("duplicate: " + where + ": more came than were sent");
 }
 
 void scene::downed(std::uint64_t number) {
@@ -38,7 +39,8 @@ std::vector<std::string> scene::unfinished() const {
   return left;
 }
 
-void scene::judge(const troupe::sim::fault_counts& injected, std::uint64_t undelivered, std::uint64_t unknown) {
+void scene::judge(const troupe::sim::fault_counts& injected, std::uint64_t undelivered,
+                  std::uint64_t unknown) {
   for (std::size_t i = 0; i < watches_.size(); ++i) {
     const one_watch& w = watches_[i];
     const one_station& s = stations_[w.station];

@@ -125,9 +125,11 @@ class child {
 
 void run_seeds(std::uint64_t first, std::uint64_t count, troupe::sim::fault_set allowed, bool log,
                const std::function<void(std::uint64_t, const outcome&)>& done) {
-  const std::uint64_t jobs = std::min<std::uint64_t>(count, std::max(1u, std::thread::hardware_concurrency()));
+  const std::uint64_t jobs =
+      std::min<std::uint64_t>(count, std::max(1u, std::thread::hardware_concurrency()));
   std::vector<child> children;
-  for (std::uint64_t i = 0; i < jobs; ++i) children.emplace_back(first + i, first + count, jobs, allowed, log);
+  for (std::uint64_t i = 0; i < jobs; ++i)
+    children.emplace_back(first + i, first + count, jobs, allowed, log);
   while (!children.empty()) {
     std::vector<pollfd> wait;
     for (const child& c : children) wait.push_back({c.fd(), POLLIN, 0});

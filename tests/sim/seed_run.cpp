@@ -11,8 +11,8 @@ namespace {
 using troupe::accounting;
 using troupe::sim::process;
 
-constexpr auto traffic_time = 2s;   // virtual, with faults
-constexpr auto drain_time = 20s;    // virtual, without: by then all work has ended
+constexpr auto traffic_time = 2s;  // virtual, with faults
+constexpr auto drain_time = 20s;   // virtual, without: by then all work has ended
 
 void sum_books(const std::vector<const process*>& all, std::uint64_t& undelivered, std::uint64_t& unknown) {
   for (const process* const p : all) {
@@ -43,12 +43,13 @@ outcome run_seed(std::uint64_t seed, troupe::sim::fault_set allowed, bool log) {
   world.run_until([&] { return s->unfinished().empty(); }, traffic_time);
   s->over = true;
   world.heal();
-  if (!world.run_until([&] { return s->unfinished().empty(); }, drain_time)) {
-    for (const std::string& what : s->unfinished()) s->violated("stuck: " + what + " has not ended");
-  }
-  if (!everybody_answers(s, all)) s->violated("stuck: after the faults not every station answers every node");
+  const bool drained = world.run_until([&] { return s->unfinished().empty(); }, drain_time);
+  for (const std::string& what : s->unfinished()) s->violated("stuck: " + what + " has not ended");
+  const bool answered = everybody_answers(s, all);
+  if (!answered) s->violated("stuck: after the faults not every station answers every node");
+  const bool stuck = !drained || !answered;
   world.run_for(200ms);  // DOWNs under way
-  if (s->violations.empty()) {
+  if (!stuck) {
     std::uint64_t undelivered = 0;
     std::uint64_t unknown = 0;
     sum_books(all, undelivered, unknown);
@@ -61,10 +62,10 @@ outcome run_seed(std::uint64_t seed, troupe::sim::fault_set allowed, bool log) {
   o.trace = world.trace();
   o.injected = world.injected();
   for (const std::string& v : s->violations) o.violations += v + "\n";
-  if (o.violations.empty()) {
-    o.violations = world.check();
-  } else {
+  if (stuck) {
     static_cast<void>(owned.release());  // a node that is stuck cannot be stopped
+  } else {
+    o.violations += world.check();
   }
   running = nullptr;
   return o;

@@ -87,8 +87,7 @@ actor run_station(self<station> me, place_ptr at, std::uint64_t number) {
                       if (q.busy_us != 0) co_await me.sleep(std::chrono::microseconds(q.busy_us));
                       co_return q.number;
                     },
-                    [&](who) { return number; },
-                    [&](spoil) { throw std::runtime_error("spoiled"); });
+                    [&](who) { return number; }, [&](spoil) { throw std::runtime_error("spoiled"); });
 }
 
 std::string station_of(const site& s) { return "station-" + s.name; }
@@ -125,7 +124,8 @@ actor run_talker(self<protocol<>> me, place_ptr at, unsigned rounds) {
         const duration patience = dice.between(500us, 100ms);
         const task_mark asking(at, "an ask of " + at->sites[at->here].name);
         const auto answer =
-            co_await to.to.ask<question>(to.stream, number, dice.one_in(4) ? dice.below(3'000) : 0).within(patience);
+            co_await to.to.ask<question>(to.stream, number, dice.one_in(4) ? dice.below(3'000) : 0)
+                .within(patience);
         if (answer && *answer != number) {
           if (scene* const s = at->speak()) s->violated("ask: the answer to another question came");
         }
@@ -268,7 +268,8 @@ std::vector<const process*> start_system(const scene_ptr& s) {
     const unsigned workers = options.workers;
     const auto begin = [s, sites, i, workers](process& p) {
       const auto own = std::make_shared<life>(life{&p, p.lives()});
-      boot(std::make_shared<place>(place{s, own, sites, i, workers, chance(s->world.random(~0ull))}), p.node());
+      boot(std::make_shared<place>(place{s, own, sites, i, workers, chance(s->world.random(~0ull))}),
+           p.node());
     };
     all.push_back(&world.start(options, begin, {.host = sites[i].host}));
   }

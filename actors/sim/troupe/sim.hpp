@@ -35,14 +35,14 @@ struct inside;
 
 struct world_options {
   std::uint64_t seed = 1;
-  fault_set faults = fault_set::all();               // which kinds the seed may draw from
+  fault_set faults = fault_set::all();       // which kinds the seed may draw from
   duration longest = std::chrono::hours(1);  // virtual; a world that goes on for longer is stuck: asserted
-  std::function<void(std::string_view)> log = {};    // takes the lines of troupe::log; null: they are dropped
+  std::function<void(std::string_view)> log = {};  // takes the lines of troupe::log; null: they are dropped
 };
 
 struct process_options {
-  std::string host = {};    // where it runs; empty: a host of its own, called as the node
-  bool mortal = true;       // fault::kill may kill it
+  std::string host = {};  // where it runs; empty: a host of its own, called as the node
+  bool mortal = true;     // fault::kill may kill it
 };
 
 /// A process with one node, which is started again some time after it was killed.
@@ -79,7 +79,9 @@ class world {
   /// Lets the world go on until done(), asked after each turn of a worker, or until so much virtual time has passed: the
   /// answer is what done() said last.
   bool run_until(const std::function<bool()>& done, duration within);
-  void run_for(duration time) { run_until([] { return false; }, time); }
+  void run_for(duration time) {
+    run_until([] { return false; }, time);
+  }
   /// No more faults: what was cut, clogged, stalled or paused goes on, and the dead are started again.
   void heal();
   /// Heals, lets the world come to rest, stops every node, and looks: the books of each node balance and hold nothing that
