@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include <troupe/detail/mutant.hpp>
+#include <troupe/detail/checked.hpp>
 
 #include "control.hpp"
 #include "delivery.hpp"

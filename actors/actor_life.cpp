@@ -9,7 +9,7 @@
 #include <utility>
 
 #include <troupe/actor.hpp>
-#include <troupe/detail/mutant.hpp>
+#include <troupe/detail/checked.hpp>
 #include <troupe/log.hpp>
 
 #include "actor_links.hpp"

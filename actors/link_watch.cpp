@@ -1,5 +1,5 @@
 // Monitors across links: this node's actors that watch a peer's, and a peer's that watch ours.
-#include <troupe/detail/mutant.hpp>
+#include <troupe/detail/checked.hpp>
 
 #include "delivery.hpp"
 #include "node_core.hpp"

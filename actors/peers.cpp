@@ -3,7 +3,7 @@
 #include <utility>
 
 #include <troupe/ask.hpp>
-#include <troupe/detail/mutant.hpp>
+#include <troupe/detail/checked.hpp>
 #include <troupe/log.hpp>
 
 #include "actor_links.hpp"

@@ -2,9 +2,10 @@
 
 #include <new>
 
-#include <troupe/detail/mutant.hpp>
+#include <troupe/detail/checked.hpp>
 
 #include "node_core.hpp"
+#include "root.hpp"
 
 namespace troupe::detail {
 

@@ -3,7 +3,7 @@
 #include <concurrentqueue/concurrentqueue.h>
 
 #include <troupe/assert.hpp>
-#include <troupe/detail/mutant.hpp>
+#include <troupe/detail/checked.hpp>
 
 #include "io_driver.hpp"
 

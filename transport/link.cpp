@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <troupe/detail/mutant.hpp>
+#include <troupe/detail/checked.hpp>
 
 #include "shm_lane.hpp"
 #include "socket_lane.hpp"

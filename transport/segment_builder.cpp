@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <troupe/detail/checked.hpp>
+
 namespace troupe::detail {
 
 void segment_builder::seal() {
@@ -40,12 +42,14 @@ void segment_builder::publish(segment_header header) {
       records_.back() = {next_ - 1, records_.back().messages + messages_};
     }
   }
+  if (mutated(mutant::early_publish)) port_.publish(used_);
+  store_comes();
   seal_segment(header, room_.first(used_));
   sealed_.store(next_ - 1, std::memory_order_release);  // before the peer can see the frames and answer them
   room_ = {};
   frames_ = 0;
   messages_ = 0;
-  port_.publish(used_);
+  if (!mutated(mutant::early_publish)) port_.publish(used_);
 }
 
 std::uint64_t segment_builder::acked(std::uint64_t sequence) noexcept {

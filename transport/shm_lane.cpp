@@ -4,7 +4,7 @@
 #include <utility>
 
 #include <troupe/assert.hpp>
-#include <troupe/detail/mutant.hpp>
+#include <troupe/detail/checked.hpp>
 
 namespace troupe::detail {
 
@@ -19,6 +19,7 @@ class shm_lane::stream_port final : public lane_port {
     const std::size_t more = from == room::ordinary ? lane_reserve : 0;
     byte_span space = writer_.open(more);
     if (!space.empty()) return space;
+    store_comes();
     line_.wants_room.store(1, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in read_ring
     space = writer_.open(more);
@@ -31,6 +32,7 @@ class shm_lane::stream_port final : public lane_port {
   void publish(std::size_t bytes) override {
     if (bytes == 0) return;
     writer_.publish(bytes);
+    store_comes();                                        // the doorbell's
     std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in sleep_or_poll_again
     if (lane_.memory_.theirs.sleep().position.load(std::memory_order_relaxed) != 0) lane_.ring_peer();
   }
@@ -113,6 +115,7 @@ void shm_lane::poll() {
 
 void shm_lane::sleep_or_poll_again() {
   ring_index& asleep = memory_.mine.sleep().position;
+  store_comes();
   asleep.store(1, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in publish
   const bool more =

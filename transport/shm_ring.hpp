@@ -21,6 +21,7 @@
 #include <optional>
 
 #include <troupe/detail/atomic.hpp>
+#include <troupe/detail/checked.hpp>
 
 #include "segment.hpp"
 
@@ -53,6 +54,7 @@ class ring_writer {
     if (skip_ >= segment_header_bytes) {
       segment_header marker;
       marker.length = wrap_marker;
+      store_comes();
       std::memcpy(ring_.data() + place, &marker, sizeof marker);
     }
     return ring_.subspan(skip_ != 0 ? 0 : place, max_segment);
@@ -62,6 +64,7 @@ class ring_writer {
   /// The first `bytes` that open() gave become visible.
   void publish(std::size_t bytes) noexcept {
     position_ += skip_ + ring_align(bytes);
+    store_comes();
     written_.store(position_, std::memory_order_release);
   }
   /// The reader claimed to have read what was never written.
@@ -128,6 +131,7 @@ class ring_reader {
   bool release() noexcept {
     if (position_ == released_) return false;
     released_ = position_;
+    store_comes();
     read_.store(position_, std::memory_order_release);
     return true;
   }

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include <troupe/assert.hpp>
-#include <troupe/detail/mutant.hpp>
+#include <troupe/detail/checked.hpp>
 
 namespace troupe::detail {
 namespace {

@@ -33,7 +33,7 @@ struct inside {
       : frames_before(troupe::detail::pool_blocks_out()),
         own(o.seed ^ 0x5EED'0F'7E57u),
         all(o.seed, o.faults, o.longest) {
-    all.on_kill = [this] { return kill_somebody(); };
+    all.on_kill = [this](const sim_process* whom) { return kill_one(whom); };
   }
 
   static process* new_process() { return new process; }
@@ -56,11 +56,13 @@ struct inside {
     all.at(h.restart_at, [] {});  // so that the clock stops there
   }
 
-  bool kill_somebody() {
+  /// That process, or any (null).
+  bool kill_one(const sim_process* whom) {
     chance& by = all.of(fault::kill);
     std::vector<home*> victims;
     for (const auto& h : homes) {
-      if (h->how.mortal && h->life != nullptr && !h->killed) victims.push_back(h.get());
+      const bool meant = whom == nullptr || h->life == whom;
+      if (meant && h->how.mortal && h->life != nullptr && !h->killed) victims.push_back(h.get());
     }
     if (victims.empty()) return false;
     kill(*victims[by.below(victims.size())], by.between(1ms, 2s));

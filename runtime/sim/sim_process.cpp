@@ -160,6 +160,11 @@ void sim_process::close(int fd) noexcept {
   o->let_go();
 }
 
+void store_comes() noexcept {
+  auto& self = static_cast<sim_process&>(current_worker->world());
+  if (self.alive()) self.world().store_comes(self);
+}
+
 // The network.
 
 std::string sim_process::key_of(const endpoint& at) const {

@@ -16,6 +16,9 @@
 
 namespace troupe::detail {
 
+/// For the checked build (troupe/detail/checked.hpp).
+void store_comes() noexcept;
+
 class sim_process final : public env {
  public:
   sim_process(universe& of, std::string host, std::int32_t pid, std::uint64_t seed);

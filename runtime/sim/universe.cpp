@@ -20,7 +20,7 @@ constexpr std::array strikes = {fault::clog,  fault::cut,   fault::reset, fault:
 
 std::array<chance, sim::fault_kinds> split_all(chance& from) noexcept {
   const auto one = [&] { return from.split(); };
-  return {one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one()};
+  return {one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one()};
 }
 
 }  // namespace
@@ -222,6 +222,11 @@ connection_ptr universe::some_connection(chance& by) {
   return remote.empty() ? nullptr : remote[by.below(remote.size())];
 }
 
+void universe::store_comes(sim_process& by) {
+  if (!uses(fault::torn_store) || !of(fault::torn_store).one_in(1000)) return;
+  if (on_kill && on_kill(&by)) count(fault::torn_store);
+}
+
 sim_process* universe::some_process(chance& by) {
   std::vector<sim_process*> living;
   for (const auto& p : processes_) {
@@ -248,7 +253,7 @@ void universe::strike(fault kind) {
       break;
     }
     case fault::kill:
-      if (!on_kill || !on_kill()) return;
+      if (!on_kill || !on_kill(nullptr)) return;
       break;
     default: {
       sim_process* const p = some_process(by);
@@ -296,6 +301,7 @@ std::string_view to_string(fault kind) noexcept {
     case fault::stall: return "stall";
     case fault::pause: return "pause";
     case fault::kill: return "kill";
+    case fault::torn_store: return "torn_store";
   }
   return "unknown";
 }

@@ -40,8 +40,9 @@ class universe {
   sim_process& start_process(std::string host);
   /// It has been killed, or its node has stopped.
   void end_process(sim_process& p);
-  /// Kills some process, or says no.
-  std::function<bool()> on_kill;
+  /// Kills that process, or some (null), or says no.
+  std::function<bool(sim_process*)> on_kill;
+  void store_comes(sim_process& by);
 
   // Faults.
   bool uses(sim::fault kind) const noexcept { return !healed_ && used_.has(kind); }

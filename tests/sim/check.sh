@@ -1,5 +1,6 @@
 #!/bin/bash
-# check.sh SEEDS same_trace | usage | canary MUTANTS | mutants MUTANTS PAGE: what ./dev sim promises of its programs.
+# check.sh SEEDS same_trace | usage | seeds CHECKED | canary CHECKED | mutants CHECKED PAGE: what ./dev sim promises of its
+# programs, SEEDS of the shipped libraries and CHECKED.
 set -euo pipefail
 seeds=$1
 
@@ -29,6 +30,12 @@ case $2 in
     exit_code 2 "$seeds" --seed 3 --without nonsense
     [[ $output == *nonsense*short_io* ]] || fail "the kinds of faults are not named: $output"
     exit_code 0 "$seeds" --help
+    ;;
+  seeds)
+    exit_code 0 "$3" --seeds 2000
+    echo "$output"
+    [[ $output == *", violations 0, "* ]] || fail "no last line"
+    ! grep -E " 0 +0$" <<<"$output" || fail "a kind of fault was never injected"
     ;;
   canary)
     exit_code 1 "$3" --canary

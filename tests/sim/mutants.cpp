@@ -5,7 +5,7 @@
 
 #include "seed_pool.hpp"
 
-#ifdef TROUPE_MUTANTS
+#ifdef TROUPE_SIM_CHECKED
 troupe::detail::mutant troupe::detail::active_mutant = mutant::none;
 #endif
 
@@ -14,7 +14,7 @@ namespace seeds {
 using troupe::detail::mutant;
 
 const std::vector<planted>& all_mutants() {
-#ifdef TROUPE_MUTANTS
+#ifdef TROUPE_SIM_CHECKED
   static const std::vector<planted> all = {
       {mutant::lost_wake_up, "lost_wake_up", "a worker that sleeps is not woken by what other workers post"},
       {mutant::reversed_inlet, "reversed_inlet", "what came from other workers is taken newest first"},
@@ -30,6 +30,7 @@ const std::vector<planted>& all_mutants() {
       {mutant::short_write, "short_write", "the rest of a short write is not sent"},
       {mutant::stalled_send, "stalled_send", "a socket lane sends no more after its first write"},
       {mutant::silent_doorbell, "silent_doorbell", "a shared-memory lane does not wake the peer"},
+      {mutant::early_publish, "early_publish", "a segment is shown to the peer before its header is written"},
       {mutant::forgetful_restart, "forgetful_restart", "an actor that restarts loses its mailbox"},
       {mutant::lost_slot, "lost_slot", "the slot of an actor that has ended is never free again"},
       {mutant::leaked_frame, "leaked_frame", "the frame of an actor that ends is not destroyed"},
@@ -44,7 +45,7 @@ const std::vector<planted>& all_mutants() {
 bool activate(std::string_view name) {
   const auto found = std::ranges::find(all_mutants(), name, &planted::name);
   if (found == all_mutants().end()) return false;
-#ifdef TROUPE_MUTANTS
+#ifdef TROUPE_SIM_CHECKED
   troupe::detail::active_mutant = found->which;
 #endif
   return true;

@@ -1,4 +1,4 @@
-// The planted faults of troupe/detail/mutant.hpp, and what finds them. The program troupe_seeds has none.
+// The planted faults of troupe/detail/checked.hpp, and what finds them. The program troupe_seeds has none.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include <troupe/detail/mutant.hpp>
+#include <troupe/detail/checked.hpp>
 
 namespace seeds {
 

@@ -48,7 +48,9 @@ void scene::judge(const troupe::sim::fault_counts& injected, std::uint64_t undel
     violated("DOWN: monitor " + std::to_string(i) + " of a station that has ended was never told");
   }
   // The books of a killed process are gone, and what it had sent may be anywhere.
-  if (injected[static_cast<std::size_t>(troupe::sim::fault::kill)] != 0) return;
+  using troupe::sim::fault;
+  if (injected[static_cast<std::size_t>(fault::kill)] != 0) return;
+  if (injected[static_cast<std::size_t>(fault::torn_store)] != 0) return;
   std::uint64_t lost = 0;
   for (const one_stream& s : streams_) lost += s.accepted - s.arrived;
   if (lost > undelivered + unknown) {

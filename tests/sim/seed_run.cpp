@@ -1,6 +1,7 @@
 #include "seed_run.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 
 #include "system.hpp"
@@ -22,22 +23,32 @@ void sum_books(const std::vector<const process*>& all, std::uint64_t& undelivere
   }
 }
 
+/// Whether a link has ended because the peer broke the rules of the wire: here everybody keeps them.
+bool is_a_breach(std::string_view line) {
+  constexpr std::array<std::string_view, 5> honest = {
+      "both have said goodbye", "it was closing", "the peer's process has ended",
+      "the connection ended without a goodbye", "the peer did not say goodbye in time"};
+  constexpr std::string_view ended = " has ended: ";
+  const std::size_t at = line.find(ended);
+  return at != line.npos && std::ranges::find(honest, line.substr(at + ended.size())) == honest.end();
+}
+
 }  // namespace
 
 outcome run_seed(std::uint64_t seed, troupe::sim::fault_set allowed, bool log) {
-  static troupe::sim::world* running = nullptr;
-  running = nullptr;
-  const auto tell = [log](std::string_view line) {
-    if (!log || running == nullptr) return;
-    const auto when = running->elapsed() / std::chrono::microseconds(1);
+  scene_ptr s;  // none yet: the world is made with the log
+  const auto hear = [&s, log](std::string_view line) {
+    if (s == nullptr) return;
+    if (is_a_breach(line)) s->violated("protocol: " + std::string(line));
+    if (!log) return;
+    const auto when = s->world.elapsed() / std::chrono::microseconds(1);
     std::fprintf(stderr, "%10lld us  %.*s\n", static_cast<long long>(when), static_cast<int>(line.size()),
                  line.data());
   };
   auto owned = std::make_unique<troupe::sim::world>(
-      troupe::sim::world_options{.seed = seed, .faults = allowed, .longest = 10min, .log = tell});
-  running = owned.get();
+      troupe::sim::world_options{.seed = seed, .faults = allowed, .longest = 10min, .log = hear});
   troupe::sim::world& world = *owned;
-  const auto s = std::make_shared<scene>(world);
+  s = std::make_shared<scene>(world);
   const std::vector<const process*> all = start_system(s);
   world.run_for(30ms);  // until every talker has begun
   world.run_until([&] { return s->unfinished().empty(); }, traffic_time);
@@ -61,13 +72,15 @@ outcome run_seed(std::uint64_t seed, troupe::sim::fault_set allowed, bool log) {
   o.messages = s->messages;
   o.trace = world.trace();
   o.injected = world.injected();
-  for (const std::string& v : s->violations) o.violations += v + "\n";
   if (stuck) {
     static_cast<void>(owned.release());  // a node that is stuck cannot be stopped
   } else {
-    o.violations += world.check();
+    o.violations = world.check();
   }
-  running = nullptr;
+  std::string told;
+  for (const std::string& v : s->violations) told += v + "\n";
+  o.violations.insert(0, told);
+  s.reset();
   return o;
 }
 

@@ -1,0 +1,42 @@
+// What only the checked build of a simulation has: planted faults, which it must find, and marks at the stores to shared
+// memory, before which a simulated process may die. In what is shipped both are nothing: mutated() is false before
+// the program is built. The program troupe_checked_seeds has its own copy of the sources that include this, compiled with
+// TROUPE_SIM_CHECKED; so this is for sources, and for headers that only such sources include.
+#pragma once
+
+#include <cstdint>
+
+namespace troupe::detail {
+
+enum class mutant : std::uint8_t {
+  none,
+  lost_wake_up,
+  reversed_inlet,
+  drop_message,
+  forgotten_unknown,
+  double_ack,
+  kept_credit,
+  deaf_to_link_loss,
+  lost_down,
+  same_generation,
+  short_write,
+  stalled_send,
+  silent_doorbell,
+  early_publish,
+  forgetful_restart,
+  lost_slot,
+  leaked_frame,
+  kept_claim,
+};
+
+#ifdef TROUPE_SIM_CHECKED
+extern mutant active_mutant;
+inline bool mutated(mutant m) noexcept { return active_mutant == m; }
+/// This worker is about to store to memory that another process sees.
+void store_comes() noexcept;
+#else
+constexpr bool mutated(mutant) noexcept { return false; }
+constexpr void store_comes() noexcept {}
+#endif
+
+}  // namespace troupe::detail
