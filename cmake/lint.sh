@@ -17,7 +17,7 @@ forbid() {  # WHY, then the lines of standard input are the breaches
 mapfile -t all < <(find runtime transport actors examples tests bench -name '*.[ch]pp' | sort)
 mapfile -t headers < <(printf '%s\n' "${all[@]}" | grep '\.hpp$')
 mapfile -t modules < <(printf '%s\n' "${all[@]}" | grep -E '^(runtime|transport|actors)/')
-mapfile -t above_env < <(printf '%s\n' "${modules[@]}" | grep -v '^runtime/os/')
+mapfile -t above_env < <(printf '%s\n' "${modules[@]}" | grep -vE '^runtime/(os|sim)/')
 mapfile -t public < <(printf '%s\n' "${modules[@]}" | grep '/troupe/')
 
 matches() {  # REGEX FILE...: the lines of code that match, without comments that stand alone or end a line
@@ -51,10 +51,10 @@ grep -nE 'TEST_CASE(_METHOD)?\("[^"]*;' tests/*.cpp |
   forbid "a test's name has no semicolon, at which CMake would cut it in two"
 
 matches '_clock::now|random_device|std::rand|mt19937|sleep_for|sleep_until|gettimeofday|clock_gettime|getrandom' \
-  "${above_env[@]}" | forbid "outside runtime/os/, time and chance come from troupe::env"
+  "${above_env[@]}" | forbid "outside runtime/os/ and runtime/sim/, time and chance come from troupe::env"
 
 matches '#include <(sys/|unistd|fcntl|poll|signal|csignal|netinet|netdb|pthread|linux/|liburing|ctime|random)' \
-  "${above_env[@]}" | forbid "outside runtime/os/, the kernel is reached through troupe::env"
+  "${above_env[@]}" | forbid "outside runtime/os/ and runtime/sim/, the kernel is reached through troupe::env"
 
 matches '#include <(liburing|openssl|boost/beast|boost/asio|concurrentqueue|xxhash|CLI)' "${public[@]}" |
   forbid "a public header includes no liburing, OpenSSL, Beast, Asio, concurrentqueue, xxhash or CLI11"

@@ -1,4 +1,4 @@
-#include "sim_driver.hpp"
+#include "sim/sim_driver.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -6,8 +6,8 @@
 
 #include <troupe/assert.hpp>
 
-#include "sim_process.hpp"
-#include "universe.hpp"
+#include "sim/sim_process.hpp"
+#include "sim/universe.hpp"
 
 namespace troupe::detail {
 

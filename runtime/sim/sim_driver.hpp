@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "sim_object.hpp"
+#include "sim/sim_object.hpp"
 
 namespace troupe::detail {
 

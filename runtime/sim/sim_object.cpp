@@ -1,10 +1,10 @@
-#include "sim_object.hpp"
+#include "sim/sim_object.hpp"
 
 #include <unistd.h>
 
 #include <utility>
 
-#include "sim_driver.hpp"
+#include "sim/sim_driver.hpp"
 
 namespace troupe::detail {
 

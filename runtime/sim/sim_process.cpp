@@ -1,4 +1,4 @@
-#include "sim_process.hpp"
+#include "sim/sim_process.hpp"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 
 #include <troupe/assert.hpp>
 
-#include "universe.hpp"
+#include "sim/universe.hpp"
 #include "waiting_room.hpp"
 
 namespace troupe::detail {

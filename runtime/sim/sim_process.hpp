@@ -11,8 +11,8 @@
 
 #include <troupe/detail/worker.hpp>
 
-#include "chance.hpp"
-#include "sim_driver.hpp"
+#include "sim/chance.hpp"
+#include "sim/sim_driver.hpp"
 
 namespace troupe::detail {
 

@@ -1,11 +1,11 @@
-#include "sim_socket.hpp"
+#include "sim/sim_socket.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
-#include "sim_driver.hpp"
-#include "universe.hpp"
+#include "sim/sim_driver.hpp"
+#include "sim/universe.hpp"
 
 namespace troupe::detail {
 

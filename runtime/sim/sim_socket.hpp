@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "sim_object.hpp"
+#include "sim/sim_object.hpp"
 
 namespace troupe::detail {
 

@@ -1,4 +1,4 @@
-#include "universe.hpp"
+#include "sim/universe.hpp"
 
 #include <algorithm>
 #include <cerrno>

@@ -19,9 +19,9 @@
 
 #include <troupe/sim_faults.hpp>
 
-#include "chance.hpp"
-#include "sim_process.hpp"
-#include "sim_socket.hpp"
+#include "sim/chance.hpp"
+#include "sim/sim_process.hpp"
+#include "sim/sim_socket.hpp"
 
 namespace troupe::detail {
 

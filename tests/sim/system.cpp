@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "chance.hpp"
+#include "sim/chance.hpp"
 
 namespace seeds {
 

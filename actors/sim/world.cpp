@@ -1,3 +1,4 @@
+// The world of troupe/sim.hpp: processes that live, are killed and start again in a universe (runtime/sim/universe.hpp).
 #include <algorithm>
 #include <utility>
 
@@ -6,7 +7,7 @@
 #include <troupe/log.hpp>
 #include <troupe/sim.hpp>
 
-#include "universe.hpp"
+#include "sim/universe.hpp"
 
 namespace troupe::sim {
 
