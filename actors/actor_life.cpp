@@ -6,6 +6,7 @@
 // there may be much of it, and only the slot waits for what the inlet still held.
 // One that restarts is only at rest when its coroutine and then its children are gone (supervision.cpp).
 #include <exception>
+#include <new>
 #include <utility>
 
 #include <troupe/actor.hpp>
@@ -65,6 +66,7 @@ family::~family() = default;
 
 envelope* make_notice(const address& whom) {
   envelope* const e = make_envelope<down>([] { return down(); });
+  if (e == nullptr) throw std::bad_alloc();  // the monitor's memory is set aside now, or there is no monitor
   static_cast<down*>(e->message())->actor = ref_to<protocol<>>(whom);
   return e;
 }

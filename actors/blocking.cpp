@@ -107,7 +107,9 @@ void wait_for(Helper helper, const std::shared_ptr<blocking_call>& call) {
 error send_blocking(const address& to, envelope* e, duration within) {
   const auto call = std::make_shared<blocking_call>(to, e);
   call->within = within;
-  if (to) {
+  if (e == nullptr) {
+    call->finish_with(errc::no_memory, nullptr);
+  } else if (to) {
     wait_for(&run_blocking_send, call);
   } else {
     call->finish_with(errc::no_such_actor, nullptr);
@@ -119,7 +121,9 @@ error send_blocking(const address& to, envelope* e, duration within) {
 receipt* ask_blocking(const address& to, envelope* e, duration within, error& failure) {
   const auto call = std::make_shared<blocking_call>(to, e);
   call->within = within;
-  if (to) {
+  if (e == nullptr) {
+    call->finish_with(errc::no_memory, nullptr);
+  } else if (to) {
     wait_for(&run_blocking_ask, call);
   } else {
     call->finish_with(errc::no_such_actor, nullptr);

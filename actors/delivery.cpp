@@ -29,6 +29,7 @@ void unreserve(const address& to, const value_type& type) noexcept {
   } else {
     to.core()->unreserve(type.lane);
   }
+  count_refused(to);
 }
 
 error commit(const address& to, envelope* e) noexcept {
@@ -117,6 +118,7 @@ bool send_operation::settle(error outcome) noexcept {
 bool send_operation::await_ready() noexcept {
   awaited_ = true;
   if (!to_) return settle(errc::no_such_actor);
+  if (envelope_ == nullptr) return settle(errc::no_memory);
   if (to_.is_remote()) {
     const send_outcome how = send_to_peer(to_, *envelope_);
     if (how == send_outcome::no_credit || how == send_outcome::blocked) return false;
@@ -138,8 +140,11 @@ void send_operation::await_suspend(std::coroutine_handle<> sender, std::source_l
     link_wait_ = wait_for_peer(to_, *envelope_, wait_);
     return;
   }
-  envelope* const e = std::exchange(envelope_, nullptr);
-  e->answer = make_receipt(nullptr);
+  envelope* const e = with_receipt(std::exchange(envelope_, nullptr), nullptr);
+  if (e == nullptr) {
+    outcome_ = errc::no_memory;
+    return wait_.complete();
+  }
   wait_.expect(e->answer, true);
   to_.core()->park(to_.generation, e);
 }
@@ -194,6 +199,7 @@ bool ask_base::fail(error why) noexcept {
 bool ask_base::await_suspend(std::coroutine_handle<> asker, std::source_location at) {
   awaited_ = true;
   if (!to_) return fail(errc::no_such_actor);
+  if (envelope_ == nullptr) return fail(errc::no_memory);
   wait_.suspend(asker, waits_for_reply, at);
   actor_core& me = *static_cast<actor_core*>(wait_.owner());
   const instant now = me.home().now();

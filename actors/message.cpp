@@ -1,8 +1,10 @@
 #include <troupe/detail/message.hpp>
 
 #include <algorithm>
+#include <new>
 
 #include <troupe/detail/actor_core.hpp>
+#include <troupe/detail/checked.hpp>
 
 #include "delivery.hpp"
 #include "node_core.hpp"
@@ -20,16 +22,36 @@ void* receipt::storage() noexcept {
   return reinterpret_cast<std::byte*>(this) + aligned(sizeof(receipt), value->alignment);
 }
 
-receipt* make_receipt(const value_type* reply) {
+/// The memory of a message or of what waits for one: null when there is none.
+static void* message_memory(std::size_t bytes) noexcept {
+  if (allocation_fails()) return nullptr;
+  try {
+    return pool_allocate(bytes);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
+receipt* make_receipt(const value_type* reply) noexcept {
   std::size_t bytes = sizeof(receipt);
   if (reply != nullptr) {
     TROUPE_ASSERT(reply->alignment <= pool_cache::granule, "a reply's alignment may be 64 bytes at most");
     bytes = aligned(bytes, reply->alignment) + reply->size;
   }
-  auto* const r = ::new (pool_allocate(bytes)) receipt;
+  void* const memory = message_memory(bytes);
+  if (memory == nullptr) return nullptr;
+  auto* const r = ::new (memory) receipt;
   r->value = reply;
   r->block = static_cast<std::uint32_t>(bytes);
   return r;
+}
+
+envelope* with_receipt(envelope* e, const value_type* reply) noexcept {
+  if (e == nullptr) return nullptr;
+  e->answer = make_receipt(reply);
+  if (e->answer != nullptr) return e;
+  finish(e);
+  return nullptr;
 }
 
 void destroy(receipt* r) noexcept {
@@ -40,11 +62,13 @@ void destroy(receipt* r) noexcept {
   pool_release(r, bytes);
 }
 
-envelope* allocate_envelope(const value_type& type) {
+envelope* allocate_envelope(const value_type& type) noexcept {
   TROUPE_ASSERT(type.alignment <= pool_cache::granule, "a message's alignment may be 64 bytes at most");
   const std::size_t offset = aligned(sizeof(envelope), type.alignment);
   const std::size_t bytes = offset + type.size;
-  auto* const e = ::new (pool_allocate(bytes)) envelope;
+  void* const memory = message_memory(bytes);
+  if (memory == nullptr) return nullptr;
+  auto* const e = ::new (memory) envelope;
   e->type = &type;
   e->offset = static_cast<std::uint8_t>(offset);
   e->weight = static_cast<std::uint32_t>(bytes);

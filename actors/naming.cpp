@@ -22,6 +22,7 @@ void node_call::cancel() noexcept {
 void node_call::await_suspend(std::coroutine_handle<> waiter, std::source_location at) {
   wait_.suspend(waiter, "a call of the node", at);
   receipt* const r = std::exchange(receipt_, nullptr);
+  if (r == nullptr) return wait_.complete();
   wait_.expect(r);
   worker& home = wait_.owner()->home();
   if (limit_) home.timers().arm(timer_, home.now() + *limit_);
@@ -47,6 +48,7 @@ void* node_call::value() const noexcept {
 
 error node_call::failure() const noexcept {
   if (expired_) return limit_error_;
+  if (wait_.arrived() == nullptr) return errc::no_memory;
   return wait_.arrived()->outcome;
 }
 

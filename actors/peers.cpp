@@ -24,26 +24,32 @@ credit_note credit_of(peer_node& from, const held_credit& c) noexcept {
   return {&from, from.link_number.load(std::memory_order_relaxed), c.stream, c.destination, c.bytes};
 }
 
-receipt* receipt_for(peer_node& asker, const inbound_message& m, const value_type* reply) {
+/// Null: there is no memory for it.
+receipt* receipt_for(peer_node& asker, const inbound_message& m, const value_type* reply) noexcept {
   receipt* const r = make_receipt(reply);
+  if (r == nullptr) return nullptr;
   r->peer = &asker;
   r->ticket = m.correlation;
   asker.requests_here.fetch_add(1, std::memory_order_relaxed);
   return r;
 }
 
-/// A route to nobody: `cookie` says why.
-void deliver_nowhere(std::uint64_t cookie, std::uint64_t target, session& from, inbound_message& m) {
-  auto& peer = *static_cast<peer_node*>(from.cookie);
-  const auto why = static_cast<errc>(cookie);
+/// It is a dead letter, and what it asks is answered with that.
+void refuse_inbound(peer_node& peer, std::uint64_t target, const inbound_message& m, errc why) {
   const auto [slot, generation] = split(target);
   peer.node.count(entry::accepted_inbound);
   peer.node.count_undelivered(why, nullptr, address::of(static_cast<actor_core*>(nullptr), slot, generation));
-  peer.node.here()->return_credit(credit_of(peer, m.credit));
+  worker_state& here = *peer.node.here();
+  here.return_credit(credit_of(peer, m.credit));
   if (m.correlation == 0) return;
-  receipt* const r = receipt_for(peer, m, nullptr);
-  r->outcome = why;
-  answer_peer(r);
+  if (out_stream* const back = here.stream_to(peer))
+    return back->reply(m.correlation, why, nullptr, nullptr, &peer);
+  peer.node.count(entry::replies_lost);
+}
+
+/// A route to nobody: `cookie` says why.
+void deliver_nowhere(std::uint64_t cookie, std::uint64_t target, session& from, inbound_message& m) {
+  refuse_inbound(*static_cast<peer_node*>(from.cookie), target, m, static_cast<errc>(cookie));
 }
 
 /// A route to an actor: `cookie` is the message's value_type.
@@ -52,14 +58,19 @@ void deliver_to_actor(std::uint64_t cookie, std::uint64_t target, session& from,
   auto& peer = *static_cast<peer_node*>(from.cookie);
   const auto [slot, generation] = split(target);
   envelope* const e = allocate_envelope(type);
+  receipt* const asked = e != nullptr && m.correlation != 0 ? receipt_for(peer, m, type.reply) : nullptr;
+  if (e == nullptr || (m.correlation != 0 && asked == nullptr)) {
+    if (e != nullptr) release_envelope(e);
+    return refuse_inbound(peer, target, m, errc::no_memory);
+  }
   type.construct(e->message());
   const std::size_t encoded = type.owns_nothing ? 0 : m.body.remaining();
   type.wire->decode(m.body, e->message(), m.longer_schema);
-  if (!m.body.ok()) return finish(e);
+  e->answer = asked;
+  if (!m.body.ok()) return free_unsent(e);
   e->weight = static_cast<std::uint32_t>(e->block() + encoded);
   e->deadline = m.deadline;
   e->credit = credit_of(peer, m.credit);
-  if (m.correlation != 0) e->answer = receipt_for(peer, m, type.reply);
   peer.node.count(entry::accepted_inbound);
   actor_core* const target_core = peer.node.all_slots().find(slot);
   target_core->deliver(generation, e);

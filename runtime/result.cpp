@@ -29,6 +29,7 @@ std::string_view to_string(errc code) noexcept {
     case errc::bad_name: return "bad name";
     case errc::bad_message: return "bad message";
     case errc::closed: return "closed";
+    case errc::no_memory: return "no memory";
     case errc::io_failed: return "input/output failed";
   }
   return "unknown error";

@@ -48,6 +48,7 @@ constexpr void check_message() {
   }
 }
 
+/// Null: there is no memory for it.
 template <class M, class... Args>
 envelope* envelope_from(Args&&... args) {
   check_message<M>();
@@ -56,9 +57,7 @@ envelope* envelope_from(Args&&... args) {
 
 template <class M, class... Args>
 envelope* request_from(Args&&... args) {
-  envelope* const e = envelope_from<M>(std::forward<Args>(args)...);
-  e->answer = make_receipt(reply_type_of<M>());
-  return e;
+  return with_receipt(envelope_from<M>(std::forward<Args>(args)...), reply_type_of<M>());
 }
 
 }  // namespace detail
@@ -84,7 +83,7 @@ class ref {
     return send_operation(to_, detail::envelope_from<M>(std::forward<Args>(args)...));
   }
 
-  /// Never waits: ok, full, no_such_actor, stopped, unreachable or too_large. Any thread. When there is no
+  /// Never waits: ok, full, no_such_actor, stopped, unreachable, too_large or no_memory. Any thread. When there is no
   /// room the message is not built and the arguments are as they were. From a thread that is no worker, a
   /// message to another node is encoded later, by a worker: what is then too large is a dead letter.
   template <class M, class... Args>
@@ -98,6 +97,10 @@ class ref {
     } catch (...) {
       detail::unreserve(to_, detail::value_type_of<M>);
       throw;
+    }
+    if (e == nullptr) {
+      detail::unreserve(to_, detail::value_type_of<M>);
+      return errc::no_memory;
     }
     if (const error lost = detail::commit(to_, e); lost.code != errc::ok) return lost;
     return {};

@@ -107,7 +107,8 @@ class self {
                  std::forward<Args>(args)...);
   }
 
-  /// Asks for a troupe::down when that actor ends, wherever it lives.
+  /// Asks for a troupe::down when that actor ends, wherever it lives. Sets aside what the DOWN needs; throws std::bad_alloc if
+  /// there is no memory for it.
   template <class Q>
   void monitor(const ref<Q>& whom) const {
     if constexpr (!troupe::accepts<accepts, down>) {

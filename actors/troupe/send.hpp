@@ -2,7 +2,7 @@
 //
 // It gives result<void>: ok means that the message is in the target's mailbox (in this process) or encoded
 // into the lane to the target's node, and that it will be delivered or counted as a dead letter, exactly
-// once. Errors: no_such_actor, stopped, unreachable, too_large, not_encodable, full (only for a send to
+// once. Errors: no_such_actor, stopped, unreachable, too_large, not_encodable, no_memory, full (only for a send to
 // oneself, which never waits), expired. It waits while the target has no room: as long as .within(d) allows, and
 // while a request is served no longer than that request's deadline. Destroyed while it waits, the message was
 // never sent. The result may be dropped: failures are counted by the node. Belongs to the actor that awaits it.

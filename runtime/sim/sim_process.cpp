@@ -165,6 +165,12 @@ void store_comes() noexcept {
   if (self.alive()) self.world().store_comes(self);
 }
 
+bool allocation_fails() noexcept {
+  if (current_worker == nullptr) return false;
+  auto& self = static_cast<sim_process&>(current_worker->world());
+  return self.alive() && self.world().roll(sim::fault::no_memory, 200);
+}
+
 // The network.
 
 std::string sim_process::key_of(const endpoint& at) const {

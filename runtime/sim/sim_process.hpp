@@ -18,6 +18,7 @@ namespace troupe::detail {
 
 /// For the checked build (troupe/detail/checked.hpp).
 void store_comes() noexcept;
+bool allocation_fails() noexcept;
 
 class sim_process final : public env {
  public:

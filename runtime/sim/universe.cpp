@@ -20,7 +20,7 @@ constexpr std::array strikes = {fault::clog,  fault::cut,   fault::reset, fault:
 
 std::array<chance, sim::fault_kinds> split_all(chance& from) noexcept {
   const auto one = [&] { return from.split(); };
-  return {one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one()};
+  return {one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one()};
 }
 
 }  // namespace
@@ -302,6 +302,7 @@ std::string_view to_string(fault kind) noexcept {
     case fault::pause: return "pause";
     case fault::kill: return "kill";
     case fault::torn_store: return "torn_store";
+    case fault::no_memory: return "no_memory";
   }
   return "unknown";
 }

@@ -36,6 +36,7 @@ enum class errc : std::uint8_t {
   limit_reached,   // a configured limit refuses it
   bad_message,     // the peer sent bytes that do not decode
   closed,          // end of stream, or the stream was closed
+  no_memory,       // there is none for the message, or for what a wait needs; nothing else has changed
   io_failed,       // the kernel refused an I/O operation; see error::detail (errno)
 };
 

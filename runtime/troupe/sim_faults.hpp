@@ -20,9 +20,11 @@ enum class fault : std::uint8_t {
   stall,           // a worker gets no processor for a while
   pause,           // a whole process gets none (SIGSTOP)
   kill,            // a process dies (SIGKILL), and is started again as a new incarnation
-  torn_store,      // it dies just before it stores to shared memory; only in the project's own checked build
+  // Only in the project's own checked build:
+  torn_store,  // it dies just before it stores to shared memory
+  no_memory,   // there is no memory for a message
 };
-inline constexpr std::size_t fault_kinds = 13;
+inline constexpr std::size_t fault_kinds = 14;
 std::string_view to_string(fault kind) noexcept;
 
 /// A set of fault kinds; a value.

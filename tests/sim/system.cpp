@@ -1,6 +1,7 @@
 #include "system.hpp"
 
 #include <algorithm>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -90,6 +91,18 @@ actor run_station(self<station> me, place_ptr at, std::uint64_t number) {
                     [&](who) { return number; }, [&](spoil) { throw std::runtime_error("spoiled"); });
 }
 
+/// A monitor needs memory, and there may be none for a moment.
+template <class P, class Q>
+void monitor_surely(const self<P>& me, const ref<Q>& whom) {
+  for (bool done = false; !done;) {
+    try {
+      me.monitor(whom);
+      done = true;
+    } catch (const std::bad_alloc&) {
+    }
+  }
+}
+
 std::string station_of(const site& s) { return "station-" + s.name; }
 
 struct open_stream {
@@ -174,7 +187,7 @@ actor run_watcher(self<protocol<down>> me, place_ptr at) {
     const auto number = co_await found->ask<who>().within(100ms);
     scene* const s = at->speak();
     if (!number || s == nullptr) continue;
-    me.monitor(*found);
+    monitor_surely(me, *found);
     watches.push_back({whom, s->monitored(at->own, *number)});
   }
 }
@@ -204,7 +217,7 @@ actor run_boss(self<protocol<down>> me, place_ptr at) {
     const auto worker = static_cast<unsigned>(dice.below(at->workers));
     const troupe::spawn_options options{.name = "station", .mailbox = mailbox, .worker = worker};
     const ref<station> own = me.spawn(options, troupe::restart_on_failure(run_station), at, number);
-    me.monitor(own);
+    monitor_surely(me, own);
     for (;;) {
       const auto published = co_await me.node().publish(name, own);
       if (published || me.stopping() || published.error() == troupe::errc::no_such_actor) break;

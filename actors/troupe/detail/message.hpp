@@ -124,7 +124,8 @@ struct receipt : letter {
   void* storage() noexcept;
 };
 
-receipt* make_receipt(const value_type* reply);
+/// Null: there is no memory for it.
+receipt* make_receipt(const value_type* reply) noexcept;
 void destroy(receipt* r) noexcept;
 
 /// The credit that a message from another node holds until it is taken.
@@ -169,8 +170,11 @@ struct envelope : letter {
   std::size_t block() const noexcept { return offset + type->size; }  // bytes allocated
 };
 
-/// An envelope with uninitialised room for a `type`. Throws std::bad_alloc.
-envelope* allocate_envelope(const value_type& type);
+/// An envelope with uninitialised room for a `type`. Null: there is no memory for it.
+envelope* allocate_envelope(const value_type& type) noexcept;
+/// A request with the receipt that its reply needs. Null, and the request is gone: there is no memory for it, or there is
+/// no request.
+envelope* with_receipt(envelope* e, const value_type* reply) noexcept;
 /// Sets the weight of a message made here: its block, and what the encoding of what it owns would take.
 void weigh(envelope& e) noexcept;
 /// Frees the block of an envelope whose message was never constructed or is destroyed already.
@@ -178,9 +182,11 @@ void release_envelope(envelope* e) noexcept;
 /// Destroys message and envelope; an unanswered request is answered with `why`.
 void discard(envelope* e, error why) noexcept;
 
+/// Null: there is no memory for it. What `build` throws comes through.
 template <class M, class Build>
 envelope* make_envelope(Build&& build) {
   envelope* const e = allocate_envelope(value_type_of<M>);
+  if (e == nullptr) return nullptr;
   try {
     ::new (e->message()) M(std::forward<Build>(build)());
   } catch (...) {

@@ -1,6 +1,6 @@
-// What only the checked build of a simulation has: planted faults, which it must find, and marks at the stores to shared
-// memory, before which a simulated process may die. In what is shipped both are nothing: mutated() is false before
-// the program is built. The program troupe_checked_seeds has its own copy of the sources that include this, compiled with
+// What only the checked build of a simulation has: planted faults, which it must find, marks at the stores to shared
+// memory, before which a simulated process may die, and at the allocation of messages, which may fail. In what is shipped
+// all of them are nothing: mutated() is false before the program is built. The program troupe_checked_seeds has its own copy of the sources that include this, compiled with
 // TROUPE_SIM_CHECKED; so this is for sources, and for headers that only such sources include.
 #pragma once
 
@@ -34,9 +34,12 @@ extern mutant active_mutant;
 inline bool mutated(mutant m) noexcept { return active_mutant == m; }
 /// This worker is about to store to memory that another process sees.
 void store_comes() noexcept;
+/// Whether this allocation of a message's memory is to fail.
+bool allocation_fails() noexcept;
 #else
 constexpr bool mutated(mutant) noexcept { return false; }
 constexpr void store_comes() noexcept {}
+constexpr bool allocation_fails() noexcept { return false; }
 #endif
 
 }  // namespace troupe::detail
