@@ -259,10 +259,7 @@ void actor_core::turn_away(envelope* waiting, errc why) noexcept {
 /// Moves a waiting message into the queue, or frees it if its sender has given it up.
 void actor_core::admit(envelope* e) noexcept {
   box_.unpark(*e);
-  auto expected = receipt_state::open;
-  // Against awaiting_receipt::abandon; acq_rel: the winner sees what the loser did before.
-  if (!e->answer->state.compare_exchange_strong(expected, receipt_state::settled,
-                                                std::memory_order_acq_rel)) {
+  if (!e->answer->state.settle()) {  // against awaiting_receipt::abandon
     destroy(std::exchange(e->answer, nullptr));
     return finish(e);
   }
@@ -317,8 +314,7 @@ void actor_core::put_back(envelope* e) noexcept {
 /// A request past its deadline, or one whose asker has given it up.
 bool actor_core::too_late(const envelope& e) const noexcept {
   if (e.answer == nullptr || e.deadline == instant{}) return false;
-  return e.answer->state.load(std::memory_order_acquire) == receipt_state::cancelled ||
-         e.deadline <= home().now();
+  return e.answer->state.cancelled() || e.deadline <= home().now();
 }
 
 void actor_core::count_out() noexcept {

@@ -71,8 +71,7 @@ bool awaiting_receipt::abandon(const address& target) noexcept {
   }
   // Against actor_core::admit. Until it has arrived the receipt lives: it is freed by this actor's own home
   // worker, when it comes back, or by the target, which then finds it cancelled.
-  const bool first =
-      r->state.exchange(receipt_state::cancelled, std::memory_order_acq_rel) == receipt_state::open;
+  const bool first = r->state.cancel();
   if (c != nullptr) target.core()->command(target.generation, c);
   return first;
 }

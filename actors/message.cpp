@@ -122,9 +122,7 @@ void answer_nothing(receipt* r) noexcept {
   send_home(r);
 }
 
-bool still_wanted(const receipt& r) noexcept {
-  return r.state.load(std::memory_order_relaxed) != receipt_state::cancelled;
-}
+bool still_wanted(const receipt& r) noexcept { return !r.state.cancelled(); }
 
 void answer_void(envelope* e) noexcept { discard(e, errc::ok); }
 void answer_failure(envelope* e, error why) noexcept { discard(e, why); }

@@ -167,7 +167,7 @@ void names::lookup(const std::string& name, const protocol_info& wanted, bool wa
   const waiting_lookup w{name, &wanted, r};
   if (answer_lookup(w, wait)) return;
   lookups_.remove_if([](const waiting_lookup& old) {
-    if (old.answer->state.load(std::memory_order_acquire) != receipt_state::cancelled) return false;
+    if (!old.answer->state.cancelled()) return false;
     destroy(old.answer);
     return true;
   });

@@ -72,7 +72,7 @@ node& node_of(actor_core& core) noexcept { return core.node().face(); }
 // Spawning.
 
 actor_core* begin_spawn(node_core& node, actor_core* parent, const spawn_options& options) {
-  if (node.stopping()) return nullptr;  // and again below, once the slot is counted: see slots::take
+  if (node.stopping()) return nullptr;  // and again below, once the slot is counted: rundown.hpp
   scheduler& all = node.workers();
   worker_state* const here = node.here();
   worker* home = nullptr;

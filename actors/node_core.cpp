@@ -88,7 +88,7 @@ node_core::node_core(node_options options, std::unique_ptr<scheduler> s)
     states_.push_back(std::make_unique<worker_state>(*this, scheduler_->at(i)));
     scheduler_->at(i).owner = states_.back().get();
   }
-  slots_ = std::make_unique<slots>(*this, scheduler_->size(), options_.most_actors);
+  slots_ = std::make_unique<slots>(*this, actors_, scheduler_->size(), options_.most_actors);
   peers_ = std::make_unique<peers>(*this);
   names_ = std::make_unique<names>(*this);
   link_options links;
@@ -166,14 +166,14 @@ bool node_core::stop(duration deadline) {
 void node_core::stop_all(duration deadline) {
   stop_by_ = world().now() + deadline;
   forget_overdue();
-  stopping_.store(true, std::memory_order_seq_cst);
+  actors_.begin();
   auto* const c = new control(order::stop);
   c->deadline = stop_by_;
   root_->command(root_generation, c);
   {
     // The root's own slot stays taken; what was being spawned meanwhile is adopted and ended as well.
     std::unique_lock lock(ending_.guard);
-    ending_.wait(world(), lock, [&] { return root_ended_ && slots_->live() <= 1; });
+    ending_.wait(world(), lock, [&] { return root_ended_ && actors_.inside() <= 1; });
   }
   close_links();
   const std::lock_guard no_sums(books_guard_);

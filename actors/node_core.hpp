@@ -29,6 +29,7 @@
 #include "label_table.hpp"
 #include "mailbox_budget.hpp"
 #include "peer_ties.hpp"
+#include "rundown.hpp"
 #include "scheduler.hpp"
 #include "waiting_room.hpp"
 
@@ -111,7 +112,7 @@ class node_core {
   names& all_names() noexcept { return *names_; }
   actor_core& root() noexcept { return *root_; }
   const std::vector<endpoint>& endpoints() const noexcept { return endpoints_; }
-  bool stopping() const noexcept { return stopping_.load(std::memory_order_seq_cst); }
+  bool stopping() const noexcept { return actors_.begun(); }
   /// By when an actor that is stopped now must have ended.
   instant stop_by(instant now) const noexcept { return stopping() ? stop_by_ : now + options_.stop_deadline; }
   worker& next_worker() noexcept;
@@ -163,6 +164,7 @@ class node_core {
   alarms alarms_{identity_.name};
   held_watch watch_{*this};
   std::vector<std::unique_ptr<worker_state>> states_;
+  rundown actors_;  // begins before the root is stopped
   std::unique_ptr<slots> slots_;
   std::unique_ptr<peers> peers_;
   std::unique_ptr<names> names_;
@@ -174,8 +176,7 @@ class node_core {
   std::atomic<unsigned> turn_{0};
   std::atomic<std::uint64_t> births_{0};
   std::atomic<std::uint32_t> overdue_{0};  // actors killed at their stop's deadline
-  instant stop_by_{};                      // of the node's own stop; written before stopping_
-  std::atomic<bool> stopping_{false};      // set before the root is stopped; seq_cst with slots::take
+  instant stop_by_{};                      // of the node's own stop; written before that begins
 
   std::mutex kinds_guard_;
   std::unordered_map<std::string, offered_kind> kinds_;

@@ -9,8 +9,9 @@
 
 namespace troupe::detail {
 
-slots::slots(node_core& node, unsigned workers, std::uint32_t most_actors)
+slots::slots(node_core& node, rundown& actors, unsigned workers, std::uint32_t most_actors)
     : node_(node),
+      actors_(actors),
       most_actors_(most_actors),
       shelves_(workers),
       chunks_(std::make_unique<std::atomic<actor_core*>[]>(most_chunks)) {}
@@ -25,9 +26,7 @@ slots::~slots() {
 }
 
 actor_core* slots::take(worker& home) {
-  // seq_cst, as node_core::stopping_: either this spawn sees the stop, or the stop sees this slot and waits
-  // for it.
-  if (live_.fetch_add(1, std::memory_order_seq_cst) >= most_actors_) {
+  if (actors_.enter() >= most_actors_) {
     leave();
     return nullptr;
   }
@@ -64,9 +63,7 @@ void slots::give_back(actor_core& slot) noexcept {
 }
 
 void slots::leave() noexcept {
-  // seq_cst, as in take: either this sees the stop and tells it, or the stop sees that the slot is free.
-  live_.fetch_sub(1, std::memory_order_seq_cst);
-  if (node_.stopping()) node_.slot_left();
+  if (actors_.leave()) node_.slot_left();
 }
 
 actor_core* slots::find(std::uint32_t number) const noexcept {

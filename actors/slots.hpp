@@ -15,6 +15,8 @@
 
 #include <troupe/detail/actor_core.hpp>
 
+#include "rundown.hpp"
+
 namespace troupe::detail {
 
 class slots {
@@ -22,19 +24,19 @@ class slots {
   static constexpr std::uint32_t chunk_size = 256;
   static constexpr std::uint32_t most_chunks = 65536;
 
-  slots(node_core& node, unsigned workers, std::uint32_t most_actors);
+  slots(node_core& node, rundown& actors, unsigned workers, std::uint32_t most_actors);
   slots(const slots&) = delete;
   slots& operator=(const slots&) = delete;
   ~slots();
 
-  /// A free slot with that home, or null at the limit.
+  /// A free slot with that home, or null at the limit. It is given back if the node is found stopping then.
   actor_core* take(worker& home);
   /// The actor has ended and its parent has taken it out of the family.
   void give_back(actor_core& slot) noexcept;
   /// Null when there is no such slot.
   actor_core* find(std::uint32_t number) const noexcept;
 
-  std::uint64_t live() const noexcept { return live_.load(std::memory_order_seq_cst); }
+  std::uint64_t live() const noexcept { return actors_.inside(); }
   /// Slots that exist, free or not; for walking.
   std::uint32_t count() const noexcept { return count_.load(std::memory_order_acquire); }
 
@@ -47,12 +49,12 @@ class slots {
   bool grow(worker& home, std::vector<actor_core*>& into);
 
   node_core& node_;
+  rundown& actors_;  // those that have a slot
   std::uint32_t most_actors_;
   std::mutex guard_;
   std::vector<shelf> shelves_;
   std::unique_ptr<std::atomic<actor_core*>[]> chunks_;  // each: raw storage of chunk_size slots
   std::atomic<std::uint32_t> count_{0};
-  std::atomic<std::uint64_t> live_{0};
 };
 
 }  // namespace troupe::detail

@@ -199,9 +199,9 @@ bool sending_stream::goodbye_acked() const noexcept {
 
 void sending_stream::poke() {
   if (current_worker == &on_) return take_over();
-  if (poked_.exchange(true, std::memory_order_acq_rel)) return;
+  if (!poked_.announce()) return;
   on_.post([self = shared_from_this()](worker&) {
-    self->poked_.store(false, std::memory_order_seq_cst);  // before the look at what the next poke announces
+    self->poked_.heard();
     self->take_over();
   });
 }

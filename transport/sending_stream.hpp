@@ -20,6 +20,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "announcement.hpp"
 #include "destinations.hpp"
 #include "return_board.hpp"
 #include "segment_builder.hpp"
@@ -109,7 +110,7 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
   return_board board_;
   std::uint64_t last_ack_ = 0;  // the home worker's
   std::atomic<std::uint64_t> goodbye_{0};
-  std::atomic<bool> poked_{false};
+  announcement poked_;
   std::unordered_map<const wire_type*, std::uint32_t> schemas_;
   std::vector<const wire_type*> schema_numbers_;
   std::uint32_t next_schema_ = 0;

@@ -13,16 +13,11 @@ class shm_lane::stream_port final : public lane_port {
   stream_port(shm_lane& of, unsigned stream) noexcept
       : lane_(of),
         line_(of.memory_.mine.writer(stream)),
-        writer_(of.memory_.mine.ring(stream), line_.position, of.memory_.theirs.reader(stream).position) {}
+        writer_({of.memory_.mine.ring(stream), line_.position, of.memory_.theirs.reader(stream).position},
+                line_.wants_room, of.memory_.theirs.sleep()) {}
 
   byte_span open(room from) override {
-    const std::size_t more = from == room::ordinary ? lane_reserve : 0;
-    byte_span space = writer_.open(more);
-    if (!space.empty()) return space;
-    store_comes();
-    line_.wants_room.store(1, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in read_ring
-    space = writer_.open(more);
+    const byte_span space = writer_.open(from == room::ordinary ? lane_reserve : 0);
     if (writer_.violated() && !violated.exchange(true, std::memory_order_relaxed)) {
       lane_.home_.world().signal_event(
           lane_.memory_.doorbell.get());  // makes the home worker look at the flag
@@ -31,23 +26,20 @@ class shm_lane::stream_port final : public lane_port {
   }
   void publish(std::size_t bytes) override {
     if (bytes == 0) return;
-    writer_.publish(bytes);
-    store_comes();                                        // the doorbell's
-    std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in sleep_or_poll_again
-    if (lane_.memory_.theirs.sleep().position.load(std::memory_order_relaxed) != 0) lane_.ring_peer();
+    if (writer_.publish(bytes)) lane_.ring_peer();
   }
   bool has_room(unsigned segments) override {
     return writer_.has_room((segments - 1) * ring_segment + lane_reserve);
   }
 
-  bool take_wants_room() noexcept { return line_.wants_room.exchange(0, std::memory_order_seq_cst) != 0; }
+  bool take_wants_room() noexcept { return line_.wants_room.wake(); }
 
   std::atomic<bool> violated{false};
 
  private:
   shm_lane& lane_;
   shm_line& line_;
-  ring_writer writer_;
+  ring_sender writer_;
 };
 
 shm_lane::shm_lane(worker& home, shm_pair memory, descriptor socket, descriptor pidfd)
@@ -86,7 +78,7 @@ void shm_lane::doorbell_rang(std::int32_t) {
   if (stopping_) return close_if_idle();
   home_.world().drain_event(memory_.doorbell.get());
   home_.io().wait_readable(doorbell_op_, memory_.doorbell.get());
-  memory_.mine.sleep().position.store(0, std::memory_order_relaxed);
+  memory_.mine.sleep().awake();
   offer_room();
   for (const auto& port : ports_) {
     if (port->violated.load(std::memory_order_relaxed)) {
@@ -114,15 +106,7 @@ void shm_lane::poll() {
 }
 
 void shm_lane::sleep_or_poll_again() {
-  ring_index& asleep = memory_.mine.sleep().position;
-  store_comes();
-  asleep.store(1, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in publish
-  const bool more =
-      std::ranges::any_of(readers_, [](ring_reader& r) { return r.next().has_value() || r.violated(); });
-  if (!more) return;
-  asleep.store(0, std::memory_order_relaxed);
-  home_.schedule(poll_);
+  if (!stays_asleep(memory_.mine.sleep(), readers_)) home_.schedule(poll_);
 }
 
 shm_lane::found shm_lane::read_all(std::size_t at_most) {
@@ -146,10 +130,9 @@ shm_lane::found shm_lane::read_ring(unsigned stream, std::size_t at_most) {
     ring.consume();
   }
   if (ring.violated()) return violated("a ring whose positions or lengths cannot be");
-  if (!ring.release()) return found::nothing;
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the fence in stream_port::open
-  if (memory_.theirs.writer(stream).wants_room.load(std::memory_order_relaxed) != 0) ring_peer();
-  return found::something;
+  const released room = release_ring(ring, memory_.theirs.writer(stream).wants_room);
+  if (room == released::room_that_is_wanted) ring_peer();
+  return room == released::nothing ? found::nothing : found::something;
 }
 
 shm_lane::found shm_lane::violated(const char* how) {

@@ -2,22 +2,13 @@
 // local socket that the handshake ran on, whose end tells that the peer is gone.
 //
 // Sleeping. The home worker reads every ring of the peer's. As long as it finds something it looks again in
-// its next turn; then it says asleep and looks a last time. A writer publishes and looks at that flag. With a
-// seq_cst fence between the two halves on both sides, one of them sees the other:
-//
-//   reader                         writer
-//   asleep = 1                     written = new position
-//   fence                          fence
-//   look at every `written`        asleep? then ring the reader's doorbell
-//
-// The doorbell is waited for all the time; whoever hears it clears asleep and reads. Room is told the same
-// way: a writer without room sets wants_room, fences and looks at `read`; the reader stores `read`, fences,
-// looks at wants_room and rings. Only the writer's home worker clears wants_room, and tells the stream each
-// time.
+// its next turn; then it sleeps at its gate until the doorbell rings, as a writer without room does
+// (shm_handshake.hpp). The doorbell is waited for all the time: whoever hears it opens the gate and reads, and tells
+// each stream that wanted room.
 //
 // | operation                            | who                            |
 // | ports: open, publish                 | the stream's own worker        |
-// | reading, asleep, clearing wants_room | the home worker                |
+// | reading, the gate, telling of room   | the home worker                |
 // | ringing the peer's doorbell          | any worker                     |
 #pragma once
 

@@ -1,7 +1,7 @@
 // The memory that two nodes on one host share: each makes one sealed segment that only it can write, and maps
 // the other's read-only. A segment holds, for the side that made it, with S streams against the peer's P:
 //
-//   line 0        asleep: the home worker waits for the doorbell
+//   line 0        asleep: a gate at which the home worker waits for the doorbell
 //   lines 1…S     for each own ring: written, wants_room
 //   S+1…S+P       for each ring of the peer's: read
 //   then, from the next page on, S rings
@@ -13,14 +13,15 @@
 #include <string>
 
 #include "greeter.hpp"
-#include "shm_ring.hpp"
+#include "shm_handshake.hpp"
 
 namespace troupe::detail {
 
 struct alignas(64) shm_line {
-  ring_index position{0};    // asleep (0 or 1), written or read
-  ring_index wants_room{0};  // 1: the ring's writer waits for room
+  ring_index position{0};  // written or read
+  sleep_gate wants_room;   // at which the ring's writer waits
 };
+static_assert(sizeof(sleep_gate) == sizeof(ring_index), "a gate is a word of shared memory");
 
 /// One side's segment, mapped here: writable if it is ours, read-only if it is the peer's.
 class shm_segment {
@@ -33,7 +34,7 @@ class shm_segment {
     return control_bytes(streams, peer_streams) + std::size_t{streams} * ring_bytes;
   }
 
-  shm_line& sleep() const noexcept { return line(0); }
+  sleep_gate& sleep() const noexcept { return *reinterpret_cast<sleep_gate*>(memory_.data()); }
   shm_line& writer(unsigned stream) const noexcept { return line(1 + stream); }
   shm_line& reader(unsigned peer_stream) const noexcept { return line(1 + streams_ + peer_stream); }
   byte_span ring(unsigned stream) const noexcept {

@@ -28,15 +28,12 @@ struct socket_lane::pool {
 
 class socket_lane::stream_port final : public lane_port {
  public:
-  stream_port(socket_lane& of, bool at_home) noexcept : lane_(of), at_home_(at_home) {}
+  stream_port(socket_lane& of, unsigned stream, bool at_home) noexcept
+      : lane_(of), stream_(stream), at_home_(at_home) {}
 
   byte_span open(room from) override {
     if (!open_) {
-      const std::size_t limit = lane_.send_buffer_ - (from == room::ordinary ? lane_reserve : 0);
-      if (lane_.queued_.load(std::memory_order_seq_cst) >= limit) {
-        wants_room.store(true, std::memory_order_seq_cst);
-        if (lane_.queued_.load(std::memory_order_seq_cst) >= limit) return {};
-      }
+      if (!lane_.room_.open(stream_, from == room::ordinary ? lane_reserve : 0)) return {};
       open_ = lane_.take_chunk();
     }
     return open_->data;
@@ -44,18 +41,16 @@ class socket_lane::stream_port final : public lane_port {
   void publish(std::size_t bytes) override {
     if (bytes == 0) return lane_.recycle(std::move(open_));
     open_->size = bytes;
-    lane_.queued_.fetch_add(bytes, std::memory_order_seq_cst);
+    lane_.room_.add(bytes);
     lane_.hand_over(std::move(open_), at_home_);
   }
   bool has_room(unsigned segments) override {
-    const std::size_t most = lane_.send_buffer_ - lane_reserve;
-    return lane_.queued_.load(std::memory_order_relaxed) + segments * max_segment <= most;
+    return lane_.room_.bytes() + segments * max_segment <= lane_.room_.most() - lane_reserve;
   }
-
-  std::atomic<bool> wants_room{false};
 
  private:
   socket_lane& lane_;
+  unsigned stream_;
   bool at_home_;
   chunk_ptr open_;
 };
@@ -63,14 +58,16 @@ class socket_lane::stream_port final : public lane_port {
 socket_lane::socket_lane(setup s)
     : home_(s.home),
       kind_(s.kind),
-      send_buffer_(std::max(s.send_buffer, static_cast<std::uint32_t>(8 * max_segment))),
       socket_(std::move(s.socket)),
+      room_(std::max(s.send_buffer, static_cast<std::uint32_t>(8 * max_segment)),
+            static_cast<unsigned>(s.workers.size())),
       pool_(std::make_unique<pool>()),
       watch_(s.home, std::move(s.pidfd), [this](link_end why) {
         events_->lane_ended(why, why == link_end::died ? "the peer's process has ended"
                                                        : "the connection ended without a goodbye");
       }) {
-  for (worker* const w : s.workers) ports_.push_back(std::make_unique<stream_port>(*this, w == &home_));
+  for (unsigned i = 0; i < s.workers.size(); ++i)
+    ports_.push_back(std::make_unique<stream_port>(*this, i, s.workers[i] == &home_));
 }
 
 socket_lane::~socket_lane() {
@@ -108,7 +105,7 @@ void socket_lane::hand_over(chunk_ptr c, bool at_home) {
 }
 
 void socket_lane::announce_outbox() {
-  if (outbox_announced_.exchange(true, std::memory_order_seq_cst)) return;
+  if (!outbox_announced_.announce()) return;
   home_.post([self = shared_from_this()](worker&) { self->empty_outbox(); });
 }
 
@@ -116,8 +113,7 @@ void socket_lane::announce_outbox() {
 /// would keep the home worker here.
 void socket_lane::empty_outbox() {
   constexpr unsigned batch = 64;
-  outbox_announced_.store(false,
-                          std::memory_order_seq_cst);  // before the look at what the next one announces
+  outbox_announced_.heard();
   chunk_ptr c;
   unsigned taken = 0;
   while (taken != batch && pool_->outbox.try_dequeue(c)) {
@@ -131,7 +127,7 @@ void socket_lane::empty_outbox() {
 void socket_lane::enqueue(chunk_ptr c) {
   constexpr std::size_t worth_a_copy = 8 * 1024;
   if (broken_ || stopping_) {
-    queued_.fetch_sub(c->size, std::memory_order_seq_cst);
+    room_.remove(c->size);
     return recycle(std::move(c));
   }
   chunk* const last = send_queue_.empty() ? nullptr : send_queue_.back().get();
@@ -153,13 +149,13 @@ void socket_lane::sent(std::int32_t result) {
   if (stopping_) return close_if_idle();
   if (result < 0) {
     broken_ = true;
-    for (chunk_ptr& c : send_queue_) queued_.fetch_sub(c->size - c->sent, std::memory_order_seq_cst);
+    for (chunk_ptr& c : send_queue_) room_.remove(c->size - c->sent);
     send_queue_.clear();
     return;
   }
   chunk& c = *send_queue_.front();
   c.sent += mutated(mutant::short_write) ? c.size - c.sent : static_cast<std::size_t>(result);
-  queued_.fetch_sub(static_cast<std::size_t>(result), std::memory_order_seq_cst);
+  room_.remove(static_cast<std::size_t>(result));
   if (c.sent == c.size) {
     recycle(std::move(send_queue_.front()));
     send_queue_.pop_front();
@@ -170,13 +166,10 @@ void socket_lane::sent(std::int32_t result) {
 }
 
 void socket_lane::offer_room() {
-  if (events_ == nullptr || queued_.load(std::memory_order_seq_cst) > send_buffer_ / 2) return;
-  for (unsigned i = 0; i < ports_.size(); ++i) {
-    if (ports_[i]->wants_room.exchange(false, std::memory_order_seq_cst)) events_->room_appeared(i);
-  }
+  if (events_ != nullptr) room_.offer([this](unsigned stream) { events_->room_appeared(stream); });
 }
 
-bool socket_lane::drained() const noexcept { return queued_.load(std::memory_order_seq_cst) == 0; }
+bool socket_lane::drained() const noexcept { return room_.bytes() == 0; }
 
 void socket_lane::receive_more() {
   home_.io().receive(receive_op_, socket_.get(), byte_span(buffer_.get() + filled_, buffer_bytes - filled_));

@@ -1,25 +1,22 @@
 // The lane over one stream socket, TCP or Unix. The home worker owns the socket.
 //
 // Sending. A stream builds its segment in a pooled chunk. The home worker's stream appends it to the send
-// queue; another worker's puts it into the outbox (many producers, one consumer) and wakes the home worker,
-// which moves it to the queue. A small segment is copied behind the last chunk's bytes, so that under load
-// one send carries many; large ones are never copied. `queued` counts the bytes from publish() until the
-// kernel took them and bounds them.
-//
-// Room. A stream that finds the lane full raises its `wants_room` and looks once more; the home worker
-// subtracts what was sent and then looks at the flags. Both are seq_cst, so one of the two sees the other.
-// Only the home worker lowers a flag, and tells the stream each time.
+// queue; another worker's puts it into the outbox (many producers, one consumer) and wakes the home worker
+// (announcement.hpp), which moves it to the queue. A small segment is copied behind the last chunk's bytes, so
+// that under load one send carries many; large ones are never copied. What was published and the kernel has not
+// taken yet is bounded, and a stream that finds the lane full is told when it has room (send_room.hpp).
 //
 // Receiving. One buffer; whole segments are handed up where they lie and the rest moves to the front.
 #pragma once
 
-#include <atomic>
 #include <deque>
 #include <memory>
 #include <vector>
 
+#include "announcement.hpp"
 #include "lane.hpp"
 #include "peer_watch.hpp"
+#include "send_room.hpp"
 
 namespace troupe::detail {
 
@@ -64,11 +61,10 @@ class socket_lane final : public lane, public std::enable_shared_from_this<socke
 
   worker& home_;
   lane_kind kind_;
-  std::uint32_t send_buffer_;
   descriptor socket_;
   lane_events* events_ = nullptr;
-  std::atomic<std::size_t> queued_{0};
-  std::atomic<bool> outbox_announced_{false};
+  send_room room_;
+  announcement outbox_announced_;
   std::unique_ptr<pool> pool_;
   std::vector<std::unique_ptr<stream_port>> ports_;
   std::deque<chunk_ptr> send_queue_;

@@ -64,6 +64,7 @@ struct choice {
 bool acquires(order o) noexcept {
   return o == order::acquire || o == order::consume || o == order::acq_rel || o == order::seq_cst;
 }
+order weaker(order o) noexcept { return o == order::seq_cst ? order::acq_rel : order::relaxed; }
 bool releases(order o) noexcept { return o == order::release || o == order::acq_rel || o == order::seq_cst; }
 
 class engine final : public run {
@@ -121,7 +122,11 @@ class engine final : public run {
 
   value compare_exchange(unsigned location, value expected, value desired, order o, order failure,
                          const std::source_location& at) {
-    o = begin(o, at);
+    const order strongest = o == order::relaxed ? failure : o;
+    if (begin(strongest, at) != strongest) {
+      o = weaker(o);
+      failure = weaker(failure);
+    }
     const auto& all = stores_[location];
     std::size_t index = readable(location, failure);
     if (all[index].what == expected) index = all.size() - 1;  // only the latest can be replaced
@@ -229,7 +234,7 @@ class engine final : public run {
       return o;
     }
     if (!(*weaker_ == here)) return o;
-    return o == order::seq_cst ? order::acq_rel : order::relaxed;
+    return weaker(o);
   }
 
   bool can_run(unsigned t) const {

@@ -21,6 +21,7 @@
 
 #include <troupe/bounds.hpp>
 #include <troupe/detail/pool.hpp>
+#include <troupe/detail/receipt_state.hpp>
 #include <troupe/detail/wire_type.hpp>
 #include <troupe/env.hpp>
 #include <troupe/protocol.hpp>
@@ -100,12 +101,6 @@ struct letter {
   letter_kind kind;
 };
 
-/// Where a wait for a receipt stands. The target's home moves open → settled when it admits the waiting
-/// message; the sender moves it to cancelled when it gives the wait up. Of open → settled and open → cancelled
-/// exactly one wins (acq_rel on both sides), so a message that was given up is never delivered and an admitted one
-/// is never called unsent. A request may go from settled to cancelled: it is not started any more.
-enum class receipt_state : std::uint8_t { open, settled, cancelled };
-
 struct receipt : letter {
   receipt() noexcept : letter(letter_kind::receipt) {}
 
@@ -117,7 +112,7 @@ struct receipt : letter {
   std::uint32_t block = 0;  // bytes allocated
   bool has_value = false;
   std::atomic<std::int32_t> stage{0};  // of the request (ask_stage); relaxed: a word for an error message
-  std::atomic<receipt_state> state{receipt_state::open};
+  receipt_state state;
   instant deadline{};                  // of the request, once it is in a replier
   std::atomic<bool> handed_on{false};  // in a replier; relaxed (wait_cycles.hpp)
 
