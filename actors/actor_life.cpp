@@ -367,10 +367,11 @@ void monitor(actor_core& watcher, const address& whom) {
     return watcher.deliver(watcher.generation(), notice);
   }
   if (whom.is_remote()) return watch_peer(watcher, whom);
+  envelope* const notice = make_notice(whom);
   auto* const c = new control(order::monitor);
   c->subject = &watcher;
   c->subject_generation = watcher.generation();
-  c->notice = make_notice(whom);
+  c->notice = notice;
   watcher.watch(whom, 0);
   whom.core()->command(whom.generation, c);
 }

@@ -75,8 +75,12 @@ void names::publish(const std::string& name, const address& who, const protocol_
   if (own_.size() >= node_.options().most_names) return answer(r, errc::limit_reached);
   name_change published{name, ref_to<protocol<>>(who), schemas_of(accepts)};
   if (encoded_bytes(published) > most_bytes_of_a_name) return answer(r, errc::too_large);
+  try {
+    monitor(node_.root(), who);
+  } catch (const std::bad_alloc&) {
+    return answer(r, errc::no_memory);
+  }
   own_[name] = {std::move(published), ++version_};
-  monitor(node_.root(), who);
   changed(name);
   answer(r, errc::ok);
 }
@@ -103,10 +107,17 @@ void names::peer_was_told(peer_node& peer, std::uint64_t version) {
   if (const auto known = peers_.find(&peer); known != peers_.end()) known->second.told = version;
 }
 
+void names::poke_announcer(peer_node& peer) {
+  const auto known = peers_.find(&peer);
+  if (known == peers_.end()) return;
+  const result<void> poked = known->second.announcer.try_send<names_changed>();
+  if (poked || poked.error() != errc::no_memory) return;  // full: it will look anyway
+  node_.workers().at(0).post([this, &peer](worker&) { poke_announcer(peer); });
+}
+
 /// Tells the announcers, and the lookups that wait for this name.
 void names::changed(const std::string& name) {
-  for (auto& [peer, known] : peers_)
-    (void)known.announcer.try_send<names_changed>();  // full: it will look anyway
+  for (const auto& [peer, known] : peers_) poke_announcer(*peer);
   lookups_.remove_if([&](const waiting_lookup& w) {
     return w.name.substr(0, w.name.find('@')) == name && answer_lookup(w, true);
   });

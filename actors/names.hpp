@@ -1,6 +1,6 @@
 // Names: which actor of which node is published under which name. Lives on worker 0, which alone touches it.
 //
-// Every node keeps the names of all nodes it is linked with: on link-up each side's announcer (announcer.cpp)
+// Every node keeps the names of all nodes it is linked with: on link-up each side's announcer (root.cpp)
 // sends its names, and from then on every change; so a lookup is answered at home. A link's names go when the
 // link goes.
 #pragma once
@@ -15,6 +15,8 @@
 #include <troupe/detail/message.hpp>
 #include <troupe/detail/protocol_info.hpp>
 #include <troupe/ref.hpp>
+
+#include "by_number.hpp"
 
 namespace troupe::detail {
 
@@ -79,13 +81,14 @@ class names {
   void drop_withdrawn();
   errc find(const std::string& name, const protocol_info& wanted, address& found) const;
   void changed(const std::string& name);
+  void poke_announcer(peer_node& peer);
   bool answer_lookup(const waiting_lookup& w, bool may_wait);
   void fail_join(receipt* answer, const std::string& why);
-  void forget(std::map<peer_node*, known_peer>::iterator gone);
+  void forget(std::map<peer_node*, known_peer, by_number>::iterator gone);
 
   node_core& node_;
   std::map<std::string, own_name> own_;
-  std::map<peer_node*, known_peer> peers_;
+  std::map<peer_node*, known_peer, by_number> peers_;
   std::list<waiting_lookup> lookups_;
   std::list<waiting_join> joins_;
   std::uint64_t version_ = 0;

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
-#include <unordered_map>
 
 #include <troupe/detail/actor_core.hpp>
+
+#include "by_number.hpp"
 
 namespace troupe::detail {
 
@@ -27,7 +29,7 @@ class peer_ties {
   std::size_t actors() const noexcept;
 
  private:
-  std::unordered_map<peer_node*, std::unordered_map<actor_core*, std::uint32_t>> ties_;
+  std::map<peer_node*, std::map<actor_core*, std::uint32_t, by_number>, by_number> ties_;
 };
 
 }  // namespace troupe::detail

@@ -102,6 +102,13 @@ void peer_node::consumed(std::uint32_t number, const held_credit& credit) {
   if (s != nullptr && link_number.load(std::memory_order_relaxed) == number) s->consumed(credit);
 }
 
+bool by_number::operator()(const peer_node* a, const peer_node* b) const noexcept {
+  return a->index < b->index;
+}
+bool by_number::operator()(const actor_core* a, const actor_core* b) const noexcept {
+  return a->slot() < b->slot();
+}
+
 peers::peers(node_core& node) : node_(node), self_(node, node.identity(), static_cast<unsigned>(most)) {}
 
 // The table.

@@ -11,6 +11,7 @@ namespace troupe::detail {
 namespace {
 
 constexpr std::size_t names_per_message = 32;
+constexpr duration pause_before_again = std::chrono::milliseconds(10);
 
 spawn_answer spawn_here(node_core& node, const spawn_request& what) {
   const offered_kind* const k = node.offered(what.kind);
@@ -38,6 +39,11 @@ actor run_root(self<root_protocol> me) {
       [&](const down& ended) { node.all_names().withdraw(address_of(ended.actor)); });
 }
 
+/// The peer has no memory or no time for it now; to hear it twice does no harm.
+bool may_be_said_again(error why) noexcept {
+  return why == errc::no_memory || why == errc::expired || why == errc::mailbox_full;
+}
+
 /// Tells one peer the names of this node: all of them first, then every change.
 actor run_announcer(self<names_changed> me, ref<root_protocol> to) {
   node_core& node = core_of(me.node());
@@ -49,12 +55,16 @@ actor run_announcer(self<names_changed> me, ref<root_protocol> to) {
     std::uint64_t last = 0;
     std::vector<name_change> changes = node.all_names().changes_after(told, most, last);
     const bool all = changes.size() < most;
-    const result<void> sent = co_await to.send<names_said>(from, give(changes), all);
-    if (!sent && sent.error() == errc::too_large && most > 1) {  // long schemas: fewer at a time
+    const result<void> heard = co_await to.ask<names_said>(from, give(changes), all);
+    if (!heard && heard.error() == errc::too_large && most > 1) {  // long schemas: fewer at a time
       most /= 2;
       continue;
     }
-    if (!sent) co_return;
+    if (!heard && may_be_said_again(heard.error())) {
+      co_await me.sleep(pause_before_again);
+      continue;
+    }
+    if (!heard) co_return;
     told = last;
     most = names_per_message;
     node.all_names().peer_was_told(*address_of(to).peer(), told);

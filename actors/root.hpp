@@ -15,6 +15,7 @@ namespace troupe::detail {
 
 /// `from` is the sender's root: it tells the receiver which peer is speaking.
 struct names_said {
+  using reply = void;  // heard
   ref<> from;
   std::vector<name_change> changes;
   bool all = false;  // nothing more for now
