@@ -1,5 +1,5 @@
 #!/bin/bash
-# check.sh SEEDS same_trace | usage | seeds CHECKED | canary CHECKED | mutants CHECKED PAGE: what ./dev sim promises of its
+# check.sh SEEDS same_trace | usage | seeds CHECKED | found CHECKED LIST | canary CHECKED | mutants CHECKED PAGE: what ./dev sim promises of its
 # programs, SEEDS of the shipped libraries and CHECKED.
 set -euo pipefail
 seeds=$1
@@ -36,6 +36,11 @@ case $2 in
     echo "$output"
     [[ $output == *", violations 0, "* ]] || fail "no last line"
     ! grep -E " 0 +0$" <<<"$output" || fail "a kind of fault was never injected"
+    ;;
+  found)
+    while read -ra flags; do
+      exit_code 0 "$3" "${flags[@]}"
+    done < <(sed 's/#.*//; /^$/d' "$4")
     ;;
   canary)
     exit_code 1 "$3" --canary

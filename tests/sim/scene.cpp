@@ -23,6 +23,11 @@ void scene::downed(std::uint64_t number) {
   one_watch& w = watches_[number];
   ++w.downs;
   world.note(number ^ 0xD0'0000'0000u);
+  const std::optional<troupe::duration> ended = stations_[w.station].stopped;
+  if (ended && world.elapsed() - *ended > latest_down) {
+    violated("DOWN: monitor " + std::to_string(number) + " was told " +
+             std::to_string((world.elapsed() - *ended) / 1ms) + " ms after the end");
+  }
   if (w.downs > 1) violated("DOWN: monitor " + std::to_string(number) + " was told twice");
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,7 @@ class scene {
     stations_.push_back({std::move(at)});
     return stations_.size() - 1;
   }
-  void station_stopped(std::uint64_t station) { stations_[station].stopped = true; }
+  void station_stopped(std::uint64_t station) { stations_[station].stopped = world.elapsed(); }
 
   // Monitors, each of one watcher and one station.
   std::uint64_t monitored(life_ptr by, std::uint64_t station) {
@@ -71,6 +72,7 @@ class scene {
 
  private:
   static constexpr std::size_t most_told = 20;
+  static constexpr troupe::duration latest_down = 5s;  // after the end, whatever is cut or pauses meanwhile
   struct one_stream {
     life_ptr from;
     std::uint64_t accepted = 0;
@@ -80,7 +82,7 @@ class scene {
   };
   struct one_station {
     life_ptr at;
-    bool stopped = false;
+    std::optional<troupe::duration> stopped;  // when
   };
   struct one_watch {
     life_ptr by;
