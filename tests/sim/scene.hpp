@@ -82,7 +82,7 @@ class scene {
   };
   struct one_station {
     life_ptr at;
-    std::optional<troupe::duration> stopped;  // when
+    std::optional<troupe::duration> stopped{};  // when
   };
   struct one_watch {
     life_ptr by;
