@@ -137,7 +137,7 @@ class node_core {
   const offered_kind* offered(const std::string& name);
 
   void root_ended() noexcept;
-  /// Fewer slots are taken than before, and the node stops.
+  /// Only the root's slot is taken, and the node stops.
   void slot_left() noexcept;
   void count_overdue() noexcept { overdue_.fetch_add(1, std::memory_order_relaxed); }
   void report_overdue(std::string line);

@@ -63,7 +63,8 @@ void slots::give_back(actor_core& slot) noexcept {
 }
 
 void slots::leave() noexcept {
-  if (actors_.leave()) node_.slot_left();
+  // Only the last tells: whoever stops the node waits for the root to be alone.
+  if (actors_.leave() && actors_.inside() <= 1) node_.slot_left();
 }
 
 actor_core* slots::find(std::uint32_t number) const noexcept {
