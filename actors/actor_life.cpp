@@ -275,7 +275,8 @@ void actor_core::retire() noexcept {
     const std::unique_ptr<control> c(static_cast<control*>(monitors));
     monitors = c->next;
     if (c->peer != nullptr) node_->here()->ties.remove(*c->peer, *this);
-    if (!mutated(mutant::lost_down)) notify(*this, *c, how_, text);
+    const exit_kind told = mutated(mutant::wrong_reason) ? exit_kind::killed : how_;
+    if (!mutated(mutant::lost_down)) notify(*this, *c, told, text);
   }
   drain();  // all of it is stale, and must not count against the slot's next actor
   if (this == &node_->root()) return node_->root_ended();

@@ -232,6 +232,7 @@ void peers::reply(session& s, std::uint64_t correlation, errc status, reader& bo
   };
   const auto worker_index = static_cast<unsigned>(correlation >> 56);
   if (worker_index >= node_.workers().size()) return body.fail();
+  if (mutated(mutant::lost_reply) && node_.world().random() % 3 == 0) return;
   worker_state& asker = node_.state(worker_index);
   if (&asker == node_.here()) {
     ask_base* const ask = find(asker, correlation);

@@ -52,6 +52,7 @@ void supervise(actor_core& parent, const supervision& policy) { parent.supervisi
 
 /// Stop and kill make an end final, and so does an order that came before.
 bool actor_core::restarts(exit_kind how) const noexcept {
+  if (mutated(mutant::no_restart)) return false;
   if (phase_ == phase::resting || !ties_ || !ties_->again || stopping() || node_->stopping()) return false;
   switch (how) {
     case exit_kind::failed:

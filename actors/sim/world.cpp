@@ -35,6 +35,7 @@ struct inside {
         own(o.seed ^ 0x5EED'0F'7E57u),
         all(o.seed, o.faults, o.longest) {
     all.on_kill = [this](const sim_process* whom) { return kill_one(whom); };
+    all.after_step = [this](const sim_process* waiting) { tend(waiting); };
   }
 
   static process* new_process() { return new process; }
@@ -44,8 +45,15 @@ struct inside {
     node_options options = h.options;
     options.world = h.life;
     auto started = node::start(std::move(options));
-    TROUPE_ASSERT(started.has_value(), started ? "" : started.error().text.c_str());
+    if (!started) {  // its port is somebody else's by now: as a supervisor would, it tries again
+      TROUPE_ASSERT(h.face->lives_ != 0, started.error().text.c_str());
+      all.end_process(*std::exchange(h.life, nullptr));
+      h.restart_at = all.now() + 50ms;
+      all.at(h.restart_at, [] {});
+      return;
+    }
     h.face->node_ = std::make_unique<node>(std::move(*started));
+    h.face->dead_ = false;
     ++h.face->lives_;
     h.boot(*h.face);
   }
@@ -53,6 +61,7 @@ struct inside {
   void kill(home& h, duration down) {
     h.life->kill();
     h.killed = true;
+    h.face->dead_ = true;
     h.restart_at = all.now() + down;
     all.at(h.restart_at, [] {});  // so that the clock stops there
   }
@@ -78,31 +87,37 @@ struct inside {
     h.killed = false;
   }
 
-  /// Not while a node is being asked something: its life may end here.
-  void tend() {
-    for (const auto& h : homes) {
-      if (h->killed) bury(*h);
-      if (h->life == nullptr && all.now() >= h->restart_at) begin_life(*h);
+  /// Buries the dead and starts them again; not the one that a thread of its own waits in.
+  void tend(const sim_process* waiting = nullptr) {
+    for (std::size_t i = 0; i < homes.size(); ++i) {  // what is started may start more
+      home& h = *homes[i];
+      if (h.killed && h.life != waiting) bury(h);
+      if (h.life == nullptr && !over && all.now() >= h.restart_at) begin_life(h);
     }
   }
 
-  bool at_rest() {
-    for (const auto& h : homes) {
-      if (h->life == nullptr || h->face->node_->accounting().pending != 0) return false;
+  /// What is pending in any node's books; empty: the world has come to rest.
+  std::string unrest() {
+    for (std::size_t i = 0; i < homes.size(); ++i) {
+      const home& h = *homes[i];
+      if (h.life == nullptr) return h.face->name_ + " is down";
+      const accounting books = h.face->node_->accounting();
+      if (books.pending != 0) return h.face->name_ + ": " + books.text();
     }
-    return true;
+    return {};
   }
 
   std::uint64_t frames_before;
   chance own;
   universe all;
   std::vector<std::unique_ptr<home>> homes;
+  bool over = false;  // nothing is started any more
 };
 
 }  // namespace detail
 
 node& process::node() const noexcept {
-  TROUPE_ASSERT(node_ != nullptr, "this process is down: ask alive() first");
+  TROUPE_ASSERT(alive(), "this process is down: ask alive() first");
   return *node_;
 }
 
@@ -114,6 +129,7 @@ world::world(world_options options) {
 }
 
 world::~world() {
+  in_->over = true;
   for (const auto& h : in_->homes) {
     if (h->life == nullptr) continue;
     if (!h->killed) h->face->node_->stop();
@@ -140,10 +156,10 @@ process& world::start(node_options options, std::function<void(process&)> boot, 
 
 void world::kill(process& who, duration down) {
   const auto found = std::ranges::find(in_->homes, &who, [](const auto& h) { return h->face.get(); });
+  TROUPE_ASSERT(found != in_->homes.end(), "kill a process of this world");
   if ((*found)->life == nullptr || (*found)->killed) return;
   in_->all.count(fault::kill);
   in_->kill(**found, down);
-  in_->tend();
 }
 
 bool world::run_until(const std::function<bool()>& done, duration within) {
@@ -165,26 +181,27 @@ void world::heal() {
 std::string world::check(duration within) {
   heal();
   const instant until = in_->all.now() + within;
-  while (!in_->at_rest() && in_->all.now() < until) run_for(50ms);
-  std::string wrong;
-  for (const auto& h : in_->homes) {
-    const accounting books = h->face->node_->accounting();
-    if (!books.balanced()) wrong += "accounting: " + h->face->name_ + ": " + books.text() + "\n";
-    if (books.pending != 0) wrong += "drain: " + h->face->name_ + ": " + books.text() + "\n";
+  std::string unrest = in_->unrest();
+  while (!unrest.empty() && in_->all.now() < until) {
+    run_for(50ms);
+    unrest = in_->unrest();
   }
+  std::string wrong;
+  if (!unrest.empty()) wrong += "drain: " + unrest + "\n";
+  in_->over = true;
   for (const auto& h : in_->homes) {
-    if (h->face->node_->stop()) continue;
+    if (h->life == nullptr || h->face->node_->stop()) continue;
     for (const std::string& line : h->face->node_->overdue()) wrong += "stop: " + line + "\n";
   }
   for (const auto& h : in_->homes) {
-    const accounting books = h->face->node_->accounting();
+    if (h->life == nullptr) continue;
+    const accounting books = h->face->node_->accounting();  // exact now: nothing is on its way
     if (!books.balanced() || books.pending != 0) {
-      wrong += "accounting after the stop: " + h->face->name_ + ": " + books.text() + "\n";
+      wrong += "accounting: " + h->face->name_ + ": " + books.text() + "\n";
     }
     h->face->node_.reset();
     in_->all.end_process(*std::exchange(h->life, nullptr));
   }
-  in_->homes.clear();
   if (const std::uint64_t left = troupe::detail::pool_blocks_out(); left != in_->frames_before) {
     wrong += "memory: " + std::to_string(left) + " blocks of the pools are out, " +
              std::to_string(in_->frames_before) + " were before\n";
@@ -193,7 +210,10 @@ std::string world::check(duration within) {
 }
 
 duration world::elapsed() const noexcept { return in_->all.now() - instant(1s); }
-std::uint64_t world::random(std::uint64_t limit) noexcept { return in_->own.below(limit); }
+std::uint64_t world::random(std::uint64_t limit) noexcept {
+  TROUPE_ASSERT(limit != 0, "random: there is no number below 0");
+  return in_->own.below(limit);
+}
 void world::note(std::uint64_t what) noexcept { in_->all.trace(what); }
 std::uint64_t world::trace() const noexcept { return in_->all.trace(); }
 const fault_counts& world::injected() const noexcept { return in_->all.injected(); }

@@ -49,7 +49,7 @@ struct process_options {
 class process {
  public:
   const std::string& name() const noexcept { return name_; }
-  bool alive() const noexcept { return node_ != nullptr; }
+  bool alive() const noexcept { return node_ != nullptr && !dead_; }
   /// Only while it is alive. Each life has another node.
   troupe::node& node() const noexcept;
   unsigned lives() const noexcept { return lives_; }  // 1 before the first restart
@@ -60,11 +60,13 @@ class process {
   process() = default;
   std::string name_;
   unsigned lives_ = 0;
+  bool dead_ = false;  // killed, and not yet buried
   std::unique_ptr<troupe::node> node_;
 };
 
 class world {
  public:
+  /// Takes the sink of troupe::log for as long as it lives; afterwards the default sink is back.
   explicit world(world_options options);
   world(const world&) = delete;
   world& operator=(const world&) = delete;
@@ -73,7 +75,8 @@ class world {
   /// Starts a node; its `world`, and `workers` if they are 0 (then 2), are filled in. `boot` is called now and after each
   /// restart: it spawns the actors of that life. Asserts that the options are good.
   process& start(node_options options, std::function<void(process&)> boot, process_options how = {});
-  /// SIGKILL between two instructions, and a restart after `down`.
+  /// SIGKILL, now, and a restart after `down`. Nothing that the process does from now on reaches anybody; but the
+  /// objects in it are destroyed in order, so that the destructors of a simulated dead do run (they may ask alive()).
   void kill(process& who, duration down);
 
   /// Lets the world go on until done(), asked after each turn of a worker, or until so much virtual time has passed: the
@@ -84,9 +87,9 @@ class world {
   }
   /// No more faults: what was cut, clogged, stalled or paused goes on, and the dead are started again.
   void heal();
-  /// Heals, lets the world come to rest, stops every node, and looks: the books of each node balance and hold nothing that
-  /// is pending, every actor ended when it was asked to, and nothing of the runtime's memory is left over. What is wrong, a line
-  /// each; empty: nothing. The world is over then.
+  /// Heals, lets the world come to rest, stops every node, and looks: nothing was pending at some moment, every actor ended when it
+  /// was asked to, the books of each node balance, and nothing of the runtime's memory is left over. What is wrong, a line
+  /// each; empty: nothing. The world is over then: every process is down for good.
   std::string check(duration within = std::chrono::seconds(60));
 
   /// Virtual time since the start.

@@ -77,7 +77,7 @@ instant sim_process::local(instant universal) const noexcept {
 instant sim_process::universal(instant here) const noexcept {
   if (here == instant::max()) return here;
   const duration passed = here - origin_here_;
-  // A little late rather than early: the inverse is not exact.
+  // The inverse is not exact; a worker that wakes too early goes to sleep again.
   return origin_universal_ + passed - passed / million.count() * ppm_ + std::chrono::microseconds(1);
 }
 
@@ -102,6 +102,7 @@ bool sim_process::sleep_in(waiting_room& room, instant until) {
   TROUPE_ASSERT(current_worker == nullptr, "a worker may not block");
   room.guard.unlock();
   const bool more = alive_ ? world_.step(universal(until)) : turn_alone(until);
+  if (alive_ && world_.after_step) world_.after_step(this);
   room.guard.lock();
   TROUPE_ASSERT(more || until != instant::max(), "what is waited for can never happen in this simulation");
   return now() < until;
@@ -173,20 +174,34 @@ bool allocation_fails() noexcept {
 
 // The network.
 
-std::string sim_process::key_of(const endpoint& at) const {
-  if (at.family == endpoint::kind::local) return host_ + " " + at.path;
-  const bool here = at.is_loopback() || at.host == "0.0.0.0" || at.host == "::";
-  return (here ? host_ : at.host) + ":" + std::to_string(at.port);
+/// Under what a listener there is found; nothing: it is no address of this host.
+std::vector<std::string> sim_process::keys_to_bind(const endpoint& at) const {
+  if (at.family == endpoint::kind::local) return {host_ + " " + at.path};
+  const std::string port = ":" + std::to_string(at.port);
+  if (at.is_loopback()) return {host_ + " loopback" + port};
+  if (at.host == "0.0.0.0" || at.host == "::") return {host_ + " loopback" + port, host_ + port};
+  if (at.host == host_) return {host_ + port};
+  return {};
+}
+
+std::string sim_process::key_to_dial(const endpoint& to) const {
+  if (to.family == endpoint::kind::local) return host_ + " " + to.path;
+  return (to.is_loopback() ? host_ + " loopback" : to.host) + ":" + std::to_string(to.port);
 }
 
 result<descriptor, setup_error> sim_process::listen(const endpoint& at, int) {
   endpoint bound = at;
   if (at.family == endpoint::kind::tcp && at.port == 0) bound.port = world_.free_port(host_);
-  const std::string key = key_of(bound);
-  if (!alive_ || world_.listens(key))
+  const std::vector<std::string> keys = keys_to_bind(bound);
+  if (keys.empty()) {
+    return setup_error{"cannot listen on " + at.url() + ": it is no address of the simulated host '" + host_ +
+                       "'; use 0.0.0.0, 127.0.0.1 or that name"};
+  }
+  if (!alive_ || std::ranges::any_of(keys, [this](const std::string& k) { return world_.listens(k); })) {
     return setup_error{"cannot listen on " + at.url() + ": the address is in use"};
-  auto made = std::make_shared<sim_listener>(world_, *this, key, bound);
-  world_.listen(key, *made);
+  }
+  auto made = std::make_shared<sim_listener>(world_, *this, keys, bound);
+  for (const std::string& key : keys) world_.listen(key, *made);
   return descriptor(*this, adopt(std::move(made)));
 }
 
@@ -202,7 +217,7 @@ result<descriptor, setup_error> sim_process::open_socket(const endpoint& to) {
 
 void sim_process::dial(int socket, const endpoint& to) {
   const auto from = as<sim_socket>(object(socket));
-  if (alive_) world_.dial(from, *this, key_of(to));
+  if (alive_) world_.dial(from, key_to_dial(to));
 }
 
 result<peer_process> sim_process::peer_of(int local_socket) {

@@ -86,7 +86,8 @@ class sim_process final : public env {
   };
   bool turn_alone(instant until);
   instant now_here() const noexcept;
-  std::string key_of(const endpoint& at) const;
+  std::vector<std::string> keys_to_bind(const endpoint& at) const;
+  std::string key_to_dial(const endpoint& to) const;
 
   universe& world_;
   std::string host_;

@@ -50,7 +50,6 @@ std::int32_t sim_socket::take(std::span<std::byte> into, std::vector<object_ptr>
   std::deque<sim_piece>& arrived = theirs().arrived;
   if (arrived.empty()) return -EAGAIN;
   if (arrived.front().what == sim_piece::kind::fin) return 0;
-  if (arrived.front().what == sim_piece::kind::rst) return -ECONNRESET;
   if (into.size() > 1 && world_.roll(sim::fault::short_io, 8)) {
     into = into.first(1 + world_.of(sim::fault::short_io).below(into.size() - 1));
   }
@@ -79,7 +78,6 @@ std::int32_t sim_socket::put(std::span<const std::byte> bytes, std::vector<objec
   if (orphaned()) return -EPIPE;
   if (connection_ == nullptr) return failed_ != 0 ? -failed_ : -ENOTCONN;
   if (connection_->broken) return -ECONNRESET;
-  if (connection_->ends[1 - end_] == nullptr) return -EPIPE;
   mine().bytes += bytes.size();
   sim_piece p;
   p.bytes.assign(bytes.begin(), bytes.end());
@@ -115,7 +113,7 @@ void sim_listener::arrive(std::shared_ptr<sim_socket> connection) {
 }
 
 void sim_listener::let_go() {
-  world_.stop_listening(key_);
+  for (const std::string& key : keys_) world_.stop_listening(key, *this);
   backlog_.clear();  // hangs up
 }
 

@@ -80,8 +80,8 @@ class sim_socket final : public sim_object {
 
 class sim_listener final : public sim_object {
  public:
-  sim_listener(universe& of, sim_process& owner, std::string key, endpoint at)
-      : world_(of), owner_(owner), key_(std::move(key)), bound_(std::move(at)) {}
+  sim_listener(universe& of, sim_process& owner, std::vector<std::string> keys, endpoint at)
+      : world_(of), owner_(owner), keys_(std::move(keys)), bound_(std::move(at)) {}
 
   sim_process& owner() const noexcept { return owner_; }
   const endpoint& bound() const noexcept { return bound_; }
@@ -95,7 +95,7 @@ class sim_listener final : public sim_object {
 
   universe& world_;
   sim_process& owner_;
-  std::string key_;
+  std::vector<std::string> keys_;
   endpoint bound_;
   std::deque<std::shared_ptr<sim_socket>> backlog_;
 };

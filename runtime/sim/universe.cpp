@@ -84,7 +84,8 @@ bool universe::step(instant until) {
   }
   const candidate chosen = ready_[ready_.size() == 1 ? 0 : schedule_.below(ready_.size())];
   now_ += duration(200 + static_cast<duration::rep>(schedule_.below(4096)));
-  trace(static_cast<std::uint64_t>(now_.time_since_epoch().count()) ^ std::uint64_t{chosen.worker} << 60);
+  trace(static_cast<std::uint64_t>(now_.time_since_epoch().count()) ^ std::uint64_t{chosen.worker} << 60 ^
+        static_cast<std::uint64_t>(chosen.process->process_id()) << 48);
   chosen.process->workers()[chosen.worker].w->turn(true);
   return true;
 }
@@ -138,10 +139,10 @@ std::int32_t universe::pid_behind(const sim_socket& end) const {
   return 0;
 }
 
-void universe::dial(const std::shared_ptr<sim_socket>& from, sim_process& by, std::string key) {
+void universe::dial(const std::shared_ptr<sim_socket>& from, std::string key) {
   const bool refused = !from->local() && roll(fault::refuse, 3);
   at(now_ + network_.between(5us, from->local() ? 20us : 300us),
-     [this, socket = std::weak_ptr(from), caller = &by, key = std::move(key), refused] {
+     [this, socket = std::weak_ptr(from), key = std::move(key), refused] {
        const std::shared_ptr<sim_socket> dialler = socket.lock();
        if (dialler == nullptr || !dialler->connects()) return;  // given up
        const auto found = listeners_.find(key);
@@ -182,6 +183,7 @@ void universe::deliver(const connection_ptr& c, unsigned from) {
     if (piece.what == sim_piece::kind::bytes) reset(c);
     return;
   }
+  if (piece.what == sim_piece::kind::rst) return reset(c);
   flow.arrived.push_back(std::move(piece));
   to->advance();
 }
@@ -275,6 +277,7 @@ void universe::heal() {
     for (unsigned from : {0u, 1u}) {
       sim_flow& flow = c->flows[from];
       flow.slow_until = flow.blocked_until = now_;
+      for (std::size_t i = 0; i < flow.under_way.size(); ++i) at(now_, [this, c, from] { deliver(c, from); });
     }
   }
   for (const auto& p : processes_) {

@@ -42,6 +42,8 @@ class universe {
   void end_process(sim_process& p);
   /// Kills that process, or some (null), or says no.
   std::function<bool(sim_process*)> on_kill;
+  /// Called after each step that a thread of that process waits for.
+  std::function<void(sim_process* waiting)> after_step;
   void store_comes(sim_process& by);
 
   // Faults.
@@ -56,9 +58,12 @@ class universe {
 
   // The network.
   void listen(const std::string& key, sim_listener& l) { listeners_[key] = &l; }
-  void stop_listening(const std::string& key) { listeners_.erase(key); }
+  void stop_listening(const std::string& key, const sim_listener& l) {
+    if (const auto at = listeners_.find(key); at != listeners_.end() && at->second == &l)
+      listeners_.erase(at);
+  }
   bool listens(const std::string& key) const { return listeners_.contains(key); }
-  void dial(const std::shared_ptr<sim_socket>& from, sim_process& by, std::string key);
+  void dial(const std::shared_ptr<sim_socket>& from, std::string key);
   void transmit(const connection_ptr& c, unsigned from, sim_piece piece);
   void reset(const connection_ptr& c);
   std::uint16_t free_port(const std::string& host);

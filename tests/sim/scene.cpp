@@ -19,8 +19,18 @@ void scene::arrived(std::uint64_t stream_number, std::uint64_t number, std::uint
     violated("duplicate: " + where + ": more came than were sent");
 }
 
-void scene::downed(std::uint64_t number) {
+void scene::downed(std::uint64_t number, troupe::exit_kind how) {
   one_watch& w = watches_[number];
+  const one_station& s = stations_[w.station];
+  const bool local = s.at == w.by;
+  const bool may_be = how == troupe::exit_kind::no_such_actor || how == troupe::exit_kind::stopped
+                          ? s.stopped.has_value()
+                          : !local && (how == troupe::exit_kind::unreachable ||
+                                       (how == troupe::exit_kind::died && s.at->ended()));
+  if (!may_be) {
+    violated("DOWN: monitor " + std::to_string(number) + " was told '" + std::string(to_string(how)) +
+             "', which is not what happened");
+  }
   ++w.downs;
   world.note(number ^ 0xD0'0000'0000u);
   const std::optional<troupe::duration> ended = stations_[w.station].stopped;
@@ -29,6 +39,18 @@ void scene::downed(std::uint64_t number) {
              std::to_string((world.elapsed() - *ended) / 1ms) + " ms after the end");
   }
   if (w.downs > 1) violated("DOWN: monitor " + std::to_string(number) + " was told twice");
+}
+
+void scene::slept(troupe::duration wanted, troupe::duration took) {
+  using troupe::sim::fault;
+  const auto happened = [this](fault kind) { return world.injected()[static_cast<std::size_t>(kind)] != 0; };
+  const bool leapt = happened(fault::jump);
+  const bool held = happened(fault::stall) || happened(fault::pause);
+  // A clock may be 500 ppm fast; a calm world is late by what its other turns take.
+  if ((!leapt && took < wanted - wanted / 1000) || (!held && took > wanted + 300ms)) {
+    violated("time: a sleep of " + std::to_string(wanted / 1us) + " us took " + std::to_string(took / 1us) +
+             " us");
+  }
 }
 
 std::uint64_t scene::begin(life_ptr by, std::string what) {
@@ -51,6 +73,12 @@ void scene::judge(const troupe::sim::fault_counts& injected, std::uint64_t undel
     const one_station& s = stations_[w.station];
     if (w.by->ended() || w.downs != 0 || !(s.stopped || s.at->ended())) continue;
     violated("DOWN: monitor " + std::to_string(i) + " of a station that has ended was never told");
+  }
+  for (std::size_t i = 0; i < stations_.size(); ++i) {
+    const one_station& s = stations_[i];
+    if (s.stopped || s.at->ended() || s.begun == s.spoiled + 1) continue;
+    violated("restart: station " + std::to_string(i) + " failed " + std::to_string(s.spoiled) +
+             " times and began " + std::to_string(s.begun) + " times");
   }
   // The books of a killed process are gone, and what it had sent may be anywhere.
   using troupe::sim::fault;

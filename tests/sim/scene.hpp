@@ -53,13 +53,19 @@ class scene {
     return stations_.size() - 1;
   }
   void station_stopped(std::uint64_t station) { stations_[station].stopped = world.elapsed(); }
+  /// Its function was called: when it was spawned, and after each failure.
+  void station_begins(std::uint64_t station) { ++stations_[station].begun; }
+  void station_spoiled(std::uint64_t station) { ++stations_[station].spoiled; }
 
   // Monitors, each of one watcher and one station.
   std::uint64_t monitored(life_ptr by, std::uint64_t station) {
     watches_.push_back({std::move(by), station});
     return watches_.size() - 1;
   }
-  void downed(std::uint64_t watch);
+  void downed(std::uint64_t watch, troupe::exit_kind how);
+
+  /// An actor asked for `wanted`, and it took `took`.
+  void slept(troupe::duration wanted, troupe::duration took);
 
   // Work that has to end: asks and whole actors.
   std::uint64_t begin(life_ptr by, std::string what);
@@ -83,6 +89,8 @@ class scene {
   struct one_station {
     life_ptr at;
     std::optional<troupe::duration> stopped{};  // when
+    std::uint64_t begun = 0;
+    std::uint64_t spoiled = 0;
   };
   struct one_watch {
     life_ptr by;

@@ -21,8 +21,11 @@ using troupe::sim::process;
 struct parcel {
   std::uint64_t stream;
   std::uint64_t number;
-  std::string ballast;
+  std::uint64_t size;
+  std::string ballast;  // so many of a letter that depends on the number
 };
+static char letter_of(std::uint64_t number) { return static_cast<char>('a' + number % 26); }
+
 struct question {
   std::uint64_t stream;
   std::uint64_t number;
@@ -82,13 +85,25 @@ actor run_station(self<station> me, place_ptr at, std::uint64_t number) {
   const auto note = [&](std::uint64_t stream, std::uint64_t n, bool counts) {
     if (scene* const s = at->speak()) s->arrived(stream, n, number, counts);
   };
-  co_await me.serve([&](parcel p) { note(p.stream, p.number, true); },
+  if (scene* const s = at->speak()) s->station_begins(number);
+  const auto look_at = [&](const parcel& p) {
+    note(p.stream, p.number, true);
+    scene* const s = at->speak();
+    if (s != nullptr && p.ballast != std::string(p.size, letter_of(p.number))) {
+      s->violated("content: a message arrived with other bytes than were sent");
+    }
+  };
+  const auto fail = [&] {
+    if (scene* const s = at->speak()) s->station_spoiled(number);
+    throw std::runtime_error("spoiled");
+  };
+  co_await me.serve([&](const parcel& p) { look_at(p); },
                     [&](question q) -> troupe::task<std::uint64_t> {
                       note(q.stream, q.number, false);
                       if (q.busy_us != 0) co_await me.sleep(std::chrono::microseconds(q.busy_us));
                       co_return q.number;
                     },
-                    [&](who) { return number; }, [&](spoil) { throw std::runtime_error("spoiled"); });
+                    [&](who) { return number; }, [&](spoil) { fail(); });
 }
 
 /// A monitor needs memory, and there may be none for a moment.
@@ -145,10 +160,13 @@ actor run_talker(self<protocol<>> me, place_ptr at, unsigned rounds) {
         if (!answer && answer.error() == troupe::errc::unreachable) break;
         continue;
       }
-      const std::size_t ballast = dice.one_in(10) ? dice.below(4000) : dice.below(40);
+      const std::uint64_t size =
+          dice.one_in(10) ? dice.below(dice.one_in(20) ? 60'000 : 4'000) : dice.below(40);
       // Counted before: on another worker it may arrive before this goes on.
       if (scene* const s = at->speak()) s->accepted(to.stream);
-      const auto sent = co_await to.to.send<parcel>(to.stream, number, std::string(ballast, 'b')).within(1s);
+      std::string ballast(size, letter_of(number));
+      const auto sent =
+          co_await to.to.send<parcel>(to.stream, number, size, troupe::give(ballast)).within(1s);
       if (sent) continue;
       if (scene* const s = at->speak()) s->not_accepted(to.stream);
       break;
@@ -174,7 +192,7 @@ actor run_watcher(self<protocol<down>> me, place_ptr at) {
         s->violated("DOWN: of an actor that is not watched (any more)");
         continue;
       }
-      s->downed(which->number);
+      s->downed(which->number, told->reason.kind);
       watches.erase(which);
       continue;
     }
@@ -192,6 +210,8 @@ actor run_watcher(self<protocol<down>> me, place_ptr at) {
   }
 }
 
+constexpr duration linker_rest = 10ms;
+
 /// Keeps this node linked with those that were started before it.
 actor run_linker(self<protocol<>> me, place_ptr at, std::size_t peer) {
   const site& other = at->sites[peer];
@@ -200,7 +220,9 @@ actor run_linker(self<protocol<>> me, place_ptr at, std::size_t peer) {
     const bool linked = std::ranges::any_of(
         links, [&](const troupe::link_info& l) { return l.node == other.name && l.lane != "none"; });
     if (!linked) co_await me.node().join(other.url_from(at->sites[at->here]));
-    co_await me.sleep(10ms);
+    const duration before = at->s->world.elapsed();
+    co_await me.sleep(linker_rest);
+    if (scene* const s = at->speak()) s->slept(linker_rest, s->world.elapsed() - before);
   }
 }
 
@@ -237,12 +259,19 @@ actor run_boss(self<protocol<down>> me, place_ptr at) {
 }
 
 /// Asks that station until it answers.
-actor run_prober(self<protocol<>> me, std::shared_ptr<std::size_t> answers, std::string goal) {
+actor run_prober(self<protocol<>> me, scene_ptr s, std::shared_ptr<std::size_t> answers, std::string goal) {
   while (!me.stopping()) {
     const auto found = co_await me.node().lookup<station>("station-" + goal + "@" + goal).within(100ms);
     if (!found) continue;
-    const auto answer = co_await found->ask<who>().within(500ms);
-    if (!answer) continue;
+    bool answered = true;
+    for (int i = 0; i < 3 && answered; ++i) {
+      const auto answer = co_await found->ask<who>().within(500ms);
+      answered = answer.has_value();
+      // Once there is a link, and nothing goes wrong any more, every ask is answered.
+      if (!answered && i != 0)
+        s->violated("ask: unanswered though nothing is wrong: " + answer.error().text());
+    }
+    if (!answered) continue;
     ++*answers;
     break;
   }
@@ -292,7 +321,7 @@ std::vector<const process*> start_system(const scene_ptr& s) {
 bool everybody_answers(const scene_ptr& s, const std::vector<const process*>& all) {
   auto answers = std::make_shared<std::size_t>(0);
   for (const process* const p : all) {
-    for (const process* const other : all) p->node().spawn(run_prober, answers, other->name());
+    for (const process* const other : all) p->node().spawn(run_prober, s, answers, other->name());
   }
   return s->world.run_until([&] { return *answers == all.size() * all.size(); }, 30s);
 }
