@@ -96,6 +96,8 @@ TEST_CASE("schema: a type's name is qualified and has no template arguments") {
     int n;
   };
   CHECK(troupe::type_name<local>() == "local");
+  CHECK(troupe::type_name<troupe::errc>() == "troupe::errc");
+  CHECK(troupe::type_name<troupe::detail::name_text<1>>() == "troupe::detail::name_text");
 }
 
 TEST_CASE("schema: types in anonymous namespaces are told") {

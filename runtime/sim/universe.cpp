@@ -12,8 +12,6 @@ namespace {
 using namespace std::chrono_literals;
 using sim::fault;
 
-constexpr auto index(fault kind) noexcept { return static_cast<std::size_t>(kind); }
-
 /// Those that strike at drawn times; the others befall operations.
 constexpr std::array strikes = {fault::clog,  fault::cut,   fault::reset, fault::jump,
                                 fault::stall, fault::pause, fault::kill};

@@ -23,10 +23,15 @@ void scene::downed(std::uint64_t number, troupe::exit_kind how) {
   one_watch& w = watches_[number];
   const one_station& s = stations_[w.station];
   const bool local = s.at == w.by;
-  const bool may_be = how == troupe::exit_kind::no_such_actor || how == troupe::exit_kind::stopped
-                          ? s.stopped.has_value()
-                          : !local && (how == troupe::exit_kind::unreachable ||
-                                       (how == troupe::exit_kind::died && s.at->ended()));
+  bool may_be = false;
+  switch (how) {
+    case troupe::exit_kind::stopped:
+    case troupe::exit_kind::failed:  // on its last message
+    case troupe::exit_kind::no_such_actor: may_be = s.stopped.has_value(); break;
+    case troupe::exit_kind::unreachable: may_be = !local; break;
+    case troupe::exit_kind::died: may_be = !local && s.at->ended(); break;
+    default: break;
+  }
   if (!may_be) {
     violated("DOWN: monitor " + std::to_string(number) + " was told '" + std::string(to_string(how)) +
              "', which is not what happened");

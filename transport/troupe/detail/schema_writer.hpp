@@ -49,9 +49,9 @@ class schema_writer {
   constexpr bool begin_record() {
     text(type_name<T>());
     for (std::size_t i = 0; i < depth_; ++i)
-      if (open_[i] == detail::raw_type_text<T>()) return false;
+      if (open_[i] == detail::spelling::type_text<T>()) return false;
     if (depth_ == max_depth) throw "the types of this message are nested too deep: flatten them";
-    open_[depth_++] = detail::raw_type_text<T>();
+    open_[depth_++] = detail::spelling::type_text<T>();
     first_field_ = true;
     text("{");
     return true;

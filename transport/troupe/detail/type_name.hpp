@@ -13,15 +13,20 @@
 
 namespace troupe::detail {
 
+/// A namespace without types: GCC leaves the namespace of the function out of the types in its text.
+namespace spelling {
+
 template <class T>
-consteval const char* raw_type_text() {
+consteval const char* type_text() {
   return __PRETTY_FUNCTION__;
 }
 
 template <auto Address>
-consteval const char* raw_address_text() {
+consteval const char* address_text() {
   return __PRETTY_FUNCTION__;
 }
+
+}  // namespace spelling
 
 /// The part after "[T = " or "[with T = ", without the closing bracket.
 constexpr std::string_view argument_of(std::string_view raw) {
@@ -73,7 +78,7 @@ struct name_text {
 
 template <class T>
 consteval auto normalised_type_name() {
-  constexpr std::string_view raw = argument_of(raw_type_text<T>());
+  constexpr std::string_view raw = argument_of(spelling::type_text<T>());
   name_text<raw.size()> name;
   for (std::size_t at = 0; at < raw.size();) {
     if (const std::size_t skip = anonymous_prefix(raw.substr(at)); skip != 0) {
@@ -102,7 +107,7 @@ consteval std::string_view member_name() {
   constexpr auto in_identifier = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c < 0;
   };
-  std::string_view text = argument_of(raw_address_text<Address>());
+  std::string_view text = argument_of(spelling::address_text<Address>());
   while (!in_identifier(text.back())) text.remove_suffix(1);
   std::size_t start = text.size();
   while (start > 0 && in_identifier(text[start - 1])) --start;
