@@ -75,7 +75,8 @@ struct inside {
       if (meant && h->how.mortal && h->life != nullptr && !h->killed) victims.push_back(h.get());
     }
     if (victims.empty()) return false;
-    kill(*victims[by.below(victims.size())], by.between(1ms, 2s));
+    const duration down = by.between(1ms, 2s);  // by itself: compilers differ in the order of arguments
+    kill(*victims[by.below(victims.size())], down);
     return true;
   }
 
