@@ -28,7 +28,9 @@ void actor_core::push(letter& l) noexcept {
 }
 
 /// Of bytes, in all its mailboxes together.
-bool actor_core::node_is_full() const noexcept { return node_->budget().spent(); }
+bool actor_core::node_is_full() const noexcept {
+  return node_->budget().spent() && !mutated(mutant::deaf_budget);
+}
 
 errc actor_core::reserve(std::uint32_t meant, priority p) noexcept {
   if (generation() != meant) return errc::no_such_actor;
@@ -244,6 +246,8 @@ void actor_core::append(envelope* e) noexcept {
   e->queued_at = coarse_stamp(home().turn_time());
   box_.add(*e);
   node_->hold(e->weight);
+  if (mutated(mutant::early_credit) && e->credit.from != nullptr)
+    node_->here()->return_credit(std::exchange(e->credit, {}));
   if (e->answer != nullptr) {
     const std::uint32_t place = box_.lane_of(*e).depth.load(std::memory_order_relaxed);
     e->answer->stage.store(static_cast<std::int32_t>(place), std::memory_order_relaxed);

@@ -10,7 +10,7 @@
 // lives in a simulated process on a simulated host of its own: "tcp://bank:1" is port 1 of the host of the process "bank".
 // Nodes with the same host (process_options) reach each other by tcp://127.0.0.1:PORT, and over shared memory.
 //
-// The same seed gives the same run of the same program, as long as what the actors do depends on messages, clocks and
+// The same seed gives the same run, whatever compiler made the program, as long as what the actors do depends on messages, clocks and
 // chance of their node only (and not, for instance, on the order of a hash table of pointers).
 //
 // Thread-safety: none. A world and everything in it stay on one thread; a process has one world at a time.

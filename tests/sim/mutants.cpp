@@ -38,6 +38,9 @@ const std::vector<planted>& all_mutants() {
       {mutant::lost_slot, "lost_slot", "the slot of an actor that has ended is never free again"},
       {mutant::leaked_frame, "leaked_frame", "the frame of an actor that ends is not destroyed"},
       {mutant::kept_claim, "kept_claim", "a node that was linked once is never linked again"},
+      {mutant::deaf_bound, "deaf_bound", "mailboxes have room for any number of messages"},
+      {mutant::deaf_budget, "deaf_budget", "a node's mailboxes together take any number of bytes"},
+      {mutant::early_credit, "early_credit", "receivers give credit back for what waits in a mailbox"},
   };
 #else
   static const std::vector<planted> all;

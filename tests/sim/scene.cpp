@@ -4,6 +4,50 @@
 
 namespace seeds {
 
+void scene::accepted(std::uint64_t stream, std::uint64_t number, std::uint64_t bytes) {
+  one_stream& s = streams_[stream];
+  ++s.accepted;
+  s.under_way.push_back({number, bytes});
+  if (s.station != none) put_under_way(s, s.under_way.back());
+}
+
+void scene::not_accepted(std::uint64_t stream) {
+  one_stream& s = streams_[stream];
+  --s.accepted;
+  if (s.station != none) take_off_the_way(s, s.under_way.back());
+  s.under_way.pop_back();
+}
+
+void scene::put_under_way(one_stream& s, const parcel& p) {
+  one_station& to = stations_[s.station];
+  load& sum = to.under_way[s.from->process->name()];
+  sum.messages += 1;
+  sum.bytes += p.bytes;
+  const bool local = s.from == to.at;
+  const load& most = local ? to.most_local : to.most_remote;
+  if (sum.messages <= most.messages && sum.bytes <= most.bytes) return;
+  if (to.stopped || to.at->ended() || s.from->ended() || (!local && !links_lose_nothing())) return;
+  violated("bounds: " + std::to_string(sum.messages) + " messages of " + std::to_string(sum.bytes) +
+           " bytes are under way from " + s.from->process->name() + " to a station of " +
+           to.at->process->name() + "; the most are " + std::to_string(most.messages) + " of " +
+           std::to_string(most.bytes));
+}
+
+void scene::take_off_the_way(one_stream& s, const parcel& p) {
+  load& sum = stations_[s.station].under_way[s.from->process->name()];
+  sum.messages -= 1;
+  sum.bytes -= p.bytes;
+}
+
+/// Else what was lost seems to be under way until something later arrives.
+bool scene::links_lose_nothing() const {
+  using troupe::sim::fault;
+  for (const fault each : {fault::reset, fault::kill, fault::torn_store, fault::no_memory}) {
+    if (world.injected()[static_cast<std::size_t>(each)] != 0) return false;
+  }
+  return true;
+}
+
 void scene::arrived(std::uint64_t stream_number, std::uint64_t number, std::uint64_t at, bool counts) {
   one_stream& s = streams_[stream_number];
   ++messages;
@@ -11,9 +55,15 @@ void scene::arrived(std::uint64_t stream_number, std::uint64_t number, std::uint
   const auto where = "stream " + std::to_string(stream_number) + ": message " + std::to_string(number);
   if (number == s.last) violated("duplicate: " + where + " came twice in a row");
   if (number < s.last) violated("order: " + where + " after " + std::to_string(s.last));
-  if (s.station == none) s.station = at;
+  if (s.station == none) {
+    s.station = at;
+    for (const parcel& p : s.under_way) put_under_way(s, p);
+  }
   if (s.station != at) violated("identity: " + where + " reached another actor than those before");
   s.last = number;
+  for (; !s.under_way.empty() && s.under_way.front().number <= number; s.under_way.pop_front()) {
+    take_off_the_way(s, s.under_way.front());
+  }
   if (counts) ++s.arrived;
   if (s.arrived > s.accepted && !s.from->ended())
     violated("duplicate: " + where + ": more came than were sent");
@@ -76,7 +126,7 @@ void scene::judge(const troupe::sim::fault_counts& injected, std::uint64_t undel
   for (std::size_t i = 0; i < watches_.size(); ++i) {
     const one_watch& w = watches_[i];
     const one_station& s = stations_[w.station];
-    if (w.by->ended() || w.downs != 0 || !(s.stopped || s.at->ended())) continue;
+    if (!w.wanted || w.by->ended() || w.downs != 0 || !(s.stopped || s.at->ended())) continue;
     violated("DOWN: monitor " + std::to_string(i) + " of a station that has ended was never told");
   }
   for (std::size_t i = 0; i < stations_.size(); ++i) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,6 +25,12 @@ struct life {
 };
 using life_ptr = std::shared_ptr<const life>;
 
+/// So much of what was sent has not arrived.
+struct load {
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;
+};
+
 class scene {
  public:
   explicit scene(troupe::sim::world& w) : world(w) {}
@@ -42,14 +49,17 @@ class scene {
     streams_.push_back({std::move(from)});
     return streams_.size() - 1;
   }
-  void accepted(std::uint64_t stream) { ++streams_[stream].accepted; }
-  void not_accepted(std::uint64_t stream) { --streams_[stream].accepted; }
+  void accepted(std::uint64_t stream, std::uint64_t number, std::uint64_t bytes);
+  /// It was the last: send() said no.
+  void not_accepted(std::uint64_t stream);
   /// `station`: the one that it reached, which must be the same for all of a stream.
   void arrived(std::uint64_t stream, std::uint64_t number, std::uint64_t station, bool counts);
 
   // Stations: actors that others find by name.
-  std::uint64_t new_station(life_ptr at) {
-    stations_.push_back({std::move(at)});
+  /// `most_local`, `most_remote`: what its senders may have under way to it, all of its own node together, and all of any
+  /// other.
+  std::uint64_t new_station(life_ptr at, load most_local, load most_remote) {
+    stations_.push_back({std::move(at), most_local, most_remote});
     return stations_.size() - 1;
   }
   void station_stopped(std::uint64_t station) { stations_[station].stopped = world.elapsed(); }
@@ -63,6 +73,8 @@ class scene {
     return watches_.size() - 1;
   }
   void downed(std::uint64_t watch, troupe::exit_kind how);
+  /// Its DOWN need not come any more.
+  void demonitored(std::uint64_t watch) { watches_[watch].wanted = false; }
 
   /// An actor asked for `wanted`, and it took `took`.
   void slept(troupe::duration wanted, troupe::duration took);
@@ -79,15 +91,23 @@ class scene {
  private:
   static constexpr std::size_t most_told = 20;
   static constexpr troupe::duration latest_down = 5s;  // after the end, whatever is cut or pauses meanwhile
+  struct parcel {
+    std::uint64_t number;
+    std::uint64_t bytes;
+  };
   struct one_stream {
     life_ptr from;
     std::uint64_t accepted = 0;
     std::uint64_t arrived = 0;
     std::uint64_t last = 0;
     std::uint64_t station = none;
+    std::deque<parcel> under_way{};  // later ones than `last`: those before it have come or are lost
   };
   struct one_station {
     life_ptr at;
+    load most_local;
+    load most_remote;
+    std::map<std::string, load> under_way{};    // by the node that it comes from
     std::optional<troupe::duration> stopped{};  // when
     std::uint64_t begun = 0;
     std::uint64_t spoiled = 0;
@@ -96,12 +116,17 @@ class scene {
     life_ptr by;
     std::uint64_t station;
     unsigned downs = 0;
+    bool wanted = true;
   };
   struct one_work {
     life_ptr by;
     std::string what;
   };
   static constexpr std::uint64_t none = ~std::uint64_t{0};
+
+  void put_under_way(one_stream& s, const parcel& p);
+  void take_off_the_way(one_stream& s, const parcel& p);
+  bool links_lose_nothing() const;
 
   std::vector<one_stream> streams_;
   std::vector<one_station> stations_;

@@ -1,6 +1,7 @@
 #include "seed_pool.hpp"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,18 @@ struct report {
   troupe::sim::fault_counts injected;
   std::uint64_t violations;  // bytes that follow
 };
+
+/// Of the processor's time, for a seed that goes on for ever without letting its virtual time pass; most take some 10 ms.
+constexpr unsigned longest_seed = 120;
+
+/// SIGXCPU ends the process that goes on for longer.
+void limit_processor_time() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const auto so_far = static_cast<rlim_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec);
+  const rlimit most{so_far + longest_seed, RLIM_INFINITY};
+  ::setrlimit(RLIMIT_CPU, &most);
+}
 
 [[noreturn]] void fail(const char* what) {
   std::perror(what);
@@ -89,6 +102,7 @@ class child {
       report r{};
       r.seed = seed;
       write_all(to, &r, sizeof r);
+      limit_processor_time();
       const outcome o = run_seed(seed, allowed_, log_);
       r = {seed, 1, o.nodes, o.messages, o.trace, o.injected, o.violations.size()};
       write_all(to, &r, sizeof r);

@@ -23,6 +23,22 @@ void sum_books(const std::vector<const process*>& all, std::uint64_t& undelivere
   }
 }
 
+/// The time of faults; now and then somebody looks into a node.
+void run_traffic(scene& s, const std::vector<const process*>& all) {
+  const auto done = [&s] { return s.unfinished().empty(); };
+  const troupe::duration until = s.world.elapsed() + traffic_time;
+  while (!done() && s.world.elapsed() < until) {
+    const auto pause = std::chrono::milliseconds(1 + s.world.random(400));
+    s.world.run_until(done, std::min<troupe::duration>(pause, until - s.world.elapsed()));
+    const process& seen = *all[s.world.random(all.size())];
+    if (!seen.alive()) continue;
+    const troupe::node_info info = seen.node().inspect({.patience = 100ms});
+    s.world.note(info.actors.size());
+    const bool told = info.actors.size() + info.busy_workers.size() != 0;
+    if (!told) s.violated("inspect: " + seen.name() + " says nothing of its actors");
+  }
+}
+
 /// Whether a link has ended because the peer broke the rules of the wire: here everybody keeps them.
 bool is_a_breach(std::string_view line) {
   constexpr std::array<std::string_view, 5> honest = {
@@ -51,7 +67,7 @@ outcome run_seed(std::uint64_t seed, troupe::sim::fault_set allowed, bool log) {
   s = std::make_shared<scene>(world);
   const std::vector<const process*> all = start_system(s);
   world.run_for(30ms);  // until every talker has begun
-  world.run_until([&] { return s->unfinished().empty(); }, traffic_time);
+  run_traffic(*s, all);
   s->over = true;
   world.heal();
   const bool drained = world.run_until([&] { return s->unfinished().empty(); }, drain_time);

@@ -38,6 +38,13 @@ struct who {
 struct spoil {};
 using station = protocol<parcel, question, who, spoil>;
 
+/// Spawned from other nodes: it answers with what it was given, and ends.
+static actor run_visitor(self<who> me, std::string given, std::uint64_t number) {
+  const bool whole = given == std::string(number % 100, letter_of(number));
+  co_await me.receive([&](who) { return whole ? number : 0; }).within(2s);
+}
+static constexpr troupe::kind<run_visitor> visitor{"visitor"};
+
 namespace {
 
 struct site {
@@ -57,6 +64,7 @@ struct place {
   std::vector<site> sites;
   std::size_t here;
   unsigned workers;
+  bool heavy;  // all messages are large
   chance dice;
 
   scene* speak() const { return own->ended() ? nullptr : s.get(); }
@@ -118,6 +126,18 @@ void monitor_surely(const self<P>& me, const ref<Q>& whom) {
   }
 }
 
+constexpr std::uint64_t node_memory = 1 << 20;     // of all mailboxes of a node
+constexpr std::uint64_t link_window = 128 * 1024;  // of one sending worker and destination
+constexpr std::uint64_t largest = 60'000;          // of a message
+constexpr std::uint64_t most_talkers = 4;          // of a node
+constexpr unsigned most_workers = 3;
+
+/// What may be under way to a mailbox: beside what it holds, one message that came when there was just room, and for each
+/// sender the one that it waits with.
+load bound_of(std::uint64_t messages, std::uint64_t bytes) {
+  return {messages + most_talkers + 1, bytes + (most_talkers + 1) * largest};
+}
+
 std::string station_of(const site& s) { return "station-" + s.name; }
 
 struct open_stream {
@@ -145,7 +165,17 @@ actor run_talker(self<protocol<>> me, place_ptr at, unsigned rounds) {
     }
     open_stream& to = *known;
     if (dice.one_in(30)) static_cast<void>(to.to.try_send<spoil>());
-    const std::uint64_t burst = 1 + dice.below(dice.one_in(8) ? 120 : 25);
+    if (dice.one_in(10)) {
+      const std::uint64_t number = 1 + dice.below(1'000'000);
+      const std::string given(number % 100, letter_of(number));
+      const auto guest = co_await me.node().spawn_on(goal.name, visitor, given, number);
+      if (!guest) continue;
+      const auto answer = co_await guest->ask<who>().within(100ms);
+      if (answer && *answer != number) {
+        if (scene* const s = at->speak()) s->violated("content: an actor was spawned with other arguments");
+      }
+    }
+    const std::uint64_t burst = 1 + dice.below(at->heavy || dice.one_in(8) ? 120 : 25);
     for (std::uint64_t i = 0; i < burst && !at->over(); ++i) {
       const std::uint64_t number = to.next++;
       if (dice.one_in(12)) {
@@ -160,10 +190,11 @@ actor run_talker(self<protocol<>> me, place_ptr at, unsigned rounds) {
         if (!answer && answer.error() == troupe::errc::unreachable) break;
         continue;
       }
-      const std::uint64_t size =
-          dice.one_in(10) ? dice.below(dice.one_in(20) ? 60'000 : 4'000) : dice.below(40);
+      const bool large = at->heavy || dice.one_in(200);
+      const std::uint64_t limit = large ? largest : dice.one_in(10) ? 4'000 : 40;
+      const std::uint64_t size = dice.below(limit);
       // Counted before: on another worker it may arrive before this goes on.
-      if (scene* const s = at->speak()) s->accepted(to.stream);
+      if (scene* const s = at->speak()) s->accepted(to.stream, number, size);
       std::string ballast(size, letter_of(number));
       const auto sent =
           co_await to.to.send<parcel>(to.stream, number, size, troupe::give(ballast)).within(1s);
@@ -182,6 +213,7 @@ actor run_watcher(self<protocol<down>> me, place_ptr at) {
   };
   chance dice = at->dice.split();
   std::vector<watch> watches;
+  std::vector<ref<>> forgotten;
   while (!me.stopping()) {
     auto told = co_await me.receive<down>().within(dice.between(1ms, 60ms));
     if (told) {
@@ -189,7 +221,8 @@ actor run_watcher(self<protocol<down>> me, place_ptr at) {
       scene* const s = at->speak();
       if (s == nullptr) co_return;
       if (which == watches.end()) {
-        s->violated("DOWN: of an actor that is not watched (any more)");
+        if (std::ranges::find(forgotten, told->actor) == forgotten.end())
+          s->violated("DOWN: of an actor that is not watched (any more)");
         continue;
       }
       s->downed(which->number, told->reason.kind);
@@ -197,6 +230,13 @@ actor run_watcher(self<protocol<down>> me, place_ptr at) {
       continue;
     }
     if (at->over()) continue;
+    if (!watches.empty() && dice.one_in(8)) {
+      const auto which = watches.begin() + static_cast<std::ptrdiff_t>(dice.below(watches.size()));
+      me.demonitor(which->whom);
+      if (scene* const s = at->speak()) s->demonitored(which->number);
+      forgotten.push_back(which->whom);  // its end may have begun
+      watches.erase(which);
+    }
     const site& goal = at->sites[dice.below(at->sites.size())];
     const auto found = co_await me.node().lookup<station>(station_of(goal) + "@" + goal.name).within(20ms);
     if (!found || at->over()) continue;
@@ -234,10 +274,15 @@ actor run_boss(self<protocol<down>> me, place_ptr at) {
   while (!me.stopping()) {
     scene* s = at->speak();
     if (s == nullptr) co_return;
-    const std::uint64_t number = s->new_station(at->own);
     const auto mailbox = static_cast<std::uint32_t>(dice.between(4, 200));
+    const std::uint64_t bytes = dice.between(64 * 1024, 2 * node_memory);
     const auto worker = static_cast<unsigned>(dice.below(at->workers));
-    const troupe::spawn_options options{.name = "station", .mailbox = mailbox, .worker = worker};
+    // The node's sum is known to within a sixteenth. A link bounds bytes only.
+    const load local = bound_of(mailbox, std::min(bytes, node_memory + node_memory / 16));
+    const load remote = bound_of(~0u, link_window * most_workers);
+    const std::uint64_t number = s->new_station(at->own, local, remote);
+    const troupe::spawn_options options{
+        .name = "station", .mailbox = mailbox, .mailbox_bytes = bytes, .worker = worker};
     const ref<station> own = me.spawn(options, troupe::restart_on_failure(run_station), at, number);
     monitor_surely(me, own);
     for (;;) {
@@ -261,6 +306,7 @@ actor run_boss(self<protocol<down>> me, place_ptr at) {
 /// Asks that station until it answers.
 actor run_prober(self<protocol<>> me, scene_ptr s, std::shared_ptr<std::size_t> answers, std::string goal) {
   while (!me.stopping()) {
+    co_await me.sleep(1ms);  // what fails at once would be tried for ever in no time
     const auto found = co_await me.node().lookup<station>("station-" + goal + "@" + goal).within(100ms);
     if (!found) continue;
     bool answered = true;
@@ -279,12 +325,14 @@ actor run_prober(self<protocol<>> me, scene_ptr s, std::shared_ptr<std::size_t> 
 
 void boot(const place_ptr& at, troupe::node& n) {
   chance& dice = at->dice;
+  static_cast<void>(n.offer(visitor));
   for (std::size_t peer = 0; peer < at->here; ++peer) n.spawn(run_linker, at, peer);
   n.spawn({.name = "boss"}, run_boss, at);
   n.spawn({.name = "watcher"}, run_watcher, at);
-  const std::uint64_t talkers = dice.between(2, 4);
+  const std::uint64_t talkers = dice.between(2, most_talkers);
   for (std::uint64_t i = 0; i < talkers; ++i) {
-    n.spawn({.name = "talker"}, run_talker, at, static_cast<unsigned>(dice.between(10, 25)));
+    n.spawn({.name = "talker"}, run_talker, at,
+            static_cast<unsigned>(at->heavy ? dice.between(3, 6) : dice.between(10, 25)));
   }
 }
 
@@ -299,18 +347,20 @@ std::vector<const process*> start_system(const scene_ptr& s) {
     sites.push_back({"n" + std::to_string(i), "h" + std::to_string(world.random(hosts)),
                      static_cast<std::uint16_t>(1000 + i)});
   }
+  const bool heavy = world.random(16) == 0;
   std::vector<const process*> all;
   for (std::size_t i = 0; i < nodes; ++i) {
     troupe::node_options options;
     options.name = sites[i].name;
     options.listen = {"tcp://0.0.0.0:" + std::to_string(sites[i].port)};
-    options.workers = static_cast<unsigned>(1 + world.random(3));
+    options.workers = static_cast<unsigned>(1 + world.random(most_workers));
+    options.mailbox_memory = node_memory;
     options.join_deadline = 500ms;
     options.lanes = world.random(4) == 0 ? troupe::lane_choice::tcp : troupe::lane_choice::automatic;
     const unsigned workers = options.workers;
-    const auto begin = [s, sites, i, workers](process& p) {
+    const auto begin = [s, sites, i, workers, heavy](process& p) {
       const auto own = std::make_shared<life>(life{&p, p.lives()});
-      boot(std::make_shared<place>(place{s, own, sites, i, workers, chance(s->world.random(~0ull))}),
+      boot(std::make_shared<place>(place{s, own, sites, i, workers, heavy, chance(s->world.random(~0ull))}),
            p.node());
     };
     all.push_back(&world.start(options, begin, {.host = sites[i].host}));

@@ -30,6 +30,9 @@ enum class mutant : std::uint8_t {
   lost_slot,
   leaked_frame,
   kept_claim,
+  deaf_bound,
+  deaf_budget,
+  early_credit,
 };
 
 #ifdef TROUPE_SIM_CHECKED
