@@ -62,6 +62,7 @@ void actor_core::commit(std::uint32_t meant, envelope* e) noexcept {
     return append(e);
   }
   if (!box_.enter(*e)) return drop(*node_, e, errc::shed, address::of(this, slot_, meant));
+  node_->hold(e->weight);  // from here on, however long the home worker is busy
   push(*e);
 }
 
@@ -213,7 +214,7 @@ void actor_core::dispose(letter* l) noexcept {
   switch (l->kind) {
     case letter_kind::message: {
       auto* const e = static_cast<envelope*>(l);
-      box_.leave_inlet(*e);
+      leave_inlet(*e);
       drop(*node_, e, errc::no_such_actor, address::of(this, slot_, l->generation));
       break;
     }
@@ -226,26 +227,32 @@ void actor_core::dispose(letter* l) noexcept {
   }
 }
 
+void actor_core::leave_inlet(envelope& e) noexcept {
+  if (e.charged != charge::inlet) return;
+  box_.leave_inlet(e);
+  node_->hold(-std::int64_t{e.weight});
+}
+
 void actor_core::append(envelope* e) noexcept {
   if (stopping()) {
-    box_.leave_inlet(*e);
+    leave_inlet(*e);
     return drop(*node_, e, errc::stopped, self());
   }
   if (mutated(mutant::drop_message) && home().world().random() % 50 == 0) {
-    box_.leave_inlet(*e);
+    leave_inlet(*e);
     if (e->answer != nullptr) return discard(e, errc::no_reply);
     return finish(e);
   }
   bool spent = node_is_full();  // one goes for the node's sake, as many as it takes for the mailbox's
   while (envelope* const too_many = box_.to_shed_for(*e, std::exchange(spent, false))) {
-    box_.leave_inlet(*too_many);
+    if (too_many == e) leave_inlet(*e);
     if (too_many != e) node_->hold(-std::int64_t{too_many->weight});
     drop(*node_, too_many, box_.rejects() ? errc::mailbox_full : errc::shed, self());
     if (too_many == e) return;
   }
   e->queued_at = coarse_stamp(home().turn_time());
+  if (e->charged != charge::inlet) node_->hold(e->weight);
   box_.add(*e);
-  node_->hold(e->weight);
   if (mutated(mutant::early_credit) && e->credit.from != nullptr)
     node_->here()->return_credit(std::exchange(e->credit, {}));
   if (e->answer != nullptr) {

@@ -62,14 +62,21 @@ errc mailbox::reserve(priority p, bool at_home, bool spent) noexcept {
 bool mailbox::enter(envelope& e) noexcept {
   e.charged = charge::inlet;
   atomic<std::uint64_t>& inlet = lane_of(e).inlet;
-  if (e.weight > heavy) inlet.fetch_add(e.weight, std::memory_order_relaxed);
+  const std::uint64_t heavy_bytes = e.weight > heavy ? e.weight : 0;
+  if (heavy_bytes != 0) inlet.fetch_add(heavy_bytes, std::memory_order_relaxed);
   if (!drops()) return true;
-  const std::uint64_t now = inlet.load(std::memory_order_relaxed);
-  if ((now >> 40) <= limit() &&
-      ((now & byte_mask) <= byte_limit_.load(std::memory_order_relaxed) || (now >> 40) == 1)) {
-    return true;
+  std::uint64_t now = inlet.load(std::memory_order_relaxed);
+  for (;;) {
+    const std::uint64_t messages = now >> 40;
+    if (messages == 1) return true;
+    if (messages <= limit() && (now & byte_mask) <= byte_limit_.load(std::memory_order_relaxed)) return true;
+    // It leaves only if that still holds: of two that find each other, one has room.
+    if (inlet.compare_exchange_weak(now, now - one_message - heavy_bytes, std::memory_order_relaxed,
+                                    std::memory_order_relaxed)) {
+      break;
+    }
   }
-  leave_inlet(e);
+  e.charged = charge::none;
   return false;
 }
 

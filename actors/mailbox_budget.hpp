@@ -1,12 +1,14 @@
 // The bytes in all mailboxes of a node, against one limit.
 //
-// Each worker has a share: what the mailboxes that live there hold, which it alone writes. It tells the sum when it has moved by
-// a grain, so the sum is off by at most a grain a worker, and grains are small enough that this is a sixteenth of the limit.
+// A message counts from when it is on its way to a mailbox, at its sender's, until it is taken out. Each worker has a share, which
+// it alone writes: what it has added and taken away. It tells the sum when that has moved by a grain, so the sum is off by
+// at most a grain a worker, and grains are small enough that this is a sixteenth of the limit.
 //
-// | operation            | who                | synchronisation                                             |
-// | add (grain reached)  | the share's worker | fetch_add relaxed: a count; the call that crosses the limit |
-// |                      |                    | downwards is told so, and wakes who waits                   |
-// | spent                | any thread         | relaxed load: a hint                                        |
+// | operation                  | who                    | synchronisation                                             |
+// | share::add (grain reached) | the share's worker     | fetch_add relaxed: a count; the call that crosses the limit |
+// | add                        | threads that are no    | downwards is told so, and wakes who waits                   |
+// |                            | workers of the node    |                                                             |
+// | spent                      | any thread             | relaxed load: a hint                                        |
 //
 // Over the limit a mailbox that holds a message has no room. What waits for the node's room alone is noted by its own
 // worker, and looked at again when the sum falls: the note that says so comes through the worker's inbox, so either it
@@ -29,16 +31,19 @@ class mailbox_budget {
       : limit_(static_cast<std::int64_t>(limit)),
         grain_(std::min<std::int64_t>(limit_ / (16 * std::int64_t{workers}), 64 * 1024)) {}
 
+  /// True: the node had no room, and has some now.
+  bool add(std::int64_t bytes) noexcept {
+    const std::int64_t before = sum_.fetch_add(bytes, std::memory_order_relaxed);
+    return before >= limit_ && before + bytes < limit_;
+  }
+
   class share {
    public:
     explicit share(mailbox_budget& b) noexcept : all_(b) {}
-    /// True: the node had no room, and has some now.
     bool add(std::int64_t bytes) noexcept {
       untold_ += bytes;
       if (untold_ < all_.grain_ && -untold_ < all_.grain_) return false;
-      const std::int64_t before = all_.sum_.fetch_add(untold_, std::memory_order_relaxed);
-      const std::int64_t now = before + std::exchange(untold_, 0);
-      return before >= all_.limit_ && now < all_.limit_;
+      return all_.add(std::exchange(untold_, 0));
     }
 
    private:

@@ -211,7 +211,8 @@ void node_core::slot_left() noexcept {
 // What the mailboxes hold.
 
 void node_core::hold(std::int64_t bytes) noexcept {
-  if (!here()->held.add(bytes)) return;
+  worker_state* const own = here();
+  if (!(own != nullptr ? own->held.add(bytes) : budget_.add(bytes))) return;
   for (unsigned i = 0; i < scheduler_->size(); ++i) {
     scheduler_->at(i).post([this, i](worker&) {
       for (const address& a : std::exchange(states_[i]->starved, {})) {

@@ -174,6 +174,7 @@ class actor_core : public strand {
   void dispose(letter* l) noexcept;
   void turn_away(envelope* waiting, errc why) noexcept;
   void append(envelope* e) noexcept;
+  void leave_inlet(envelope& e) noexcept;
   void admit(envelope* e) noexcept;
   void admit_waiting() noexcept;
   void admit_waiting(mailbox_lane& l) noexcept;
