@@ -6,9 +6,8 @@
 namespace troupe::detail {
 
 void mailbox::open(const mailbox_limits& limits, bool prioritized) {
-  if (prioritized && others_.load(std::memory_order_relaxed) == nullptr) {
-    others_.store(new std::array<mailbox_lane, 2>,
-                  std::memory_order_release);  // to the acquire of lane, each_lane
+  if (prioritized && others_.own() == nullptr) {
+    others_.store(new std::array<mailbox_lane, 2>);  // to lane, each_lane
   }
   limit_.store(limits.messages, std::memory_order_relaxed);
   byte_limit_.store(limits.bytes, std::memory_order_relaxed);
@@ -18,7 +17,7 @@ void mailbox::open(const mailbox_limits& limits, bool prioritized) {
 /// Null: this mailbox has never had that lane, so it is not the one that was meant.
 mailbox_lane* mailbox::find(priority p) noexcept {
   if (p == priority::normal) return &normal_;
-  auto* const others = others_.load(std::memory_order_acquire);
+  auto* const others = others_.load();
   return others != nullptr ? &(*others)[p == priority::high ? 0 : 1] : nullptr;
 }
 
@@ -123,14 +122,14 @@ void mailbox::put_back(envelope& e) noexcept {
 
 bool mailbox::empty() const noexcept {
   if (normal_.messages.head != nullptr) return false;
-  const auto* const others = others_.load(std::memory_order_relaxed);
+  const auto* const others = others_.own();
   return others == nullptr ||
          ((*others)[0].messages.head == nullptr && (*others)[1].messages.head == nullptr);
 }
 
 /// The highest lane that has a message, unless one below it has been passed over too often.
 mailbox_lane& mailbox::next_lane() noexcept {
-  auto* const others = others_.load(std::memory_order_relaxed);
+  auto* const others = others_.own();
   if (others == nullptr) return normal_;
   const std::array<mailbox_lane*, 3> by_rank = {&(*others)[0], &normal_, &(*others)[1]};
   mailbox_lane* next = nullptr;

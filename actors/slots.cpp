@@ -14,7 +14,7 @@ slots::slots(node_core& node, rundown& actors, unsigned workers, std::uint32_t m
       actors_(actors),
       most_actors_(most_actors),
       shelves_(workers),
-      chunks_(std::make_unique<std::atomic<actor_core*>[]>(most_chunks)) {}
+      chunks_(std::make_unique<atomic<actor_core*>[]>(most_chunks)) {}
 
 slots::~slots() {
   const std::uint32_t made = count();
@@ -74,7 +74,7 @@ actor_core* slots::find(std::uint32_t number) const noexcept {
 
 // Under guard_.
 bool slots::grow(worker& home, std::vector<actor_core*>& into) {
-  const std::uint32_t first = count_.load(std::memory_order_relaxed);
+  const std::uint32_t first = count_.own();
   if (first / chunk_size >= most_chunks) {
     leave();
     return false;
@@ -85,7 +85,7 @@ bool slots::grow(worker& home, std::vector<actor_core*>& into) {
   for (std::uint32_t i = 0; i < chunk_size; ++i) ::new (chunk + i) actor_core(node_, home, first + i);
   for (std::uint32_t i = chunk_size; i-- > 0;) into.push_back(chunk + i);
   chunks_[first / chunk_size].store(chunk, std::memory_order_relaxed);
-  count_.store(first + chunk_size, std::memory_order_release);  // publishes the chunk to find()
+  count_.store(first + chunk_size);  // publishes the chunk to find()
   return true;
 }
 

@@ -4,16 +4,16 @@
 // | operation        | who                                   | synchronisation                              |
 // | take, give_back  | the slot's home worker                | none: its own free list                      |
 // | take, give_back  | any other thread                      | the mutex                                    |
-// | find             | any thread                            | acquire load of the chunk pointer (with take)|
+// | find, count      | any thread                            | published: the chunks that are counted       |
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
 
 #include <troupe/detail/actor_core.hpp>
+#include <troupe/detail/published.hpp>
 
 #include "rundown.hpp"
 
@@ -38,7 +38,7 @@ class slots {
 
   std::uint64_t live() const noexcept { return actors_.inside(); }
   /// Slots that exist, free or not; for walking.
-  std::uint32_t count() const noexcept { return count_.load(std::memory_order_acquire); }
+  std::uint32_t count() const noexcept { return count_.load(); }
 
  private:
   struct shelf {
@@ -53,8 +53,8 @@ class slots {
   std::uint32_t most_actors_;
   std::mutex guard_;
   std::vector<shelf> shelves_;
-  std::unique_ptr<std::atomic<actor_core*>[]> chunks_;  // each: raw storage of chunk_size slots
-  std::atomic<std::uint32_t> count_{0};
+  std::unique_ptr<atomic<actor_core*>[]> chunks_;  // each: raw storage of chunk_size slots
+  published<std::uint32_t> count_;
 };
 
 }  // namespace troupe::detail

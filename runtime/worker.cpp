@@ -50,7 +50,7 @@ void worker::post(runnable& r) noexcept {
 void worker::post(std::function<void(worker&)> f) { post(*new posted_function(std::move(f))); }
 
 void worker::request_stop() noexcept {
-  stopping_.store(true, std::memory_order_release);  // pairs with the acquire load in run()
+  stopping_.store(true);
   io_->wake();
 }
 
@@ -133,7 +133,7 @@ void worker::turn(bool may_sleep) {
   std::optional<instant> until;
   if (may_sleep && head_ == nullptr && flushes_ == nullptr) {
     gate_.before_last_look();
-    if (inbox_looks_empty() && !stopping_.load(std::memory_order_acquire)) {
+    if (inbox_looks_empty() && !stopping_.load()) {
       until = timers_.next_due().value_or(instant::max());
     }
   }
@@ -144,7 +144,7 @@ void worker::turn(bool may_sleep) {
 
 void worker::run() {
   thread.store(world_.thread_id(), std::memory_order_relaxed);
-  while (!stopping_.load(std::memory_order_acquire)) turn(true);
+  while (!stopping_.load()) turn(true);
   do {
     turn(false);
   } while (head_ != nullptr || flushes_ != nullptr || closing != 0 || !inbox_looks_empty());

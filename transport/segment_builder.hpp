@@ -1,5 +1,6 @@
 // Builds the segments of one sending stream in place, in the room that the lane gives, and keeps the record
-// of what was sent until it is acknowledged. Touched by the stream's own worker; sealed() is for any thread.
+// of what was sent until it is acknowledged. Touched by the stream's own worker; sealed() is for any thread, relaxed:
+// who has an answer to a frame got it by way of the lane, which brings what was stored before the frame was published.
 //
 // Records hold (last sequence, messages) for each segment with messages. They are bounded: when the peer
 // acknowledges nothing for a long time the newest record grows instead of a new one being added. A replay
@@ -55,7 +56,7 @@ class segment_builder {
   bool seal_ack();
 
   /// The number of the last frame that was published; an ack beyond it is a lie. Any thread.
-  std::uint64_t sealed() const noexcept { return sealed_.load(std::memory_order_acquire); }
+  std::uint64_t sealed() const noexcept { return sealed_.load(std::memory_order_relaxed); }
   std::uint64_t frames_out() const noexcept { return frame_counter_.load(std::memory_order_relaxed); }
 
   std::uint64_t last_added() const noexcept { return next_ + frames_ - 1; }

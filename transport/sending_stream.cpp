@@ -193,7 +193,7 @@ bool sending_stream::note_ack(std::uint64_t sequence) noexcept {
 }
 
 bool sending_stream::goodbye_acked() const noexcept {
-  const std::uint64_t goodbye = goodbye_.load(std::memory_order_acquire);
+  const std::uint64_t goodbye = goodbye_.load(std::memory_order_relaxed);
   return goodbye != 0 && last_ack_ >= goodbye;
 }
 
@@ -264,7 +264,8 @@ void sending_stream::say_goodbye() {
   write_frame_header(space.data(), header, 0);
   builder_.add(header.bytes(), false);
   life_ = life::said_goodbye;
-  goodbye_.store(builder_.last_added(), std::memory_order_release);  // before the peer can acknowledge it
+  goodbye_.store(builder_.last_added(),
+                 std::memory_order_relaxed);  // before the peer can acknowledge it: as sealed()
 }
 
 std::uint64_t sending_stream::stop() {

@@ -7,7 +7,7 @@
 // | park (waiters)                 | any thread  | fetch_add relaxed, before the letter is pushed                    |
 // | add (what came by the inlet)   | home worker | depth and bytes: relaxed store; then inlet fetch_sub release     |
 // | depth, bytes, waiters: read    | any thread  | relaxed load: a hint; home decides                                |
-// | open                           | the spawner | relaxed stores; others_ release: publishes the lanes, which stay  |
+// | open                           | the spawner | relaxed stores; others_ is published: the lanes, which stay       |
 // | everything else                | home worker | plain                                                             |
 //
 // Rules
@@ -30,6 +30,7 @@
 #include <troupe/bounds.hpp>
 #include <troupe/detail/atomic.hpp>
 #include <troupe/detail/message.hpp>
+#include <troupe/detail/published.hpp>
 
 namespace troupe::detail {
 
@@ -92,7 +93,7 @@ class mailbox {
   static constexpr std::uint32_t share = 8;  // of a higher priority, before one of a lower
 
   mailbox() = default;
-  ~mailbox() { delete others_.load(std::memory_order_relaxed); }
+  ~mailbox() { delete others_.own(); }
   mailbox(const mailbox&) = delete;
   mailbox& operator=(const mailbox&) = delete;
 
@@ -163,9 +164,8 @@ class mailbox {
   envelope* take_oldest(mailbox_lane& l) noexcept;
 
   mailbox_lane normal_;
-  atomic<std::array<mailbox_lane, 2>*> others_{
-      nullptr};                // high, low; made once, and then the slot's for good
-  letter* scanned_ = nullptr;  // a selective receiver has seen its lane up to here
+  published<std::array<mailbox_lane, 2>*> others_;  // high, low; made once, and then the slot's for good
+  letter* scanned_ = nullptr;                       // a selective receiver has seen its lane up to here
   atomic<std::uint64_t> byte_limit_{0};
   atomic<std::uint32_t> limit_{0};
   atomic<overflow> policy_{overflow::wait};
@@ -173,7 +173,7 @@ class mailbox {
 
 template <class F>
 void mailbox::each_lane(F&& f) const {
-  const auto* const others = others_.load(std::memory_order_acquire);
+  const auto* const others = others_.load();
   if (others != nullptr) f((*others)[0]);
   f(normal_);
   if (others != nullptr) f((*others)[1]);

@@ -10,7 +10,7 @@
 // | post                                     | any thread | inbox release; sleep_gate::after_post         |
 // | turn, schedule, defer, now, io, timers   | own thread | none                                          |
 // | the look before sleeping                 | own thread | sleep_gate::before_last_look; inbox acquire   |
-// | request_stop                             | any thread | stopping_ release store, then as post         |
+// | request_stop                             | any thread | published: what was posted before is run      |
 // | resumed_at, thread: write                | own thread | relaxed store                                 |
 // | resumed_at, thread: read                 | any thread | relaxed load: a hint for people               |
 //
@@ -28,6 +28,7 @@
 #include <utility>
 
 #include <troupe/detail/pool.hpp>
+#include <troupe/detail/published.hpp>
 #include <troupe/detail/sleep_gate.hpp>
 #include <troupe/detail/timer_wheel.hpp>
 #include <troupe/env.hpp>
@@ -136,7 +137,7 @@ class worker {
   std::unique_ptr<io_driver> io_;
   std::unique_ptr<inbox> inbox_;
   sleep_gate gate_;
-  std::atomic<bool> stopping_{false};
+  published<bool> stopping_;
 
   runnable* head_ = nullptr;
   runnable* tail_ = nullptr;
