@@ -31,19 +31,17 @@ void held_watch::stop() noexcept {
 
 void held_watch::wake() noexcept {
   const std::lock_guard lock(room_.guard);
-  parked_.store(false, std::memory_order_relaxed);
+  park_.wake();
   room_.notify_all();
 }
 
 void held_watch::observe() {
   for (unsigned quiet = 0;;) {
+    watch_park::before_look();
     quiet = look() ? 0 : quiet + 1;
     std::unique_lock lock(room_.guard);
-    // Not if it was woken since that look.
-    const bool sleeps = quiet > quiet_looks && parked_.load(std::memory_order_relaxed);
-    const bool parks = quiet >= quiet_looks;
-    parked_.store(parks, std::memory_order_relaxed);
-    const auto woken = [&] { return over_ || (parks && !parked_.load(std::memory_order_relaxed)); };
+    const bool sleeps = park_.next_wait(quiet);
+    const auto woken = [&] { return over_ || park_.woken(); };
     env& world = node_.world();
     room_.wait(world, lock, woken, sleeps ? instant::max() : world.now() + slice);
     if (over_) return;

@@ -10,16 +10,9 @@
 // observer comes late itself, the machine or the process was stopped, and time is counted anew.
 //
 // When no actor has run for quiet_looks the observer sleeps untimed, so an idle node takes no CPU; not sooner, for the
-// run that wakes it pays for that. Falling asleep is a Dekker handshake whose fence only the observer pays, in time: it
-// sets `parked_`, and looks once more a slice later. A run that began before its worker could see `parked_` has long
-// become visible by then; any later one wakes the observer.
-//
-// | operation               | who       | synchronisation                                                      |
-// | look                    | observer  | see activity.hpp                                                      |
-// | run_begins              | worker    | relaxed load of parked_; the mutex only if it is set                  |
+// run that wakes it pays for that (watch_park.hpp).
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -28,6 +21,7 @@
 #include <troupe/env.hpp>
 
 #include "waiting_room.hpp"
+#include "watch_park.hpp"
 
 namespace troupe::detail {
 
@@ -47,9 +41,9 @@ class held_watch {
   /// `allowed`: how long one message may hold its worker; zero: nothing is reported.
   void start(duration allowed);
   void stop() noexcept;
-  /// A worker has begun to run an actor.
+  /// A worker has begun to run an actor, and shows it.
   void run_begins() noexcept {
-    if (parked_.load(std::memory_order_relaxed)) wake();
+    if (park_.after_run_began()) wake();
   }
 
  private:
@@ -70,7 +64,7 @@ class held_watch {
   duration allowed_{};
   std::vector<observed> seen_;  // the observer's, as is looked_
   instant looked_{};
-  std::atomic<bool> parked_{false};
+  watch_park park_{quiet_looks};
   waiting_room room_;
   bool over_ = false;  // under its guard
   std::unique_ptr<running_thread> thread_;
