@@ -299,7 +299,7 @@ void actor_core::reap(actor_core& child) noexcept {
 
 void actor_core::add_monitor(control* c) noexcept {
   if (phase_ == phase::free || phase_ == phase::ending) return refuse(*this, c);
-  if (c->peer != nullptr && !c->peer->has_link(c->session)) {  // its loss has been seen to already
+  if (c->peer != nullptr && !c->peer->link.has(c->session)) {  // its loss has been seen to already
     c->peer->watched_here.fetch_sub(1, std::memory_order_relaxed);
     delete c;
     return;

@@ -63,7 +63,7 @@ void link(actor_core& one, const address& other) {
   if (other == one.self()) return;
   if (!other) return one.end_linked({exit_kind::no_such_actor, {}});  // what could not be spawned
   const bool remote = other.is_remote();
-  const std::uint32_t session = remote ? other.peer()->link_number.load(std::memory_order_relaxed) : 0;
+  const std::uint32_t session = remote ? other.peer()->link.number() : 0;
   if (!one.hold_link(other, session)) return;
   if (remote) other.peer()->watched_here.fetch_add(1, std::memory_order_relaxed);
   tell(one.node(), order::link, one.self(), other);
@@ -99,7 +99,7 @@ void take_link_note(node_core& node, peer_node& from, const control_note& note) 
   if (core == nullptr) return;
   const auto how = static_cast<exit_kind>(std::min(note.code, static_cast<std::uint8_t>(exit_kind::linked)));
   control* const c = make_letter(what, other, {how, std::string(note.text)});
-  c->session = from.link_number.load(std::memory_order_relaxed);
+  c->session = from.link.number();
   core->command(here.generation, c);
 }
 
@@ -130,7 +130,7 @@ bool actor_core::drop_link(const address& other) noexcept {
 void actor_core::linked_by(const control& c) {
   if (phase_ == phase::free || phase_ == phase::ending) return refuse_link(*this, c);
   const bool remote = c.other.is_remote();
-  const bool lost = remote && !c.other.peer()->has_link(c.session);  // and its loss has been seen to already
+  const bool lost = remote && !c.other.peer()->link.has(c.session);  // and its loss has been seen to already
   const bool held = !lost && hold_link(c.other, c.session);
   if (remote && !held) c.other.peer()->watched_here.fetch_sub(1, std::memory_order_relaxed);
   if (lost) end_linked({exit_kind::unreachable, "no link to its node"});

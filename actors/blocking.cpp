@@ -94,7 +94,7 @@ void wait_for(Helper helper, const std::shared_ptr<blocking_call>& call) {
   node_core& node = call->to.is_remote() ? call->to.peer()->node : call->to.core()->node();
   spawn_options options;
   if (call->to.is_remote()) {  // where its try_send goes as well: what one thread sends stays in order
-    const worker* const home = call->to.peer()->home.load(std::memory_order_acquire);
+    const worker* const home = call->to.peer()->link.home();
     if (home != nullptr) options.worker = home->index();
   }
   const bool started = static_cast<bool>(spawn_actor(node, nullptr, options, helper, call));

@@ -66,7 +66,7 @@ struct control : letter {
   std::source_location function;  // birth: its kind
   std::unique_ptr<family> ties;   // birth: with the name
   address other{};                // link, unlink, sever: who is linked with the addressee
-  std::uint32_t session = 0;      // monitor, link, lost, cancel: peer_node::link_number then
+  std::uint32_t session = 0;      // monitor, link, lost, cancel: link_state::number then
   std::unique_ptr<last_words> words;
   std::unique_ptr<chase> chased;
 };
@@ -83,7 +83,7 @@ struct family {
 
   struct linked_with {
     address other;
-    std::uint32_t session;  // for an actor of a peer: peer_node::link_number then
+    std::uint32_t session;  // for an actor of a peer: link_state::number then
   };
 
   static constexpr std::size_t few = 16;

@@ -217,7 +217,7 @@ void names::forget(std::map<peer_node*, known_peer>::iterator gone) {
 }
 
 void names::peer_said(peer_node& peer, const name_change& change) {
-  if (!peer.up.load(std::memory_order_acquire)) return;
+  if (!peer.link.up()) return;
   auto& theirs = peers_[&peer].names;
   const address& who = address_of(change.actor);
   if (!who) {
@@ -230,7 +230,7 @@ void names::peer_said(peer_node& peer, const name_change& change) {
 }
 
 void names::peer_has_said_all(peer_node& peer) {
-  if (!peer.up.load(std::memory_order_acquire)) return;
+  if (!peer.link.up()) return;
   peers_[&peer].has_said_all = true;
   joins_.remove_if([&](const waiting_join& w) {
     if (w.peer != &peer) return false;
@@ -254,7 +254,7 @@ void names::join(const std::string& url, receipt* r) {
   node_.links().join(*to, until, [this, r](result<session*, setup_error> linked) {
     if (!linked) return fail_join(r, linked.error().text);
     peer_node* const peer = node_.all_peers().intern((*linked)->peer());
-    if (!peer->up.load(std::memory_order_acquire)) {  // peer_down has come or is about to
+    if (!peer->link.up()) {  // peer_down has come or is about to
       return fail_join(r, link_broke(*peer));
     }
     const auto known = peers_.find(peer);

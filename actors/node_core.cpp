@@ -49,7 +49,7 @@ void worker_state::flush_credit() noexcept {
     c.from->consumed(c.link, {c.stream, c.destination, c.bytes});
   };
   for (const credit_note& c : std::exchange(credits_, {})) {
-    worker* const at = c.from->home.load(std::memory_order_acquire);
+    worker* const at = c.from->link.home();
     if (at == &home) {
       give(c);
     } else {

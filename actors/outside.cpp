@@ -56,7 +56,7 @@ void forward_outside(peer_node& peer) {
 }
 
 errc reserve_outside(peer_node& peer) noexcept {
-  if (!peer.up.load(std::memory_order_acquire)) return errc::unreachable;
+  if (!peer.link.up()) return errc::unreachable;
   const std::lock_guard lock(peer.outside_guard);
   if (peer.outside_reserved >= peer_node::most_outside) return errc::full;
   ++peer.outside_reserved;
@@ -76,8 +76,7 @@ void commit_outside(const address& to, envelope* e) noexcept {
     peer.outside.push_back({to, e});
     if (std::exchange(peer.outside_posted, true)) return;
   }
-  worker* const home = peer.home.load(std::memory_order_acquire);
-  home->post([&peer](worker&) { forward_outside(peer); });
+  peer.link.home()->post([&peer](worker&) { forward_outside(peer); });
 }
 
 std::uint64_t peers::walk_outside() {

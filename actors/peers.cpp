@@ -21,7 +21,7 @@ std::pair<std::uint32_t, std::uint32_t> split(std::uint64_t target) noexcept {
 }
 
 credit_note credit_of(peer_node& from, const held_credit& c) noexcept {
-  return {&from, from.link_number.load(std::memory_order_relaxed), c.stream, c.destination, c.bytes};
+  return {&from, from.link.number(), c.stream, c.destination, c.bytes};
 }
 
 /// Null: there is no memory for it.
@@ -97,9 +97,7 @@ static void abandon_requests(worker_state& here, peer_node& asker, std::uint32_t
 }
 
 void peer_node::consumed(std::uint32_t number, const held_credit& credit) {
-  session* const s =
-      link.load(std::memory_order_acquire);  // from link_up: the number is at least as new as this
-  if (s != nullptr && link_number.load(std::memory_order_relaxed) == number) s->consumed(credit);
+  if (session* const s = link.session_of(number)) s->consumed(credit);
 }
 
 bool by_number::operator()(const peer_node* a, const peer_node* b) const noexcept {
@@ -133,7 +131,7 @@ peer_node* peers::intern(const node_identity& id) {
 peer_node* peers::named(const std::string& name) {
   const std::lock_guard lock(guard_);
   const auto found = last_of_name_.find(name);
-  const bool up = found != last_of_name_.end() && found->second->up.load(std::memory_order_relaxed);
+  const bool up = found != last_of_name_.end() && found->second->link.up();
   return up ? found->second : nullptr;
 }
 
@@ -142,7 +140,7 @@ std::vector<link_info> peers::links() {
   std::vector<link_info> all;
   for (const auto& [name, peer] : last_of_name_) {
     link_info info{peer->who.name, "none", "the link has ended", 0, 0};
-    if (const session* const s = peer->link.load(std::memory_order_relaxed)) {
+    if (const session* const s = peer->link.any_session()) {
       info = {peer->who.name, std::string(to_string(s->lane())), s->lane_reason(), s->frames_out(),
               s->frames_in()};
     }
@@ -157,7 +155,7 @@ result<void> peers::admit(const node_identity& peer) {
   if (peer.name == node_.identity().name) return errc::name_taken;
   const std::lock_guard lock(guard_);
   const auto known = last_of_name_.find(peer.name);
-  if (known != last_of_name_.end() && known->second->link.load(std::memory_order_relaxed) != nullptr &&
+  if (known != last_of_name_.end() && known->second->link.any_session() != nullptr &&
       known->second->who.id != peer.id)
     return errc::name_taken;
   if (table_.size() >= most && !table_.contains(peer.id)) return errc::limit_reached;
@@ -168,7 +166,7 @@ result<void> peers::admit(const node_identity& peer) {
 void peers::forget_ended_names() {
   for (auto at = last_of_name_.begin();
        last_of_name_.size() > most_links_shown && at != last_of_name_.end();) {
-    const bool linked = at->second->link.load(std::memory_order_relaxed) != nullptr;
+    const bool linked = at->second->link.any_session() != nullptr;
     at = linked ? std::next(at) : last_of_name_.erase(at);
   }
 }
@@ -186,14 +184,10 @@ void peers::link_up(session& s) {
   std::uint32_t number = 0;
   {
     const std::lock_guard lock(guard_);
-    number = peer->link_number.load(std::memory_order_relaxed) + 1;
-    peer->link_number.store(number, std::memory_order_relaxed);
-    peer->link.store(&s, std::memory_order_release);  // to consumed()
+    number = peer->link.begin(s, s.home());
     last_of_name_[peer->who.name] = peer;
     forget_ended_names();
   }
-  peer->home.store(&s.home(), std::memory_order_release);  // to commit_outside
-  peer->up.store(true, std::memory_order_release);
   log(log_level::info, node_.identity().name + ": linked with " + s.peer().name + " over " +
                            std::string(to_string(s.lane())) + " (" + s.lane_reason() + ")");
   node_.workers().at(0).post([this, peer, number](worker&) { node_.all_names().peer_up(*peer, number); });
@@ -294,7 +288,7 @@ void peers::begin_watch(peer_node& from, const control_note& note) {
   auto* const c = new detail::control(order::monitor);
   c->peer = &from;
   c->watch = note.object;
-  c->session = from.link_number.load(std::memory_order_relaxed);
+  c->session = from.link.number();
   core->command(generation, c);
 }
 
@@ -318,24 +312,22 @@ void peers::stream_down(worker& on, session& s, std::uint64_t unacked) {
 void peers::link_down(session& s, link_end why, std::string_view text) {
   auto* const peer = static_cast<peer_node*>(s.cookie);
   if (peer == nullptr) return;
-  peer->up.store(false, std::memory_order_release);
   {
     const std::lock_guard lock(guard_);
-    peer->link.store(nullptr, std::memory_order_relaxed);
+    peer->link.end();
   }
   log(log_level::info,
       node_.identity().name + ": link with " + peer->who.name + " has ended: " + std::string(text));
   const exit_kind how =
       why == link_end::died || why == link_end::left ? exit_kind::died : exit_kind::unreachable;
   for (unsigned i = 0; i < node_.workers().size(); ++i) {
-    node_.workers().at(i).post([this, peer, how, i,
-                                number = peer->link_number.load(std::memory_order_relaxed),
-                                reason = std::string(text)](worker&) {
-      lose_watches(node_.state(i), *peer, how, reason);
-      node_.state(i).ties.lose(*peer, number, {how, reason});
-      abandon_requests(node_.state(i), *peer, number);
-      if (i == 0) node_.all_names().peer_down(*peer, number);
-    });
+    node_.workers().at(i).post(
+        [this, peer, how, i, number = peer->link.number(), reason = std::string(text)](worker&) {
+          lose_watches(node_.state(i), *peer, how, reason);
+          node_.state(i).ties.lose(*peer, number, {how, reason});
+          abandon_requests(node_.state(i), *peer, number);
+          if (i == 0) node_.all_names().peer_down(*peer, number);
+        });
   }
 }
 

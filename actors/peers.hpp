@@ -7,10 +7,7 @@
 // | peer_node member | who touches it                                                                |
 // | who.id, index    | anyone; they never change                                                     |
 // | who.name         | written once, before the first link is up; read by whoever knows of the link  |
-// | link_number,     | written by the session's home worker in this order, under the table's mutex;  |
-// | link             | consumed() reads them in the other order on what may be the home of a link    |
-// |                  | before, so that it never takes a new link for its own                         |
-// | home, up         | written by the session's home worker; read by anyone (hint)                   |
+// | link             | link_state.hpp; the mutex is the table's                                      |
 // | outside…         | under its mutex                                                               |
 #pragma once
 
@@ -25,6 +22,7 @@
 #include <troupe/node.hpp>
 
 #include "hub.hpp"
+#include "link_state.hpp"
 #include "node_core.hpp"
 
 namespace troupe::detail {
@@ -40,15 +38,7 @@ class peer_node {
   /// Gives credit back to the link with that number, on its home worker; nothing if it has ended.
   void consumed(std::uint32_t number, const held_credit& credit);
 
-  /// Whether the link with that number is still up. After its loss has reached a worker, this is false there.
-  bool has_link(std::uint32_t number) const noexcept {
-    return up.load(std::memory_order_acquire) && link_number.load(std::memory_order_relaxed) == number;
-  }
-
-  std::atomic<session*> link{nullptr};
-  std::atomic<std::uint32_t> link_number{0};
-  std::atomic<worker*> home{nullptr};
-  std::atomic<bool> up{false};
+  link_state link;
   std::atomic<std::uint32_t> requests_here{0};  // of its actors, not yet answered; relaxed: none, or some
   std::atomic<std::uint32_t> watched_here{0};   // its monitors of this node's actors, and the links with them
 
