@@ -44,7 +44,7 @@ void actor_core::prepare(const mailbox_limits& limits, const protocol_info& acce
   birth_number_ = number;
   restartable_ = restarts_when_it_fails;
   upkeep_ = upkeep::up;
-  accepts_.store(&accepts, std::memory_order_release);
+  tenancy_.begin(accepts);
   box_.open(limits, accepts.prioritized);
   closed_.store(false, std::memory_order_relaxed);
 }

@@ -88,7 +88,7 @@ void actor_core::born(control& birth) noexcept {
   finished_ = false;
   how_ = exit_kind::normal;
   phase_ = phase::starting;
-  parent_.store(birth.subject, std::memory_order_release);
+  parent_.store(birth.subject);
   messages_out_ = 0;
   worker_state& here = *node_->here();
   kind_ = here.kinds.born(birth.function);
@@ -230,7 +230,7 @@ void actor_core::bury() noexcept {
   const errc why = how_ == exit_kind::stopped ? errc::stopped : errc::no_such_actor;
   letter_queue left;
   node_->hold(-std::int64_t(box_.take_all(left)));
-  generation_.store(generation() + (mutated(mutant::same_generation) ? 0 : 1), std::memory_order_relaxed);
+  if (!mutated(mutant::same_generation)) tenancy_.end();
   drain_express();  // all of it is stale now, but for what concerns the family
   obey();
   if (phase_ == phase::ending) end_next_child();
@@ -263,7 +263,6 @@ void actor_core::end_next_child() noexcept {
 
 void actor_core::retire() noexcept {
   phase_ = phase::free;
-  accepts_.store(nullptr, std::memory_order_relaxed);
   worker_state& here = *node_->here();
   here.kinds.ended(kind_, how_, messages_out_);
   if (ties_ && !ties_->name.empty()) here.labels.remove(slot_);

@@ -200,8 +200,8 @@ route_binding peers::bind(session& from, std::uint64_t target, std::string_view 
   const auto [slot, generation] = split(target);
   const actor_core* const core = node_.all_slots().find(slot);
   if (core == nullptr) return nowhere(errc::no_such_actor);
-  const protocol_info* const accepts = core->accepts();  // before the generation: see actor_core::accepts
-  if (accepts == nullptr || core->generation() != generation) return nowhere(errc::no_such_actor);
+  const protocol_info* const accepts = core->accepts(generation);
+  if (accepts == nullptr) return nowhere(errc::no_such_actor);
   std::string why = printable(schema_name(schema)) + ": the target takes no such message";
   for (const value_type* const type : accepts->messages) {
     if (type->wire == nullptr || type == &value_type_of<down>) continue;

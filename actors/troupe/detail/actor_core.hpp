@@ -11,8 +11,9 @@
 // | drain, look, drain_express    | home worker | inlet::take                                            |
 // | closed_, …: write             | home worker | relaxed store                                          |
 // | closed_, …: read              | any thread  | relaxed load: a hint; home decides at the drain        |
+// | generation, accepts           | any thread  | tenancy.hpp                                            |
 // | prepare                       | the spawner | relaxed stores, before anybody has the address         |
-// | parent_: write, read          | home, any   | release at birth, acquire: for the watchdog, by path   |
+// | parent_: write, read          | home, any   | published at birth: for the watchdog (activity.hpp)    |
 //
 // Rules
 //  1. The home worker drains the inlet before it appends a local message: order per sender holds even when
@@ -37,8 +38,10 @@
 #include <troupe/detail/inlet.hpp>
 #include <troupe/detail/mailbox.hpp>
 #include <troupe/detail/message.hpp>
+#include <troupe/detail/published.hpp>
 #include <troupe/detail/receiver.hpp>
 #include <troupe/detail/strand.hpp>
+#include <troupe/detail/tenancy.hpp>
 
 namespace troupe {
 
@@ -102,7 +105,7 @@ class actor_core : public strand {
 
   node_core& node() const noexcept { return *node_; }
   std::uint32_t slot() const noexcept { return slot_; }
-  std::uint32_t generation() const noexcept { return generation_.load(std::memory_order_relaxed); }
+  std::uint32_t generation() const noexcept { return tenancy_.generation(); }
   address self() noexcept { return address::of(this, slot_, generation()); }
 
   // Any thread.
@@ -140,9 +143,10 @@ class actor_core : public strand {
   /// When it is asked to stop, its frame is destroyed at once.
   void end_when_stopped() noexcept;
   bool stopping() const noexcept { return closed_.load(std::memory_order_relaxed); }
-  /// Any thread. Read it before the generation: if that is then the expected one, so is the protocol (release
-  /// at spawn and end, acquire here: a newer protocol comes with a newer generation).
-  const protocol_info* accepts() const noexcept { return accepts_.load(std::memory_order_acquire); }
+  /// Any thread. Null: there is no actor of that generation here.
+  const protocol_info* accepts(std::uint32_t generation) const noexcept {
+    return tenancy_.accepts(generation);
+  }
   /// Messages held here, by walking the queue and the inlet.
   std::uint64_t walk() const noexcept;
   void born(control& birth) noexcept;  // actor_life.cpp, as all that follows
@@ -154,7 +158,7 @@ class actor_core : public strand {
   bool lives() const noexcept { return phase_ != phase::free; }
   bool has_requests() const noexcept;
   /// Any thread; null: the root. While it lives, so do all above it.
-  actor_core* parent() const noexcept { return parent_.load(std::memory_order_acquire); }
+  actor_core* parent() const noexcept { return parent_.load(); }
   std::string doing() const;  // inspect.cpp: what it waits for, and where
   actor_info look() const;
   std::uint16_t kind() const noexcept { return kind_; }
@@ -240,9 +244,8 @@ class actor_core : public strand {
   inlet inlet_;
   inlet express_;
   mailbox box_;
-  std::atomic<const protocol_info*> accepts_{nullptr};
-  std::atomic<std::uint32_t> generation_{1};  // moves on when the actor's coroutine has ended
-  std::atomic<bool> closed_{false};           // stop was asked for: nothing new is accepted
+  tenancy tenancy_;                  // ends when the actor's coroutine has ended
+  std::atomic<bool> closed_{false};  // stop was asked for: nothing new is accepted
 
   // Home worker only.
   node_core* node_;
@@ -252,7 +255,7 @@ class actor_core : public strand {
   receiver* receiver_ = nullptr;
   std::coroutine_handle<> frame_ = nullptr;
   std::unique_ptr<family> ties_;  // children, monitors, name, deadline: made when first needed
-  std::atomic<actor_core*> parent_{nullptr};
+  published<actor_core*> parent_;
   actor_core* elder_ = nullptr;  // siblings in order of birth; these two belong to the parent's home worker
   actor_core* younger_ = nullptr;
   std::uint64_t birth_number_ = 0;  // written by the spawner, then the parent's home worker's
