@@ -23,8 +23,7 @@ static bool goes_express(const letter& l) noexcept {
 }
 
 void actor_core::push(letter& l) noexcept {
-  inlet& into = goes_express(l) ? express_ : inlet_;
-  if (into.push(l)) home().post(*this);
+  if (intake_.push(l, goes_express(l))) home().post(*this);
 }
 
 /// Of bytes, in all its mailboxes together.
@@ -111,7 +110,7 @@ void actor_core::run(runnable& self, worker& on) noexcept {
     core.take_messages(shown);
     if (core.has_ready() || core.controls_.head != nullptr) on.schedule(core);
   }
-  if (core.has_unsorted()) on.schedule(core);
+  if (core.intake_.has_unsorted()) on.schedule(core);
   on.running = outer;
   // Last, for the slot may be somebody else's as soon as the actor has ended.
   if (core.finished_) core.end(core.how_);
@@ -132,48 +131,12 @@ void actor_core::drain() noexcept {
 
 /// The same, up to the moment when something comes by express: false, and it is sorted in, the rest is not.
 bool actor_core::look() noexcept {
-  if (drain_express() || !sort_rest()) return false;
-  if (inlet_.empty()) return true;
-  unturned_ = inlet_.take();
-  return sort_rest();
-}
-
-/// Of what an earlier look took from the inlet.
-bool actor_core::sort_rest() noexcept {
-  // Whoever pushes takes the cache line of express_ away: not at every letter.
-  unsigned left = letters_per_glance;
-  const auto disturbed = [&] {
-    if (--left != 0) return false;
-    left = letters_per_glance;
-    return drain_express();
-  };
-  while (letter* const l = unturned_) {
-    unturned_ = l->next;
-    mutated(mutant::reversed_inlet) ? unsorted_.push(l) : unsorted_.push_front(l);
-    if (disturbed()) return false;
-  }
-  while (letter* const l = unsorted_.pop()) {
-    sort_in(l);
-    if (disturbed()) return false;
-  }
-  return true;
+  return intake_.look([this](letter* l) { sort_in(l); }, mutated(mutant::reversed_inlet));
 }
 
 /// False if nothing has come.
 bool actor_core::drain_express() noexcept {
-  if (express_.empty()) return false;
-  letter_queue in_order;
-  letter* chain = express_.take();
-  while (letter* const l = chain) {
-    chain = l->next;
-    in_order.push_front(l);
-  }
-  while (letter* const l = in_order.pop()) sort_in(l);
-  return true;
-}
-
-bool actor_core::has_unsorted() const noexcept {
-  return unturned_ != nullptr || unsorted_.head != nullptr || !inlet_.empty();
+  return intake_.express([this](letter* l) { sort_in(l); });
 }
 
 /// What an actor still sees to when its coroutine has gone.
@@ -445,7 +408,7 @@ bool actor_core::has_requests() const noexcept {
 }
 
 bool actor_core::has_mail() const noexcept {
-  return has_unsorted() || !express_.empty() || !box_.empty() || box_.waiters() != 0;
+  return !intake_.empty() || !box_.empty() || box_.waiters() != 0;
 }
 
 void actor_core::expire_receive(receiver& r) noexcept {
@@ -479,13 +442,7 @@ std::uint64_t actor_core::walk() const noexcept {
   box_.each_lane([&](const mailbox_lane& lane) {
     for (const letter* l = lane.messages.head; l != nullptr; l = l->next) ++found;
   });
-  const auto count = [&found](const letter* l) {
-    for (; l != nullptr; l = l->next) found += l->kind == letter_kind::message ? 1 : 0;
-  };
-  count(unturned_);
-  count(unsorted_.head);
-  count(inlet_.peek());
-  count(express_.peek());
+  intake_.each([&found](const letter& l) { found += l.kind == letter_kind::message ? 1 : 0; });
   return found;
 }
 

@@ -1,17 +1,15 @@
 // An actor's slot: its mailbox, its coroutine and its place in the tree.
 //
-// The mailbox is a plain queue that only the home worker touches, and two lock-free inlets for everybody else: the
-// express one for orders and messages of high priority, which thus never wait until a flood of others is sorted.
-// The home worker takes all that an inlet holds and turns it round, so each sender's letters stay in order. Whoever
-// pushes onto an empty inlet posts the actor to its home worker. That makes the inlet itself the "scheduled"
-// flag: from empty to not empty there is exactly one post, so no wake-up can be lost.
+// The mailbox is a plain queue that only the home worker touches, and two lock-free inlets for everybody else
+// (intake.hpp): the express one for orders and messages of high priority, which thus never wait until a flood of others
+// is sorted.
 //
 // | operation                     | who         | synchronisation                                        |
-// | push                          | any thread  | inlet::push                                            |
-// | drain, look, drain_express    | home worker | inlet::take                                            |
+// | push                          | any thread  | intake::push                                           |
+// | drain, look, drain_express    | home worker | intake::look, express                                  |
+// | generation, accepts           | any thread  | tenancy.hpp                                            |
 // | closed_, …: write             | home worker | relaxed store                                          |
 // | closed_, …: read              | any thread  | relaxed load: a hint; home decides at the drain        |
-// | generation, accepts           | any thread  | tenancy.hpp                                            |
 // | prepare                       | the spawner | relaxed stores, before anybody has the address         |
 // | parent_: write, read          | home, any   | published at birth: for the watchdog (activity.hpp)    |
 //
@@ -20,9 +18,8 @@
 //     a sender's earlier messages came through the inlet.
 //  2. A letter carries the generation it was meant for and is checked at the drain: slots are reused.
 //  3. What there is room for is the mailbox's business (mailbox.hpp).
-//  4. What the inlet held is turned round and sorted in small steps, and a run stops that for whatever comes by express:
-//     a flood to be shed holds no order up. The rest is in unturned_ and unsorted_, older than all that is still in the
-//     inlet, and the actor is scheduled.
+//  4. What the inlet held is sorted in small steps, and a run stops that for whatever comes by express: a flood to be
+//     shed holds no order up. For the rest the actor is scheduled.
 //  5. Control letters are set aside at the drain and obeyed at the start of the actor's next run, never
 //     inside another actor's send. They overtake messages, but for orders that look for one (looks_at_messages).
 #pragma once
@@ -35,7 +32,7 @@
 #include <utility>
 
 #include <troupe/detail/address.hpp>
-#include <troupe/detail/inlet.hpp>
+#include <troupe/detail/intake.hpp>
 #include <troupe/detail/mailbox.hpp>
 #include <troupe/detail/message.hpp>
 #include <troupe/detail/published.hpp>
@@ -172,7 +169,6 @@ class actor_core : public strand {
 
   void drain() noexcept;
   bool look() noexcept;
-  bool sort_rest() noexcept;
   bool drain_express() noexcept;
   void sort_in(letter* l) noexcept;
   void dispose(letter* l) noexcept;
@@ -195,7 +191,6 @@ class actor_core : public strand {
   void cancel(const control& c) noexcept;
   bool cancel_one(const control& c) noexcept;
   bool has_mail() const noexcept;
-  bool has_unsorted() const noexcept;
   void end_receive(errc why) noexcept;
   bool node_is_full() const noexcept;
 
@@ -241,16 +236,13 @@ class actor_core : public strand {
   std::string mailbox_text() const;
 
   // Other threads read or write these.
-  inlet inlet_;
-  inlet express_;
+  intake<letters_per_glance> intake_;
   mailbox box_;
   tenancy tenancy_;                  // ends when the actor's coroutine has ended
   std::atomic<bool> closed_{false};  // stop was asked for: nothing new is accepted
 
   // Home worker only.
   node_core* node_;
-  letter* unturned_ = nullptr;  // from the inlet, the latest first; all of it is older than unsorted_
-  letter_queue unsorted_;       // in order
   letter_queue controls_;
   receiver* receiver_ = nullptr;
   std::coroutine_handle<> frame_ = nullptr;
