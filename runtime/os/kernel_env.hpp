@@ -1,9 +1,10 @@
 // The env of the real kernel. One object per process; its functions are defined by concept: os_env.cpp
 // (clock, chance, identity, threads, choice of the I/O driver), sockets.cpp, descriptors.cpp (peers, descriptor
-// passing, events) and shared_segment.cpp. Thread-safe: the only state is the list of socket files, behind a
-// mutex.
+// passing, events), shared_segment.cpp and files.cpp. Thread-safe: the only state is the list of socket files, behind
+// a mutex.
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_map>
@@ -46,6 +47,10 @@ class kernel_env : public env {
   result<descriptor> open_event() override;
   void signal_event(int fd) noexcept override;
   void drain_event(int fd) noexcept override;
+
+  result<std::unique_ptr<file>> open_file(const std::string& path, file_use how) override;
+  result<void> rename_file(const std::string& from, const std::string& to) override;
+  result<void> remove_file(const std::string& path) override;
 
  private:
   std::mutex mutex_;

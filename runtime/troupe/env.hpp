@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include <troupe/file.hpp>
 #include <troupe/result.hpp>
 
 namespace troupe {
@@ -184,6 +185,14 @@ class env {
   virtual result<descriptor> open_event() = 0;
   virtual void signal_event(int fd) noexcept = 0;
   virtual void drain_event(int fd) noexcept = 0;
+
+  // Disk. Each may block, as what a file does; each is durable when it returns (after an error it may be done or not), but
+  // what the files contain is so only as far as it was synced. errc::not_found where the file or its folder is missing.
+  /// To read and to write; a new file is empty.
+  virtual result<std::unique_ptr<file>> open_file(const std::string& path, file_use how) = 0;
+  /// In one step, in place of what was called `to`: whoever looks finds the one or the other, also after a loss of power.
+  virtual result<void> rename_file(const std::string& from, const std::string& to) = 0;
+  virtual result<void> remove_file(const std::string& path) = 0;
 };
 
 /// The real kernel, clock and random source of this process.

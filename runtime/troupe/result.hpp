@@ -27,7 +27,7 @@ enum class errc : std::uint8_t {
   link_down,       // the link broke while the request was out
   too_large,       // the encoded message is over the limit (64 KiB)
   not_encodable,   // the message type is local-only
-  not_found,       // no such name, kind or node
+  not_found,       // no such name, kind, node or file
   bad_name,        // a name is empty, over 255 bytes, or has an @
   ambiguous,       // more than one node publishes that name
   wrong_protocol,  // the actor does not accept these messages, or their schemas differ
