@@ -51,7 +51,8 @@ troupe::actor run_reader(troupe::self<troupe::protocol<>> self, std::shared_ptr<
 
 /// What went wrong; empty: nothing.
 std::string run_seed(std::uint64_t seed, orders::plan plan, const std::string& expected) {
-  const auto faults = troupe::sim::fault_set::all().without(fault::reset).without(fault::kill);
+  const auto faults =
+      troupe::sim::fault_set::all().without(fault::reset).without(fault::kill).without(fault::power_loss);
   troupe::sim::world world({.seed = seed, .faults = faults});
   const auto end = std::make_shared<ledger_end>();
   for (const orders::placement& p : orders::deployment(orders::layout::tcp)) {

@@ -41,7 +41,7 @@ struct inside {
   static process* new_process() { return new process; }
 
   void begin_life(home& h) {
-    h.life = &all.start_process(h.how.host);
+    h.life = &all.start_process(h.how.host, h.how.mortal);
     node_options options = h.options;
     options.world = h.life;
     auto started = node::start(std::move(options));

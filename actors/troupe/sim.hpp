@@ -42,7 +42,7 @@ struct world_options {
 
 struct process_options {
   std::string host = {};  // where it runs; empty: a host of its own, called as the node
-  bool mortal = true;     // fault::kill may kill it
+  bool mortal = true;     // fault::kill may kill it; a host with an immortal process never loses power
 };
 
 /// A process with one node, which is started again some time after it was killed.

@@ -39,8 +39,13 @@ class sim_process::simulated_thread final : public running_thread {
   worker& worker_;
 };
 
-sim_process::sim_process(universe& of, std::string host, std::int32_t pid, std::uint64_t seed)
-    : world_(of), host_(std::move(host)), pid_(pid), chance_(seed), origin_universal_(of.now()) {
+sim_process::sim_process(universe& of, std::string host, bool mortal, std::int32_t pid, std::uint64_t seed)
+    : world_(of),
+      host_(std::move(host)),
+      mortal_(mortal),
+      pid_(pid),
+      chance_(seed),
+      origin_universal_(of.now()) {
   // Clocks have nothing to do with each other.
   origin_here_ = instant(std::chrono::seconds(1 + chance_.below(1'000'000)));
 }
@@ -301,5 +306,20 @@ void sim_process::signal_event(int fd) noexcept {
   if (alive_ || event->owner == this) event->signal();
 }
 void sim_process::drain_event(int fd) noexcept { as<sim_event>(object(fd))->drain(); }
+
+// Disk: not for the dead, whose host may have lost power.
+
+result<std::unique_ptr<file>> sim_process::open_file(const std::string& path, file_use how) {
+  if (!alive_) return error(errc::io_failed, EIO);
+  return world_.disk_of(host_).open(*this, path, how);
+}
+result<void> sim_process::rename_file(const std::string& from, const std::string& to) {
+  if (!alive_) return error(errc::io_failed, EIO);
+  return world_.disk_of(host_).rename(from, to);
+}
+result<void> sim_process::remove_file(const std::string& path) {
+  if (!alive_) return error(errc::io_failed, EIO);
+  return world_.disk_of(host_).remove(path);
+}
 
 }  // namespace troupe::detail

@@ -22,10 +22,11 @@ bool allocation_fails() noexcept;
 
 class sim_process final : public env {
  public:
-  sim_process(universe& of, std::string host, std::int32_t pid, std::uint64_t seed);
+  sim_process(universe& of, std::string host, bool mortal, std::int32_t pid, std::uint64_t seed);
   ~sim_process() override;
 
   const std::string& host() const noexcept { return host_; }
+  bool mortal() const noexcept { return mortal_; }
   bool alive() const noexcept { return alive_; }
   void kill();
 
@@ -76,6 +77,9 @@ class sim_process final : public env {
   result<descriptor> open_event() override;
   void signal_event(int fd) noexcept override;
   void drain_event(int fd) noexcept override;
+  result<std::unique_ptr<file>> open_file(const std::string& path, file_use how) override;
+  result<void> rename_file(const std::string& from, const std::string& to) override;
+  result<void> remove_file(const std::string& path) override;
 
  private:
   class simulated_thread;
@@ -91,6 +95,7 @@ class sim_process final : public env {
 
   universe& world_;
   std::string host_;
+  bool mortal_;
   std::int32_t pid_;
   chance chance_;
   bool alive_ = true;

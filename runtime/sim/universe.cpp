@@ -14,11 +14,12 @@ using sim::fault;
 
 /// Those that strike at drawn times; the others befall operations.
 constexpr std::array strikes = {fault::clog,  fault::cut,   fault::reset, fault::jump,
-                                fault::stall, fault::pause, fault::kill};
+                                fault::stall, fault::pause, fault::kill,  fault::power_loss};
 
 std::array<chance, sim::fault_kinds> split_all(chance& from) noexcept {
   const auto one = [&] { return from.split(); };
-  return {one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one(), one()};
+  return {one(), one(), one(), one(), one(), one(), one(), one(),
+          one(), one(), one(), one(), one(), one(), one(), one()};
 }
 
 }  // namespace
@@ -90,9 +91,9 @@ bool universe::step(instant until) {
 
 // Processes.
 
-sim_process& universe::start_process(std::string host) {
+sim_process& universe::start_process(std::string host, bool mortal) {
   auto& p = *processes_.emplace_back(
-      std::make_unique<sim_process>(*this, std::move(host), next_pid_++, seeds_.next()));
+      std::make_unique<sim_process>(*this, std::move(host), mortal, next_pid_++, seeds_.next()));
   if (roll(fault::skew, 1)) p.skew(static_cast<std::int64_t>(of(fault::skew).below(1001)) - 500);
   return p;
 }
@@ -235,6 +236,18 @@ sim_process* universe::some_process(chance& by) {
   return living.empty() ? nullptr : living[by.below(living.size())];
 }
 
+/// Not a host with an immortal on it.
+bool universe::lose_power(const std::string& host, chance& by) {
+  std::vector<sim_process*> there;
+  for (const auto& p : processes_) {
+    if (p->alive() && p->host() == host) there.push_back(p.get());
+  }
+  if (!on_kill || !std::ranges::all_of(there, &sim_process::mortal)) return false;
+  for (sim_process* const p : there) on_kill(p);
+  disk_of(host).lose_power(by);
+  return true;
+}
+
 void universe::strike(fault kind) {
   chance& by = of(kind);
   switch (kind) {
@@ -255,6 +268,11 @@ void universe::strike(fault kind) {
     case fault::kill:
       if (!on_kill || !on_kill(nullptr)) return;
       break;
+    case fault::power_loss: {
+      const sim_process* const p = some_process(by);
+      if (p == nullptr || !lose_power(p->host(), by)) return;
+      break;
+    }
     default: {
       sim_process* const p = some_process(by);
       if (p == nullptr || p->workers().empty()) return;
@@ -297,11 +315,13 @@ std::string_view to_string(fault kind) noexcept {
     case fault::refuse: return "refuse";
     case fault::no_descriptors: return "no_descriptors";
     case fault::no_segment: return "no_segment";
+    case fault::disk_error: return "disk_error";
     case fault::skew: return "skew";
     case fault::jump: return "jump";
     case fault::stall: return "stall";
     case fault::pause: return "pause";
     case fault::kill: return "kill";
+    case fault::power_loss: return "power_loss";
     case fault::torn_store: return "torn_store";
     case fault::no_memory: return "no_memory";
   }

@@ -20,6 +20,7 @@
 #include <troupe/sim_faults.hpp>
 
 #include "sim/chance.hpp"
+#include "sim/sim_disk.hpp"
 #include "sim/sim_process.hpp"
 #include "sim/sim_socket.hpp"
 
@@ -37,7 +38,7 @@ class universe {
   /// One turn of some worker, or one move of the clock, to `until` at most. False: nothing is left to happen before.
   bool step(instant until);
 
-  sim_process& start_process(std::string host);
+  sim_process& start_process(std::string host, bool mortal);
   /// It has been killed, or its node has stopped.
   void end_process(sim_process& p);
   /// Kills that process, or some (null), or says no.
@@ -45,6 +46,7 @@ class universe {
   /// Called after each step that a thread of that process waits for.
   std::function<void(sim_process* waiting)> after_step;
   void store_comes(sim_process& by);
+  sim_disk& disk_of(const std::string& host) { return disks_[host]; }
 
   // Faults.
   bool uses(sim::fault kind) const noexcept { return !healed_ && used_.has(kind); }
@@ -90,6 +92,7 @@ class universe {
   void deliver(const connection_ptr& c, unsigned from);
   connection_ptr some_connection(chance& by);
   sim_process* some_process(chance& by);
+  bool lose_power(const std::string& host, chance& by);
 
   struct candidate {
     sim_process* process;
@@ -113,6 +116,7 @@ class universe {
 
   std::vector<std::unique_ptr<sim_process>> processes_;
   std::int32_t next_pid_ = 100;
+  std::map<std::string, sim_disk> disks_;  // by host
   std::map<std::string, sim_listener*> listeners_;
   std::map<std::string, std::uint16_t> next_port_;
   std::vector<std::weak_ptr<sim_connection>> connections_;

@@ -15,16 +15,18 @@ enum class fault : std::uint8_t {
   refuse,          // nobody answers a connection attempt
   no_descriptors,  // the process may open no socket, or accept none, for now
   no_segment,      // the host gives no shared memory
-  skew,            // a process's clock is up to 500 ppm fast or slow
-  jump,            // a process's clock leaps ahead, as after a suspension
-  stall,           // a worker gets no processor for a while
-  pause,           // a whole process gets none (SIGSTOP)
-  kill,            // a process dies (SIGKILL), and is started again as a new incarnation
+  disk_error,  // a write, a resize or a sync of a file fails, and what it should have changed may be changed in part
+  skew,        // a process's clock is up to 500 ppm fast or slow
+  jump,        // a process's clock leaps ahead, as after a suspension
+  stall,       // a worker gets no processor for a while
+  pause,       // a whole process gets none (SIGSTOP)
+  kill,        // a process dies (SIGKILL), and is started again as a new incarnation
+  power_loss,  // every process of a host dies, and of what was not synced to its disk some is lost
   // Only in the project's own checked build:
   torn_store,  // it dies just before it stores to shared memory
   no_memory,   // there is no memory for a message
 };
-inline constexpr std::size_t fault_kinds = 14;
+inline constexpr std::size_t fault_kinds = 16;
 std::string_view to_string(fault kind) noexcept;
 
 /// A set of fault kinds; a value.

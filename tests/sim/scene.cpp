@@ -138,6 +138,7 @@ void scene::judge(const troupe::sim::fault_counts& injected, std::uint64_t undel
   // The books of a killed process are gone, and what it had sent may be anywhere.
   using troupe::sim::fault;
   if (injected[static_cast<std::size_t>(fault::kill)] != 0) return;
+  if (injected[static_cast<std::size_t>(fault::power_loss)] != 0) return;
   if (injected[static_cast<std::size_t>(fault::torn_store)] != 0) return;
   std::uint64_t lost = 0;
   for (const one_stream& s : streams_) lost += s.accepted - s.arrived;
