@@ -54,8 +54,8 @@ void sim_file::sync_failed() noexcept {
 void sim_file::lose_power(chance& by) {
   const std::size_t least = std::min(stored_size_, bytes_.size());
   const std::size_t most = std::max(stored_size_, bytes_.size());
-  const bool all_of_it = by.one_in(2);
-  const std::size_t size = all_of_it ? bytes_.size() : by.between(least, most);
+  const std::size_t ends[] = {stored_size_, bytes_.size(), by.between(least, most)};
+  const std::size_t size = ends[by.below(3)];
   bytes_.resize((most + sector_size - 1) / sector_size * sector_size);
   for (const auto& [number, s] : unsynced_) {
     const bool lost = by.one_in(2);
