@@ -41,6 +41,7 @@ const std::vector<planted>& all_mutants() {
       {mutant::deaf_bound, "deaf_bound", "mailboxes have room for any number of messages"},
       {mutant::deaf_budget, "deaf_budget", "a node's mailboxes together take any number of bytes"},
       {mutant::early_credit, "early_credit", "receivers give credit back for what waits in a mailbox"},
+      {mutant::lazy_sync, "lazy_sync", "a journal is said to be durable, and was not synced"},
   };
 #else
   static const std::vector<planted> all;

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "keeper.hpp"
 #include "sim/chance.hpp"
 
 namespace seeds {
@@ -323,12 +324,13 @@ actor run_prober(self<protocol<>> me, scene_ptr s, std::shared_ptr<std::size_t> 
   }
 }
 
-void boot(const place_ptr& at, troupe::node& n) {
+void boot(const place_ptr& at, troupe::node& n, const promise_ptr& promised) {
   chance& dice = at->dice;
   static_cast<void>(n.offer(visitor));
   for (std::size_t peer = 0; peer < at->here; ++peer) n.spawn(run_linker, at, peer);
   n.spawn({.name = "boss"}, run_boss, at);
   n.spawn({.name = "watcher"}, run_watcher, at);
+  n.spawn({.name = "keeper"}, run_keeper, at->s, at->own, promised, dice.next());
   const std::uint64_t talkers = dice.between(2, most_talkers);
   for (std::uint64_t i = 0; i < talkers; ++i) {
     n.spawn({.name = "talker"}, run_talker, at,
@@ -358,10 +360,11 @@ std::vector<const process*> start_system(const scene_ptr& s) {
     options.join_deadline = 500ms;
     options.lanes = world.random(4) == 0 ? troupe::lane_choice::tcp : troupe::lane_choice::automatic;
     const unsigned workers = options.workers;
-    const auto begin = [s, sites, i, workers, heavy](process& p) {
+    const auto promised = std::make_shared<journal_promise>();
+    const auto begin = [s, sites, i, workers, heavy, promised](process& p) {
       const auto own = std::make_shared<life>(life{&p, p.lives()});
       boot(std::make_shared<place>(place{s, own, sites, i, workers, heavy, chance(s->world.random(~0ull))}),
-           p.node());
+           p.node(), promised);
     };
     all.push_back(&world.start(options, begin, {.host = sites[i].host}));
   }

@@ -33,6 +33,7 @@ enum class mutant : std::uint8_t {
   deaf_bound,
   deaf_budget,
   early_credit,
+  lazy_sync,
 };
 
 #ifdef TROUPE_SIM_CHECKED
