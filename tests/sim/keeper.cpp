@@ -146,7 +146,7 @@ troupe::actor run_keeper(troupe::self<troupe::protocol<>> me, scene_ptr s, life_
   keeper k(troupe::detail::core_of(me.node()).world(), "journal-" + std::string(me.node().name()), *promised);
   const std::uint64_t work = s->begin(own, "a keeper of " + own->process->name());
   bool open = false;
-  for (std::uint64_t rounds = dice.between(5, 20); rounds != 0 && !own->ended();) {
+  for (std::uint64_t rounds = dice.between(4, 12); rounds != 0 && !own->ended();) {
     if (!open) {
       std::string wrong;
       open = k.open(wrong).has_value();
