@@ -150,6 +150,7 @@ troupe::actor run_keeper(troupe::self<troupe::protocol<>> me, scene_ptr s, life_
     if (!open) {
       std::string wrong;
       open = k.open(wrong).has_value();
+      if (open) s->world.note(promised->chain);
       if (!wrong.empty()) s->violated("disk: journal of " + own->process->name() + ": " + wrong);
     }
     const std::uint64_t burst = dice.between(1, 6);
