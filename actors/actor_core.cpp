@@ -206,6 +206,12 @@ void actor_core::append(envelope* e) noexcept {
     if (e->answer != nullptr) return discard(e, errc::no_reply);
     return finish(e);
   }
+  if (mutated(mutant::swallow) && e->answer == nullptr && home().world().random() % 50 == 0) {
+    leave_inlet(*e);
+    if (e->credit.from != nullptr) node_->here()->return_credit(e->credit);
+    node_->count(entry::taken);
+    return finish(e);
+  }
   bool spent = node_is_full();  // one goes for the node's sake, as many as it takes for the mailbox's
   while (envelope* const too_many = box_.to_shed_for(*e, std::exchange(spent, false))) {
     if (too_many == e) leave_inlet(*e);

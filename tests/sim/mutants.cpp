@@ -19,6 +19,7 @@ const std::vector<planted>& all_mutants() {
       {mutant::lost_wake_up, "lost_wake_up", "a worker that sleeps is not woken by what other workers post"},
       {mutant::reversed_inlet, "reversed_inlet", "what came from other workers is taken newest first"},
       {mutant::drop_message, "drop_message", "one message in fifty vanishes"},
+      {mutant::swallow, "swallow", "one message in fifty vanishes, and is counted as taken"},
       {mutant::forgotten_unknown, "forgotten_unknown",
        "messages in doubt after the loss of a link are not counted"},
       {mutant::double_ack, "double_ack", "messages that a peer acknowledged are counted twice"},

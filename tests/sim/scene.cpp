@@ -42,7 +42,8 @@ void scene::take_off_the_way(one_stream& s, const parcel& p) {
 /// Else what was lost seems to be under way until something later arrives.
 bool scene::links_lose_nothing() const {
   using troupe::sim::fault;
-  for (const fault each : {fault::reset, fault::kill, fault::torn_store, fault::no_memory}) {
+  for (const fault each :
+       {fault::reset, fault::kill, fault::power_loss, fault::torn_store, fault::no_memory}) {
     if (world.injected()[static_cast<std::size_t>(each)] != 0) return false;
   }
   return true;

@@ -13,6 +13,7 @@ enum class mutant : std::uint8_t {
   lost_wake_up,
   reversed_inlet,
   drop_message,
+  swallow,
   forgotten_unknown,
   double_ack,
   kept_credit,
