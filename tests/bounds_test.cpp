@@ -2,6 +2,9 @@
 // message more.
 #include "remote_support.hpp"
 
+#include <future>
+#include <memory>
+
 #include <troupe/bounds.hpp>
 #include <troupe/down.hpp>
 
@@ -335,6 +338,48 @@ TEST_CASE("the node's mailboxes together hold what the node has room for, and ea
   waits.finish();
   CHECK(said->wait_for(static_cast<std::size_t>(most)).size() == static_cast<std::size_t>(most));
   h.finish();
+}
+
+TEST_CASE("what is on its way to a worker that is busy counts against the node's memory") {
+  struct gate {
+    std::promise<void> held, go;
+  };
+  for (const whence w : {whence::thread, whence::elsewhere}) {
+    troupe::node_options options;
+    options.mailbox_memory = 1 << 20;
+    host h(2, options);
+    const auto said = new_book();
+    const auto busy = std::make_shared<gate>();
+    const auto one = h->spawn(with(overflow::wait, 1 << 20), run_shelf, said);
+    h->spawn(
+        on_worker(0),
+        [](self<nothing>, std::shared_ptr<gate> g) -> actor {
+          g->held.set_value();
+          g->go.get_future().wait();
+          co_return;
+        },
+        busy);
+    busy->held.get_future().wait();
+    const std::string bytes(10'000, 'x');
+    std::size_t sent = 0;
+    const auto fill = [&] {
+      while (sent < 1000 && one.try_send<text>(bytes).has_value()) ++sent;
+    };
+    if (w == whence::thread) {
+      fill();
+    } else {
+      const auto as_actor = [&](self<nothing>&) -> troupe::task<void> {
+        fill();
+        co_return;
+      };
+      play(*h, as_actor, on_worker(1));
+    }
+    CHECK((sent > 95 && sent < 112));
+    busy->go.set_value();
+    CHECK(one.try_send<open>().has_value());
+    CHECK(said->wait_for(sent).size() == sent);
+    h.finish();
+  }
 }
 
 TEST_CASE("a node without room for one segment of messages is refused, with the bounds") {
