@@ -35,6 +35,8 @@ case $2 in
     exit_code 0 "$3" --seeds 2000
     echo "$output"
     [[ $output == *", violations 0, "* ]] || fail "no last line"
+    [[ $output =~ ", nodes "([0-9]+)", messages/seed "([0-9]+)"," ]] || fail "no last line"
+    [ "${BASH_REMATCH[1]}" -ge 3 ] && [ "${BASH_REMATCH[2]}" -ge 2000 ] || fail "the seeds do little"
     ! grep -E " 0 +0$" <<<"$output" || fail "a kind of fault was never injected"
     ;;
   found)
