@@ -60,7 +60,7 @@ void actor_core::commit(std::uint32_t meant, envelope* e) noexcept {
     e->charged = charge::queue;
     return append(e);
   }
-  if (!box_.enter(*e)) return drop(*node_, e, errc::shed, address::of(this, slot_, meant));
+  if (!box_.enter(*e, node_is_full())) return drop(*node_, e, errc::shed, address::of(this, slot_, meant));
   node_->hold(e->weight);  // from here on, however long the home worker is busy
   push(*e);
 }

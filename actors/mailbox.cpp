@@ -58,7 +58,7 @@ errc mailbox::reserve(priority p, bool at_home, bool spent) noexcept {
   return errc::full;
 }
 
-bool mailbox::enter(envelope& e) noexcept {
+bool mailbox::enter(envelope& e, bool spent) noexcept {
   e.charged = charge::inlet;
   atomic<std::uint64_t>& inlet = lane_of(e).inlet;
   const std::uint64_t heavy_bytes = e.weight > heavy ? e.weight : 0;
@@ -68,7 +68,8 @@ bool mailbox::enter(envelope& e) noexcept {
   for (;;) {
     const std::uint64_t messages = now >> 40;
     if (messages == 1) return true;
-    if (messages <= limit() && (now & byte_mask) <= byte_limit_.load(std::memory_order_relaxed)) return true;
+    const bool within = (now & byte_mask) <= byte_limit_.load(std::memory_order_relaxed);
+    if (!spent && within && messages <= limit()) return true;
     // It leaves only if that still holds: of two that find each other, one has room.
     if (inlet.compare_exchange_weak(now, now - one_message - heavy_bytes, std::memory_order_relaxed,
                                     std::memory_order_relaxed)) {

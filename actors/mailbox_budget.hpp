@@ -1,6 +1,7 @@
 // The bytes in all mailboxes of a node, against one limit.
 //
-// A message counts from when it is on its way to a mailbox, at its sender's, until it is taken out. Each worker has a share, which
+// A message that was made here counts from when it is on its way to a mailbox, at its sender's, until it is taken out; one
+// that comes over a link, which its credit bounds, or that waits for room, from when it is in the queue. Each worker has a share, which
 // it alone writes: what it has added and taken away. It tells the sum when that has moved by a grain, so the sum is off by
 // at most a grain a worker, and grains are small enough that this is a sixteenth of the limit.
 //

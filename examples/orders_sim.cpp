@@ -83,7 +83,8 @@ int main(int argc, char** argv) {
   std::uint64_t first = 1;
   std::string broken;
   app.add_option("--seeds", seeds, "so many seeds")->check(CLI::Range(1u, 1u << 30));
-  app.add_option("--first", first, "the first of them");
+  app.add_option("--first", first, "the first of them")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62));
   app.add_option("--break", broken, "put a bug in: dedup, orders with an id that was used before are taken")
       ->check(CLI::IsMember({"dedup"}));
   try {

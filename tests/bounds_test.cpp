@@ -345,40 +345,45 @@ TEST_CASE("what is on its way to a worker that is busy counts against the node's
     std::promise<void> held, go;
   };
   for (const whence w : {whence::thread, whence::elsewhere}) {
-    troupe::node_options options;
-    options.mailbox_memory = 1 << 20;
-    host h(2, options);
-    const auto said = new_book();
-    const auto busy = std::make_shared<gate>();
-    const auto one = h->spawn(with(overflow::wait, 1 << 20), run_shelf, said);
-    h->spawn(
-        on_worker(0),
-        [](self<nothing>, std::shared_ptr<gate> g) -> actor {
-          g->held.set_value();
-          g->go.get_future().wait();
-          co_return;
-        },
-        busy);
-    busy->held.get_future().wait();
-    const std::string bytes(10'000, 'x');
-    std::size_t sent = 0;
-    const auto fill = [&] {
-      while (sent < 1000 && one.try_send<text>(bytes).has_value()) ++sent;
-    };
-    if (w == whence::thread) {
-      fill();
-    } else {
-      const auto as_actor = [&](self<nothing>&) -> troupe::task<void> {
-        fill();
-        co_return;
+    for (const overflow policy :
+         {overflow::wait, overflow::reject, overflow::drop_newest, overflow::drop_oldest}) {
+      troupe::node_options options;
+      options.mailbox_memory = 1 << 20;
+      host h(2, options);
+      const auto said = new_book();
+      const auto busy = std::make_shared<gate>();
+      const auto one = h->spawn(with(policy, 1 << 20), run_shelf, said);
+      h->spawn(
+          on_worker(0),
+          [](self<nothing>, std::shared_ptr<gate> g) -> actor {
+            g->held.set_value();
+            g->go.get_future().wait();
+            co_return;
+          },
+          busy);
+      busy->held.get_future().wait();
+      const std::string bytes(10'000, 'x');
+      std::size_t sent = 0;
+      const auto fill = [&] {
+        while (sent < 1000 && one.try_send<text>(bytes).has_value()) ++sent;
       };
-      play(*h, as_actor, on_worker(1));
+      if (w == whence::thread) {
+        fill();
+      } else {
+        const auto as_actor = [&](self<nothing>&) -> troupe::task<void> {
+          fill();
+          co_return;
+        };
+        play(*h, as_actor, on_worker(1));
+      }
+      busy->go.set_value();
+      CHECK(one.try_send<open>().has_value());
+      CHECK(eventually([&] { return h->accounting().pending == 0; }));
+      const std::size_t kept = sent - dead(*h, errc::shed);
+      CHECK((kept > 95 && kept < 112));
+      CHECK(said->wait_for(kept).size() == kept);
+      h.finish();
     }
-    CHECK((sent > 95 && sent < 112));
-    busy->go.set_value();
-    CHECK(one.try_send<open>().has_value());
-    CHECK(said->wait_for(sent).size() == sent);
-    h.finish();
   }
 }
 

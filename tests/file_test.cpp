@@ -253,6 +253,36 @@ TEST_CASE("a file's end that was cut off comes back with a loss of power, or not
   CHECK(seen.size() == 3);
 }
 
+TEST_CASE("a file that was cut off between a sync that failed and one that did not loses power", "[file]") {
+  simulated_disk disk = failing_disk();
+  chance by(7);
+  const auto f = open(disk.world, "f");
+  for (int failures = 0; failures < 20;) {
+    store(*f, std::string(100'000, 's'));
+    if (!f->resize(512)) continue;
+    failures += f->sync() ? 0 : 1;
+    while (!f->sync()) continue;
+    disk.lose_power(by);
+    CHECK(read(*f).substr(0, 512) == std::string(512, 's'));
+  }
+}
+
+TEST_CASE("a name that the disk could not change is changed or not", "[file]") {
+  simulated_disk disk = failing_disk();
+  std::set<bool> seen;
+  for (int failures = 0; failures < 50;) {
+    store(*open(disk.world, "from"), "new");
+    store(*open(disk.world, "to"), "old");
+    const auto done = disk.world.rename_file("from", "to");
+    const std::string left = read(*open(disk.world, "to"));
+    CHECK((left == "new" || (!done && left == "old")));
+    if (done) continue;
+    ++failures;
+    seen.insert(left == "new");
+  }
+  CHECK(seen.size() == 2);
+}
+
 TEST_CASE("a file that could not be written has a part of it, and what was synced", "[file]") {
   simulated_disk disk = failing_disk();
   chance by(7);

@@ -56,7 +56,9 @@ void sim_file::lose_power(chance& by) {
   const std::size_t most = std::max(stored_size_, bytes_.size());
   const std::size_t ends[] = {stored_size_, bytes_.size(), by.between(least, most)};
   const std::size_t size = ends[by.below(3)];
-  bytes_.resize((most + sector_size - 1) / sector_size * sector_size);
+  // Beyond both ends there may be sectors that a failed sync has left in doubt.
+  const std::size_t last = unsynced_.empty() ? 0 : (unsynced_.rbegin()->first + 1) * sector_size;
+  bytes_.resize(std::max(last, (most + sector_size - 1) / sector_size * sector_size));
   for (const auto& [number, s] : unsynced_) {
     const bool lost = by.one_in(2);
     if (lost) std::ranges::copy(s.stored, bytes_.data() + number * sector_size);

@@ -313,13 +313,23 @@ result<std::unique_ptr<file>> sim_process::open_file(const std::string& path, fi
   if (!alive_) return error(errc::io_failed, EIO);
   return world_.disk_of(host_).open(*this, path, how);
 }
+/// When the disk fails, it may be done nevertheless.
+template <class Change>
+result<void> sim_process::change_names(const Change& change) {
+  sim_disk& disk = world_.disk_of(host_);
+  if (!world_.roll(sim::fault::disk_error, 30)) return change(disk);
+  const bool done = world_.of(sim::fault::disk_error).one_in(2);
+  if (done) static_cast<void>(change(disk));
+  return error(errc::io_failed, EIO);
+}
+
 result<void> sim_process::rename_file(const std::string& from, const std::string& to) {
   if (!alive_) return error(errc::io_failed, EIO);
-  return world_.disk_of(host_).rename(from, to);
+  return change_names([&](sim_disk& on) { return on.rename(from, to); });
 }
 result<void> sim_process::remove_file(const std::string& path) {
   if (!alive_) return error(errc::io_failed, EIO);
-  return world_.disk_of(host_).remove(path);
+  return change_names([&](sim_disk& on) { return on.remove(path); });
 }
 
 }  // namespace troupe::detail

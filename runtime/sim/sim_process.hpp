@@ -82,6 +82,8 @@ class sim_process final : public env {
   result<void> remove_file(const std::string& path) override;
 
  private:
+  template <class Change>
+  result<void> change_names(const Change& change);
   class simulated_thread;
   struct own_segment {
     std::byte* data;

@@ -31,7 +31,7 @@ struct mailbox_model {
   }
   void send(std::size_t i) {
     if (box.reserve(troupe::priority::normal, false, false) != troupe::errc::ok) return;
-    accepted[i] = box.enter(messages[i]);
+    accepted[i] = box.enter(messages[i], false);
     require(accepted[i] || box.drops(), "a mailbox that does not drop sheds");
     if (!accepted[i]) return;
     if (in.push(messages[i])) posted.signal();

@@ -29,6 +29,7 @@ struct arguments {
   std::vector<std::string> without;
   bool log = false;
   std::string mutant;
+  std::string program;  // how to call this one
 };
 
 std::string name_of(std::size_t kind) { return std::string(to_string(static_cast<fault>(kind))); }
@@ -45,7 +46,7 @@ fault_set shrink(std::uint64_t seed, fault_set failing) {
 }
 
 std::string replay(const arguments& a, std::uint64_t seed, fault_set allowed) {
-  std::string command = "./dev sim --seed " + std::to_string(seed);
+  std::string command = a.program + " --seed " + std::to_string(seed);
   if (!a.mutant.empty()) command += a.mutant == canary ? " --canary" : " --mutant " + a.mutant;
   std::string without;
   for (std::size_t i = 0; i < fault_kinds; ++i) {
@@ -69,8 +70,10 @@ int run(const arguments& a, fault_set allowed) {
       injected[i] += o.injected[i];
       seeds_with[i] += o.injected[i] != 0 ? 1 : 0;
     }
-    messages.push_back(o.messages);
-    nodes.push_back(o.nodes);
+    if (o.nodes != 0) {  // else it crashed
+      messages.push_back(o.messages);
+      nodes.push_back(o.nodes);
+    }
     traces += o.trace * (2 * seed + 1);  // whatever order they end in
     if (!o.violations.empty()) failed.emplace(seed, o);
   });
@@ -88,6 +91,7 @@ int run(const arguments& a, fault_set allowed) {
                 o.violations.c_str(), replay(a, seed, shrink(seed, allowed)).c_str());
   }
   std::printf("trace %016llx\n", static_cast<unsigned long long>(traces));
+  if (nodes.empty()) nodes = messages = {0};
   std::ranges::sort(messages);
   std::printf("seeds %llu, nodes %llu, messages/seed %llu, violations %zu, %.0f seeds/s\n",
               static_cast<unsigned long long>(count),
@@ -101,6 +105,7 @@ int run(const arguments& a, fault_set allowed) {
 
 int main(int argc, char** argv) {
   arguments a;
+  a.program = all_mutants().empty() ? argv[0] : "./dev sim";  // which runs the one with the mutants
   const CLI::Range seed_numbers(std::uint64_t{1}, std::uint64_t{1} << 62);
   CLI::App app("Runs the runtime under simulation: many nodes on one thread, virtual time, seeded faults.");
   auto* const many = app.add_option("--seeds", a.seeds, "run so many seeds")->check(CLI::Range(1u, 1u << 30));
@@ -114,8 +119,9 @@ int main(int argc, char** argv) {
   bool table = false;
   bool with_canary = false;
   if (!all_mutants().empty()) {
-    app.add_flag("--canary", with_canary, "with a planted fault: messages are lost now and then");
-    app.add_option("--mutant", a.mutant, "with this planted fault")->type_name("NAME");
+    auto* const bird =
+        app.add_flag("--canary", with_canary, "with a planted fault: messages are lost now and then");
+    app.add_option("--mutant", a.mutant, "with this planted fault")->type_name("NAME")->excludes(bird);
     app.add_flag("--mutants", table, "every planted fault, and what finds it");
   }
   try {

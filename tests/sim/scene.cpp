@@ -11,9 +11,14 @@ void scene::accepted(std::uint64_t stream, std::uint64_t number, std::uint64_t b
   if (s.station != none) put_under_way(s, s.under_way.back());
 }
 
-void scene::not_accepted(std::uint64_t stream) {
+void scene::not_accepted(std::uint64_t stream, std::uint64_t number) {
   one_stream& s = streams_[stream];
   --s.accepted;
+  if (s.last >= number) {
+    violated("refusal: stream " + std::to_string(stream) + ": message " + std::to_string(number) +
+             " was refused, and came");
+    return;
+  }
   if (s.station != none) take_off_the_way(s, s.under_way.back());
   s.under_way.pop_back();
 }

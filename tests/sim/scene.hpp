@@ -51,7 +51,7 @@ class scene {
   }
   void accepted(std::uint64_t stream, std::uint64_t number, std::uint64_t bytes);
   /// It was the last: send() said no.
-  void not_accepted(std::uint64_t stream);
+  void not_accepted(std::uint64_t stream, std::uint64_t number);
   /// `station`: the one that it reached, which must be the same for all of a stream.
   void arrived(std::uint64_t stream, std::uint64_t number, std::uint64_t station, bool counts);
 

@@ -200,7 +200,7 @@ actor run_talker(self<protocol<>> me, place_ptr at, unsigned rounds) {
       const auto sent =
           co_await to.to.send<parcel>(to.stream, number, size, troupe::give(ballast)).within(1s);
       if (sent) continue;
-      if (scene* const s = at->speak()) s->not_accepted(to.stream);
+      if (scene* const s = at->speak()) s->not_accepted(to.stream, number);
       break;
     }
   }
@@ -278,12 +278,24 @@ actor run_boss(self<protocol<down>> me, place_ptr at) {
     const auto mailbox = static_cast<std::uint32_t>(dice.between(4, 200));
     const std::uint64_t bytes = dice.between(64 * 1024, 2 * node_memory);
     const auto worker = static_cast<unsigned>(dice.below(at->workers));
+    const bool refuses = dice.one_in(6);
+    const bool sheds = dice.one_in(6);
+    const bool oldest = dice.one_in(2);
+    const troupe::overflow when_full =
+        sheds     ? oldest ? troupe::overflow::drop_oldest : troupe::overflow::drop_newest
+        : refuses ? troupe::overflow::reject
+                  : troupe::overflow::wait;
     // The node's sum is known to within a sixteenth. A link bounds bytes only.
     const load local = bound_of(mailbox, std::min(bytes, node_memory + node_memory / 16));
     const load remote = bound_of(~0u, link_window * most_workers);
-    const std::uint64_t number = s->new_station(at->own, local, remote);
-    const troupe::spawn_options options{
-        .name = "station", .mailbox = mailbox, .mailbox_bytes = bytes, .worker = worker};
+    constexpr load any{~0ull, ~0ull};  // what was shed seems to be under way
+    const bool exact = when_full == troupe::overflow::wait;
+    const std::uint64_t number = s->new_station(at->own, sheds ? any : local, exact ? remote : any);
+    const troupe::spawn_options options{.name = "station",
+                                        .mailbox = mailbox,
+                                        .mailbox_bytes = bytes,
+                                        .when_full = when_full,
+                                        .worker = worker};
     const ref<station> own = me.spawn(options, troupe::restart_on_failure(run_station), at, number);
     monitor_surely(me, own);
     for (;;) {

@@ -3,7 +3,7 @@
 // | operation                      | who         | synchronisation                                                   |
 // | reserve (from elsewhere)       | any thread  | inlet fetch_add acquire : with the release of `add`, a message    |
 // |                                |             | that has left the inlet is seen in the queue's depth              |
-// | unreserve, enter               | any thread  | inlet fetch_sub, fetch_add relaxed: counts only                  |
+// | unreserve, enter               | any thread  | inlet fetch_sub, fetch_add, CAS relaxed: counts only             |
 // | park (waiters)                 | any thread  | fetch_add relaxed, before the letter is pushed                    |
 // | add (what came by the inlet)   | home worker | depth and bytes: relaxed store; then inlet fetch_sub release     |
 // | depth, bytes, waiters: read    | any thread  | relaxed load: a hint; home decides                                |
@@ -111,7 +111,7 @@ class mailbox {
   errc reserve(priority p, bool at_home, bool spent) noexcept;
   void unreserve(priority p) noexcept { lane(p).inlet.fetch_sub(one_message, std::memory_order_relaxed); }
   /// A reserved message goes into the inlet. False: it is to be shed.
-  bool enter(envelope& e) noexcept;
+  bool enter(envelope& e, bool spent) noexcept;
   /// It is disposed of, and never gets into the queue.
   void leave_inlet(envelope& e) noexcept;
   void park(const envelope& e) noexcept { lane_of(e).waiters.fetch_add(1, std::memory_order_relaxed); }
