@@ -166,12 +166,12 @@ void sim_process::close(int fd) noexcept {
   o->let_go();
 }
 
-void store_comes() noexcept {
+void simulated::store_comes() noexcept {
   auto& self = static_cast<sim_process&>(current_worker->world());
   if (self.alive()) self.world().store_comes(self);
 }
 
-bool allocation_fails() noexcept {
+bool simulated::allocation_fails() noexcept {
   if (current_worker == nullptr) return false;
   auto& self = static_cast<sim_process&>(current_worker->world());
   return self.alive() && self.world().roll(sim::fault::no_memory, 200);

@@ -17,8 +17,10 @@
 namespace troupe::detail {
 
 /// For the checked build (troupe/detail/checked.hpp).
+namespace simulated {
 void store_comes() noexcept;
 bool allocation_fails() noexcept;
+}  // namespace simulated
 
 class sim_process final : public env {
  public:

@@ -40,10 +40,14 @@ enum class mutant : std::uint8_t {
 #ifdef TROUPE_SIM_CHECKED
 extern mutant active_mutant;
 inline bool mutated(mutant m) noexcept { return active_mutant == m; }
+namespace simulated {  // by other names than what is shipped, which a program may have beside them
 /// This worker is about to store to memory that another process sees.
 void store_comes() noexcept;
 /// Whether this allocation of a message's memory is to fail.
 bool allocation_fails() noexcept;
+}  // namespace simulated
+using simulated::allocation_fails;
+using simulated::store_comes;
 #else
 constexpr bool mutated(mutant) noexcept { return false; }
 constexpr void store_comes() noexcept {}
