@@ -225,7 +225,7 @@ void actor_core::append(envelope* e) noexcept {
   if (mutated(mutant::early_credit) && e->credit.from != nullptr)
     node_->here()->return_credit(std::exchange(e->credit, {}));
   if (e->answer != nullptr) {
-    const std::uint32_t place = box_.lane_of(*e).depth.load(std::memory_order_relaxed);
+    const std::uint32_t place = box_.lane_of(*e).depth();
     e->answer->stage.store(static_cast<std::int32_t>(place), std::memory_order_relaxed);
   }
   if (receiver_ != nullptr && !receiver_->full()) home().schedule(*this);

@@ -27,22 +27,31 @@ std::uint32_t mailbox::waiters() const noexcept {
   return sum;
 }
 
-bool mailbox::fits(const mailbox_lane& l, std::uint64_t inlet, bool spent) const noexcept {
-  const std::uint64_t messages = (inlet >> 40) + l.depth.load(std::memory_order_relaxed);
+/// Of `entered` those that have not left it; what has left since `entered` was read is none the less.
+static std::uint32_t in_inlet(std::uint32_t entered, std::uint64_t room) noexcept {
+  const auto difference = static_cast<std::int32_t>(entered - static_cast<std::uint32_t>(room >> 32));
+  return difference > 0 ? static_cast<std::uint32_t>(difference) : 0;
+}
+
+bool mailbox::fits(const mailbox_lane& l, std::uint32_t inlet, std::uint32_t queue,
+                   bool spent) const noexcept {
+  const std::uint64_t messages = std::uint64_t{inlet} + queue;
   if (messages == 0 || mutated(mutant::deaf_bound)) return true;
-  return !spent && messages < limit() &&
-         (inlet & byte_mask) + l.bytes.load(std::memory_order_relaxed) <
-             byte_limit_.load(std::memory_order_relaxed);
+  if (spent || messages >= limit()) return false;
+  const std::uint64_t heavy_bytes = inlet != 0 ? l.heavy_bytes.load(std::memory_order_relaxed) : 0;
+  return heavy_bytes + l.bytes.load(std::memory_order_relaxed) < byte_limit_.load(std::memory_order_relaxed);
 }
 
 bool mailbox::has_room(const mailbox_lane& l, bool spent) const noexcept {
+  const std::uint64_t room = l.room.load(std::memory_order_relaxed);
+  const auto depth = static_cast<std::uint32_t>(room);
   // Whatever is reserved: a reservation may be taken back, and then nobody would look again.
-  if (l.depth.load(std::memory_order_relaxed) == 0) return true;
-  return fits(l, l.inlet.load(std::memory_order_relaxed), spent);
+  if (depth == 0) return true;
+  return fits(l, in_inlet(l.entered.load(std::memory_order_relaxed), room), depth, spent);
 }
 
 bool mailbox::half_empty(const mailbox_lane& l) const noexcept {
-  return l.depth.load(std::memory_order_relaxed) <= limit() / 2 &&
+  return l.depth() <= limit() / 2 &&
          l.bytes.load(std::memory_order_relaxed) <= byte_limit_.load(std::memory_order_relaxed) / 2;
 }
 
@@ -51,40 +60,46 @@ errc mailbox::reserve(priority p, bool at_home, bool spent) noexcept {
   if (l == nullptr) return errc::no_such_actor;
   if (!drops() && l->waiters.load(std::memory_order_relaxed) != 0) return errc::full;
   if (at_home) return drops() || has_room(*l, spent) ? errc::ok : errc::full;
-  // Acquire: with the release in leave_inlet.
-  const std::uint64_t before = l->inlet.fetch_add(one_message, std::memory_order_acquire);
-  if (drops() || fits(*l, before, spent)) return errc::ok;
+  const std::uint32_t before = l->entered.fetch_add(1, std::memory_order_relaxed);
+  if (drops()) return errc::ok;
+  const std::uint64_t room = l->room.load(std::memory_order_relaxed);
+  if (fits(*l, in_inlet(before, room), static_cast<std::uint32_t>(room), spent)) return errc::ok;
   unreserve(p);
   return errc::full;
 }
 
 bool mailbox::enter(envelope& e, bool spent) noexcept {
   e.charged = charge::inlet;
-  atomic<std::uint64_t>& inlet = lane_of(e).inlet;
+  mailbox_lane& l = lane_of(e);
   const std::uint64_t heavy_bytes = e.weight > heavy ? e.weight : 0;
-  if (heavy_bytes != 0) inlet.fetch_add(heavy_bytes, std::memory_order_relaxed);
+  if (heavy_bytes != 0) l.heavy_bytes.fetch_add(heavy_bytes, std::memory_order_relaxed);
   if (!drops()) return true;
-  std::uint64_t now = inlet.load(std::memory_order_relaxed);
+  std::uint32_t now = l.entered.load(std::memory_order_relaxed);
   for (;;) {
-    const std::uint64_t messages = now >> 40;
-    if (messages == 1) return true;
-    const bool within = (now & byte_mask) <= byte_limit_.load(std::memory_order_relaxed);
+    const std::uint32_t messages = in_inlet(now, l.room.load(std::memory_order_relaxed));
+    if (messages <= 1) return true;
+    const bool within =
+        l.heavy_bytes.load(std::memory_order_relaxed) <= byte_limit_.load(std::memory_order_relaxed);
     if (!spent && within && messages <= limit()) return true;
     // It leaves only if that still holds: of two that find each other, one has room.
-    if (inlet.compare_exchange_weak(now, now - one_message - heavy_bytes, std::memory_order_relaxed,
-                                    std::memory_order_relaxed)) {
+    if (l.entered.compare_exchange_weak(now, now - 1, std::memory_order_relaxed, std::memory_order_relaxed))
       break;
-    }
   }
+  if (heavy_bytes != 0) l.heavy_bytes.fetch_sub(heavy_bytes, std::memory_order_relaxed);
   e.charged = charge::none;
   return false;
 }
 
 void mailbox::leave_inlet(envelope& e) noexcept {
-  if (e.charged != charge::inlet) return;
+  if (e.charged == charge::inlet) leave_inlet(e, lane_of(e).depth());
+}
+
+/// The queue has `depth` messages from then on.
+void mailbox::leave_inlet(envelope& e, std::uint32_t depth) noexcept {
+  mailbox_lane& l = lane_of(e);
   e.charged = charge::none;
-  // Release: to the acquire in reserve, for what add has stored before.
-  lane_of(e).inlet.fetch_sub(one_message + (e.weight > heavy ? e.weight : 0), std::memory_order_release);
+  l.set_depth(depth, 1);
+  if (e.weight > heavy) l.heavy_bytes.fetch_sub(e.weight, std::memory_order_relaxed);
 }
 
 // Home worker.
@@ -95,7 +110,7 @@ envelope* mailbox::to_shed_for(envelope& e, bool spent) noexcept {
   if (when_full == overflow::wait || (e.charged == charge::none && !of_a_link)) return nullptr;
   if (when_full == overflow::reject && !of_a_link) return nullptr;  // room was reserved
   mailbox_lane& l = lane_of(e);
-  if (fits(l, 0, spent)) return nullptr;
+  if (fits(l, 0, l.depth(), spent)) return nullptr;
   return when_full == overflow::drop_oldest ? take_oldest(l) : &e;
 }
 
@@ -106,8 +121,11 @@ void mailbox::add(envelope& e) noexcept {
   l.bytes.store(l.bytes.load(std::memory_order_relaxed) + e.weight, std::memory_order_relaxed);
   const bool counts = came != charge::none || (e.credit.from != nullptr && !waits());
   if (!counts) return;
-  l.depth.store(l.depth.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  leave_inlet(e);
+  if (came == charge::inlet) {
+    leave_inlet(e, l.depth() + 1);
+  } else {
+    l.set_depth(l.depth() + 1);
+  }
   e.charged = charge::queue;
 }
 
@@ -115,9 +133,7 @@ void mailbox::put_back(envelope& e) noexcept {
   mailbox_lane& l = lane_of(e);
   l.messages.push_front(&e);
   l.bytes.store(l.bytes.load(std::memory_order_relaxed) + e.weight, std::memory_order_relaxed);
-  if (e.charged == charge::queue) {
-    l.depth.store(l.depth.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  }
+  if (e.charged == charge::queue) l.set_depth(l.depth() + 1);
   scan_from_the_front();
 }
 
@@ -166,9 +182,7 @@ envelope* mailbox::take_out(mailbox_lane& l, letter* before) noexcept {
   auto* const e = static_cast<envelope*>(l.messages.pop_after(before));
   if (e == nullptr) return nullptr;
   l.bytes.store(l.bytes.load(std::memory_order_relaxed) - e->weight, std::memory_order_relaxed);
-  if (e->charged == charge::queue) {
-    l.depth.store(l.depth.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
-  }
+  if (e->charged == charge::queue) l.set_depth(l.depth() - 1);
   return e;
 }
 
@@ -184,7 +198,7 @@ std::uint64_t mailbox::take_all(letter_queue& into) noexcept {
   std::uint64_t bytes = 0;
   each_lane([&](mailbox_lane& l) {
     bytes += l.bytes.exchange(0, std::memory_order_relaxed);
-    l.depth.store(0, std::memory_order_relaxed);
+    l.set_depth(0);
     into.append(l.messages);
     std::uint32_t waited = 0;
     for (const letter* w = l.waiting.head; w != nullptr; w = w->next) ++waited;

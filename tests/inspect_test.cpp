@@ -149,7 +149,7 @@ TEST_CASE("inspect: the tree, what every actor waits for and in which line, mail
   CHECK(text.find("/front/full (worker 0) sleep at ") != text.npos);
   CHECK(text.find("mailbox 2 of 2, 2 senders wait") != text.npos);
   CHECK(text.find("balanced") != text.npos);
-  CHECK_FALSE(h->stop(10ms));
+  CHECK_FALSE(h->stop(500ms));
   CHECK(h->inspect().actors.empty());
   h.finish(false);
 }

@@ -194,7 +194,7 @@ TEST_CASE("join: a node may listen after it is dialled, and the dialling one may
           (void)co_await me.node().join(to);  // nobody is there
         },
         url);
-    CHECK(!front.stop(10ms));  // it had to be killed while it dialled
+    CHECK(!front.stop(500ms));  // it had to be killed while it dialled
     CHECK(front.accounting().balanced());
   }
 }

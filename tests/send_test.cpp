@@ -136,7 +136,7 @@ TEST_CASE("a send that waits ends with stopped or no such actor when its target 
     const lines all = log->wait_for(2);
     REQUIRE(all.size() == 2);
     for (const auto& line : all) CHECK((line == "stopped" || line == "no such actor"));
-    CHECK(h->stop(10ms) == kill);
+    CHECK(h->stop(500ms) == kill);
     h.finish(kill);
   }
 }

@@ -209,7 +209,7 @@ TEST_CASE(
         log);
     REQUIRE(log->wait_for(2).size() == 2);
     CHECK(h->overdue().empty());
-    CHECK_FALSE(h->stop(10ms));
+    CHECK_FALSE(h->stop(500ms));
     const lines late = h->overdue();
     REQUIRE(late.size() == 1);
     CHECK(late[0].rfind(
@@ -263,7 +263,7 @@ TEST_CASE("a sooner stop reaches the children of an actor that has ended already
       log);
   REQUIRE(log->wait_for(1) == lines{"cleaning"});
   const auto begin = std::chrono::steady_clock::now();
-  CHECK_FALSE(h->stop(10ms));
+  CHECK_FALSE(h->stop(500ms));
   CHECK(std::chrono::steady_clock::now() - begin < 4s);
   h.finish(false);
 }

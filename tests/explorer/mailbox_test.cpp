@@ -22,8 +22,8 @@ struct mailbox_model {
   std::array<envelope, 2> messages;
   std::array<bool, 2> accepted{};
 
-  explicit mailbox_model(troupe::overflow when_full = troupe::overflow::wait) {
-    box.open({.messages = 1, .bytes = 1024, .when_full = when_full}, false);
+  explicit mailbox_model(std::uint32_t limit = 1, troupe::overflow when_full = troupe::overflow::wait) {
+    box.open({.messages = limit, .bytes = 1024, .when_full = when_full}, false);
     for (envelope& e : messages) {
       e.type = &small;
       e.weight = 64;
@@ -51,7 +51,7 @@ struct mailbox_model {
 
 TEST_CASE(
     "models: a mailbox does not take more than its limit while messages move from its inlet to its queue") {
-  check_model("mailbox.cpp", {.ordered = 2, .needed = 2}, [](run& r) {
+  check_model("mailbox.cpp", {.ordered = 0, .needed = 0}, [](run& r) {
     const auto m = std::make_shared<mailbox_model>();
     for (std::size_t i = 0; i < 2; ++i) r.thread([=] { m->send(i); });
     r.thread([=] { m->sort(); });
@@ -59,9 +59,18 @@ TEST_CASE(
   });
 }
 
+TEST_CASE("models: a message that moves from a mailbox's inlet to its queue is not counted twice") {
+  check_model("mailbox.cpp", {.ordered = 0, .needed = 0}, [](run& r) {
+    const auto m = std::make_shared<mailbox_model>(2);
+    for (std::size_t i = 0; i < 2; ++i) r.thread([=] { m->send(i); });
+    r.thread([=] { m->sort(); });
+    r.at_end([=] { require(m->accepted[0] && m->accepted[1], "one message where two have room"); });
+  });
+}
+
 TEST_CASE("models: of two messages that meet where one has room, one gets in") {
-  check_model("mailbox.cpp", {.ordered = 1, .needed = 0}, [](run& r) {
-    const auto m = std::make_shared<mailbox_model>(troupe::overflow::drop_newest);
+  check_model("mailbox.cpp", {.ordered = 0, .needed = 0}, [](run& r) {
+    const auto m = std::make_shared<mailbox_model>(1, troupe::overflow::drop_newest);
     for (std::size_t i = 0; i < 2; ++i) r.thread([=] { m->send(i); });
     r.at_end([=] {
       require(m->accepted[0] != m->accepted[1], "both are shed, or both get in, where one has room");

@@ -1,14 +1,17 @@
 // The messages of an actor: what there is room for, and which is taken next.
 //
-// | operation                      | who         | synchronisation                                                   |
-// | reserve (from elsewhere)       | any thread  | inlet fetch_add acquire : with the release of `add`, a message    |
-// |                                |             | that has left the inlet is seen in the queue's depth              |
-// | unreserve, enter               | any thread  | inlet fetch_sub, fetch_add, CAS relaxed: counts only             |
-// | park (waiters)                 | any thread  | fetch_add relaxed, before the letter is pushed                    |
-// | add (what came by the inlet)   | home worker | depth and bytes: relaxed store; then inlet fetch_sub release     |
-// | depth, bytes, waiters: read    | any thread  | relaxed load: a hint; home decides                                |
-// | open                           | the spawner | relaxed stores; others_ is published: the lanes, which stay       |
-// | everything else                | home worker | plain                                                             |
+// | operation                  | who         | synchronisation                                                     |
+// | reserve (from elsewhere)   | any thread  | entered fetch_add relaxed, then room relaxed: see below             |
+// | unreserve, enter           | any thread  | entered fetch_sub, CAS, heavy_bytes fetch_add relaxed: counts only  |
+// | park (waiters)             | any thread  | fetch_add relaxed, before the letter is pushed                      |
+// | add, leave_inlet, take     | home worker | room: one relaxed store; heavy_bytes fetch_sub relaxed              |
+// | room, bytes, waiters: read | any thread  | relaxed load: a hint; home decides                                  |
+// | open                       | the spawner | relaxed stores; others_ is published: the lanes, which stay         |
+// | everything else            | home worker | plain                                                               |
+//
+// Senders count what has entered the inlet, home what has left it, in one word with the queue's depth: so a message that
+// moves from the one to the other is counted once, whatever a sender sees of that. No order between the two words matters:
+// an older room counts a message in the inlet, a later one in the queue.
 //
 // Rules
 //  1. The limits of a lane hold for its queue and the inlet together; k threads that reserve at the same instant can
@@ -73,11 +76,22 @@ class letter_queue {
 struct mailbox_lane {
   letter_queue messages;
   letter_queue waiting;
-  atomic<std::uint64_t> inlet{0};    // reserved, and not in the queue yet: messages << 40 | bytes
-  atomic<std::uint64_t> bytes{0};    // of all messages in the queue
-  atomic<std::uint32_t> depth{0};    // those of them that count against the limit
-  atomic<std::uint32_t> waiters{0};  // messages that wait for room, in `waiting` or still in the inlet
-  std::uint32_t passed_over = 0;     // times that a higher lane had its turn while this one had messages
+  atomic<std::uint32_t> entered{0};  // reservations ever, without those that were taken back
+  /// left << 32 | depth: the messages that have left the inlet, ever, and those in the queue that count against the limit.
+  atomic<std::uint64_t> room{0};
+  atomic<std::uint64_t> heavy_bytes{0};  // bytes of heavy messages in the inlet
+  atomic<std::uint64_t> bytes{0};        // of all messages in the queue
+  atomic<std::uint32_t> waiters{0};      // messages that wait for room, in `waiting` or still in the inlet
+  std::uint32_t passed_over = 0;         // times that a higher lane had its turn while this one had messages
+
+  std::uint32_t depth() const noexcept {
+    return static_cast<std::uint32_t>(room.load(std::memory_order_relaxed));
+  }
+  // Home worker.
+  void set_depth(std::uint32_t now, std::uint32_t more_left = 0) noexcept {
+    const std::uint64_t left = (room.load(std::memory_order_relaxed) >> 32) + more_left;
+    room.store(left << 32 | now, std::memory_order_relaxed);
+  }
 };
 
 struct mailbox_limits {
@@ -109,7 +123,7 @@ class mailbox {
   /// Room for one message of priority `p`: ok, full, or no_such_actor when the mailbox has no such lane and so cannot
   /// be the one that was meant. `spent`: the node's mailboxes are at its limit of bytes.
   errc reserve(priority p, bool at_home, bool spent) noexcept;
-  void unreserve(priority p) noexcept { lane(p).inlet.fetch_sub(one_message, std::memory_order_relaxed); }
+  void unreserve(priority p) noexcept { lane(p).entered.fetch_sub(1, std::memory_order_relaxed); }
   /// A reserved message goes into the inlet. False: it is to be shed.
   bool enter(envelope& e, bool spent) noexcept;
   /// It is disposed of, and never gets into the queue.
@@ -122,7 +136,7 @@ class mailbox {
   const mailbox_lane& lane_of(priority p) noexcept { return lane(p); }
   bool has_room(const mailbox_lane& l, bool spent) const noexcept;
   /// By what has come into the queue.
-  bool is_full(const mailbox_lane& l) const noexcept { return !fits(l, 0, false); }
+  bool is_full(const mailbox_lane& l) const noexcept { return !fits(l, 0, l.depth(), false); }
   /// Those that wait are let in when this holds.
   bool half_empty(const mailbox_lane& l) const noexcept;
   /// What has to go before `e` is added: `e` itself, or the oldest of its lane, which is taken out; null: there is room.
@@ -152,13 +166,11 @@ class mailbox {
   }
 
  private:
-  static constexpr std::uint64_t one_message = std::uint64_t{1} << 40;
-  static constexpr std::uint64_t byte_mask = one_message - 1;
-
   overflow policy() const noexcept { return policy_.load(std::memory_order_relaxed); }
   mailbox_lane* find(priority p) noexcept;
   mailbox_lane& lane(priority p) noexcept { return *find(p); }
-  bool fits(const mailbox_lane& l, std::uint64_t inlet, bool spent) const noexcept;
+  bool fits(const mailbox_lane& l, std::uint32_t inlet, std::uint32_t queue, bool spent) const noexcept;
+  void leave_inlet(envelope& e, std::uint32_t depth) noexcept;
   mailbox_lane& next_lane() noexcept;
   envelope* take_out(mailbox_lane& l, letter* before) noexcept;
   envelope* take_oldest(mailbox_lane& l) noexcept;
