@@ -1,0 +1,126 @@
+#include "lane_cases.hpp"
+
+#include <future>
+#include <memory>
+#include <string>
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace bench {
+
+// Not in the anonymous namespace: they have names on the wire.
+namespace lanes {
+/// As a packet; the codec knows no plain arrays.
+struct parcel {
+  std::int64_t value;
+  std::int64_t a, b, c, d, e, f, g;
+};
+struct total {
+  using reply = std::int64_t;
+};
+struct return_to {
+  troupe::ref<parcel> whom;
+};
+using far_protocol = troupe::protocol<parcel, total, return_to>;
+}  // namespace lanes
+using namespace lanes;
+
+namespace {
+
+using nothing = troupe::protocol<>;
+using report = std::shared_ptr<std::promise<double>>;
+
+/// Sums what comes, and sends it back if it was told to whom.
+troupe::actor run_far(troupe::self<far_protocol> me) {
+  co_await me.node().publish("far", me.me());
+  std::int64_t sum = 0;
+  troupe::ref<parcel> back;
+  const auto take = [&](parcel p) -> troupe::task<void> {
+    sum += p.value;
+    if (back) co_await back.send<parcel>(p.value, 0, 0, 0, 0, 0, 0, 0);
+  };
+  co_await me.serve(take, [&](total) { return sum; }, [&](return_to r) { back = r.whom; });
+}
+
+/// The other process: says where it listens, and serves until this one has ended.
+[[noreturn]] void be_far(troupe::lane_choice lane, int tell) {
+  auto node =
+      troupe::node::start({.name = "far", .listen = {"tcp://127.0.0.1:0"}, .workers = 1, .lanes = lane});
+  if (!node) check(false, node.error().text.c_str());
+  node->spawn(run_far);
+  const std::string url = node->endpoints().front() + "\n";
+  check(write(tell, url.data(), url.size()) > 0, "cannot tell the address");
+  for (;;) {
+    if (getppid() == 1) std::_Exit(0);
+    usleep(100'000);
+  }
+}
+
+/// Runs `near` in an actor of this process, with the address of the other.
+template <class F>
+double with_far(troupe::lane_choice lane, F near, const setting& how) {
+  int ends[2];
+  check(pipe(ends) == 0, "no pipe");
+  const pid_t other = fork();
+  check(other >= 0, "cannot fork");
+  if (other == 0) be_far(lane, ends[1]);
+  close(ends[1]);
+  std::string url;
+  for (char c = 0; read(ends[0], &c, 1) == 1 && c != '\n';) url += c;
+  auto node = troupe::node::start({.name = "near", .workers = 1, .lanes = lane});
+  if (!node) check(false, node.error().text.c_str());
+  const report done = std::make_shared<std::promise<double>>();
+  auto value = done->get_future();
+  node->spawn(near, url, done, how);
+  const double v = value.get();
+  kill(other, SIGKILL);
+  waitpid(other, nullptr, 0);
+  return v;
+}
+
+troupe::actor run_near_stream(troupe::self<nothing> me, std::string url, report done, setting how) {
+  co_await me.node().join(url);
+  const auto far = co_await me.node().lookup<far_protocol>("far").within(std::chrono::seconds(10));
+  check(far.has_value(), "the other node is not there");
+  const std::uint64_t count = how.times(5'000'000);
+  const stopwatch watch;
+  for (std::uint64_t i = 0; i < count; ++i) co_await far->send<parcel>(i, 0, 0, 0, 0, 0, 0, 0);
+  const auto sum = co_await far->ask<total>().within(std::chrono::minutes(5));
+  const double rate = watch.millions_per_second(count);
+  check(sum && *sum == sum_below(count), "stream: the sum is wrong");
+  done->set_value(rate);
+}
+
+troupe::actor run_near_pingpong(troupe::self<parcel> me, std::string url, report done, setting how) {
+  co_await me.node().join(url);
+  const auto far = co_await me.node().lookup<far_protocol>("far").within(std::chrono::seconds(10));
+  check(far.has_value(), "the other node is not there");
+  co_await far->send<return_to>(me.me());
+  const std::uint64_t rounds = how.times(30'000);
+  std::int64_t sum = 0;
+  const auto take = [&](const parcel& p) { sum += p.value; };
+  const stopwatch watch;
+  for (std::uint64_t i = 0; i < rounds; ++i) {
+    co_await far->send<parcel>(i, 0, 0, 0, 0, 0, 0, 0);
+    (void)co_await me.receive(take);
+  }
+  const double each = watch.ns_each(rounds);
+  check(sum == sum_below(rounds), "pingpong: the sum is wrong");
+  done->set_value(each);
+}
+
+}  // namespace
+
+void add_lane_cases(cases& all, troupe::lane_choice lane, bench_case::measure raw_pingpong,
+                    bench_case::measure raw_stream) {
+  all.push_back({"pingpong", 1, placement::free, "ns",
+                 [lane](const setting& how) { return with_far(lane, run_near_pingpong, how); },
+                 std::move(raw_pingpong)});
+  all.push_back({"stream", 1, placement::free, "M/s",
+                 [lane](const setting& how) { return with_far(lane, run_near_stream, how); },
+                 std::move(raw_stream)});
+}
+
+}  // namespace bench
