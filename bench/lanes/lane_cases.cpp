@@ -4,15 +4,14 @@
 #include <memory>
 #include <string>
 
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "packet.hpp"
+#include "two_processes.hpp"
 
 namespace bench {
 
 // Not in the anonymous namespace: they have names on the wire.
 namespace lanes {
-/// As a packet; the codec knows no plain arrays.
+/// A packet; the codec knows no plain arrays.
 struct parcel {
   std::int64_t value;
   std::int64_t a, b, c, d, e, f, g;
@@ -44,47 +43,30 @@ troupe::actor run_far(troupe::self<far_protocol> me) {
   co_await me.serve(take, [&](total) { return sum; }, [&](return_to r) { back = r.whom; });
 }
 
-/// The other process: says where it listens, and serves until this one has ended.
-[[noreturn]] void be_far(troupe::lane_choice lane, int tell) {
-  auto node =
-      troupe::node::start({.name = "far", .listen = {"tcp://127.0.0.1:0"}, .workers = 1, .lanes = lane});
-  if (!node) check(false, node.error().text.c_str());
-  node->spawn(run_far);
-  const std::string url = node->endpoints().front() + "\n";
-  check(write(tell, url.data(), url.size()) > 0, "cannot tell the address");
-  for (;;) {
-    if (getppid() == 1) std::_Exit(0);
-    usleep(100'000);
-  }
-}
-
-/// Runs `near` in an actor of this process, with the address of the other.
+/// Runs `near` in an actor of this process, with the address of a node in another.
 template <class F>
 double with_far(troupe::lane_choice lane, F near, const setting& how) {
-  int ends[2];
-  check(pipe(ends) == 0, "no pipe");
-  const pid_t other = fork();
-  check(other >= 0, "cannot fork");
-  if (other == 0) be_far(lane, ends[1]);
-  close(ends[1]);
-  std::string url;
-  for (char c = 0; read(ends[0], &c, 1) == 1 && c != '\n';) url += c;
+  const far_side far([&](auto tell) {
+    auto node =
+        troupe::node::start({.name = "far", .listen = {"tcp://127.0.0.1:0"}, .workers = 1, .lanes = lane});
+    if (!node) check(false, node.error().text.c_str());
+    node->spawn(run_far);
+    tell(node->endpoints().front());
+    for (;;) pause();
+  });
   auto node = troupe::node::start({.name = "near", .workers = 1, .lanes = lane});
   if (!node) check(false, node.error().text.c_str());
   const report done = std::make_shared<std::promise<double>>();
   auto value = done->get_future();
-  node->spawn(near, url, done, how);
-  const double v = value.get();
-  kill(other, SIGKILL);
-  waitpid(other, nullptr, 0);
-  return v;
+  node->spawn(near, far.told(), done, how);
+  return value.get();
 }
 
 troupe::actor run_near_stream(troupe::self<nothing> me, std::string url, report done, setting how) {
   co_await me.node().join(url);
   const auto far = co_await me.node().lookup<far_protocol>("far").within(std::chrono::seconds(10));
   check(far.has_value(), "the other node is not there");
-  const std::uint64_t count = how.times(5'000'000);
+  const std::uint64_t count = how.times(full_lane_stream);
   const stopwatch watch;
   for (std::uint64_t i = 0; i < count; ++i) co_await far->send<parcel>(i, 0, 0, 0, 0, 0, 0, 0);
   const auto sum = co_await far->ask<total>().within(std::chrono::minutes(5));
@@ -98,7 +80,7 @@ troupe::actor run_near_pingpong(troupe::self<parcel> me, std::string url, report
   const auto far = co_await me.node().lookup<far_protocol>("far").within(std::chrono::seconds(10));
   check(far.has_value(), "the other node is not there");
   co_await far->send<return_to>(me.me());
-  const std::uint64_t rounds = how.times(30'000);
+  const std::uint64_t rounds = how.times(full_lane_rounds);
   std::int64_t sum = 0;
   const auto take = [&](const parcel& p) { sum += p.value; };
   const stopwatch watch;

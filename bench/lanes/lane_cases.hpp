@@ -11,12 +11,6 @@ namespace bench {
 
 using cases = std::vector<bench_case>;
 
-/// 64 bytes; a figure is of so many.
-struct packet {
-  std::int64_t value;
-  std::int64_t rest[7];
-};
-
 /// Adds the cases of messages over that lane, with these yardsticks.
 void add_lane_cases(cases& all, troupe::lane_choice lane, bench_case::measure raw_pingpong,
                     bench_case::measure raw_stream);

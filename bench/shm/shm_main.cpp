@@ -6,10 +6,11 @@
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lane_cases.hpp"
+#include "packet.hpp"
+#include "two_processes.hpp"
 
 namespace bench {
 namespace {
@@ -65,20 +66,11 @@ raw_pair& new_pair() {
   check(memory != MAP_FAILED, "no shared memory");
   return *::new (memory) raw_pair;
 }
-/// Runs `far` in another process.
-template <class F>
-pid_t begin_far(F far) {
-  const pid_t other = fork();
-  check(other >= 0, "cannot fork");
-  if (other != 0) return other;
-  far();
-  std::_Exit(0);
-}
-
 double raw_pingpong(const setting& how) {
-  const std::uint64_t rounds = how.times(100'000);
+  const std::uint64_t rounds = how.times(full_lane_rounds);
   raw_pair& rings = new_pair();
-  const pid_t other = begin_far([&] {
+  const far_side other([&](auto tell) {
+    tell("here");
     for (std::uint64_t i = 0; i < rounds; ++i)
       rings.there.pop_all([&](std::int64_t n) { rings.back.push(n, 1); });
   });
@@ -89,17 +81,16 @@ double raw_pingpong(const setting& how) {
     rings.back.pop_all([&](std::int64_t n) { sum += n; });
   }
   const double each = watch.ns_each(rounds);
-  waitpid(other, nullptr, 0);
   check(sum == sum_below(rounds), "pingpong: the sum is wrong");
   return each;
 }
 
 double raw_stream(const setting& how) {
   constexpr std::uint32_t batch = 32;
-  const std::uint64_t count = how.times(20'000'000) / batch * batch;
+  const std::uint64_t count = how.times(4 * full_lane_stream) / batch * batch;
   raw_pair& rings = new_pair();
-  const stopwatch watch;
-  const pid_t other = begin_far([&] {
+  const far_side other([&](auto tell) {
+    tell("here");
     std::int64_t sum = 0;
     std::uint64_t left = count;
     while (left != 0) {
@@ -110,11 +101,11 @@ double raw_stream(const setting& how) {
     }
     rings.back.push(sum, 1);
   });
+  const stopwatch watch;
   for (std::uint64_t i = 0; i < count; i += batch) rings.there.push(static_cast<std::int64_t>(i), batch);
   std::int64_t sum = 0;
   rings.back.pop_all([&](std::int64_t n) { sum = n; });
   const double rate = watch.millions_per_second(count);
-  waitpid(other, nullptr, 0);
   check(sum == sum_below(count), "stream: the sum is wrong");
   return rate;
 }

@@ -4,10 +4,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lane_cases.hpp"
+#include "packet.hpp"
+#include "two_processes.hpp"
 
 namespace bench {
 namespace {
@@ -35,15 +36,9 @@ void read_all(int from, void* data, std::size_t size) {
   }
 }
 
-struct connection {
-  int socket;
-  pid_t other;
-};
-/// With `far` at the other end, in another process.
-template <class F>
-connection connect_far(F far) {
+/// A listener at a port of the loopback that nobody else has.
+int listen_somewhere(sockaddr_in& at) {
   const int listener = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in at{};
   at.sin_family = AF_INET;
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof at;
@@ -51,49 +46,57 @@ connection connect_far(F far) {
   check(bind(listener, address, size) == 0 && listen(listener, 1) == 0 &&
             getsockname(listener, address, &size) == 0,
         "cannot listen");
-  const pid_t other = fork();
-  check(other >= 0, "cannot fork");
-  if (other == 0) {
-    const int from = accept(listener, nullptr, nullptr);
-    without_delay(from);
-    far(from);
-    std::_Exit(0);
-  }
+  return listener;
+}
+int accept_one(int listener) {
+  const int from = accept(listener, nullptr, nullptr);
+  check(from >= 0, "cannot accept");
+  without_delay(from);
+  return from;
+}
+int connect_to(const sockaddr_in& at) {
   const int to = socket(AF_INET, SOCK_STREAM, 0);
-  check(connect(to, address, size) == 0, "cannot connect");
+  check(connect(to, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0, "cannot connect");
   without_delay(to);
-  return {to, other};
+  return to;
 }
 
 double raw_pingpong(const setting& how) {
-  const std::uint64_t rounds = how.times(30'000);
-  const connection far = connect_far([&](int from) {
+  const std::uint64_t rounds = how.times(full_lane_rounds);
+  sockaddr_in at{};
+  const int listener = listen_somewhere(at);
+  const far_side other([&](auto tell) {
+    tell("here");
+    const int from = accept_one(listener);
     packet p;
     for (std::uint64_t i = 0; i < rounds; ++i) {
       read_all(from, &p, sizeof p);
       write_all(from, &p, sizeof p);
     }
   });
+  const int far = connect_to(at);
   packet p{};
   std::int64_t sum = 0;
   const stopwatch watch;
   for (std::uint64_t i = 0; i < rounds; ++i) {
     p.value = static_cast<std::int64_t>(i);
-    write_all(far.socket, &p, sizeof p);
-    read_all(far.socket, &p, sizeof p);
+    write_all(far, &p, sizeof p);
+    read_all(far, &p, sizeof p);
     sum += p.value;
   }
   const double each = watch.ns_each(rounds);
-  waitpid(far.other, nullptr, 0);
   check(sum == sum_below(rounds), "pingpong: the sum is wrong");
   return each;
 }
 
 double raw_stream(const setting& how) {
   constexpr std::size_t batch = 1024;
-  const std::uint64_t count = how.times(10'000'000) / batch * batch;
-  const stopwatch watch;
-  const connection far = connect_far([&](int from) {
+  const std::uint64_t count = how.times(2 * full_lane_stream) / batch * batch;
+  sockaddr_in at{};
+  const int listener = listen_somewhere(at);
+  const far_side other([&](auto tell) {
+    tell("here");
+    const int from = accept_one(listener);
     std::vector<packet> all(batch);
     std::int64_t sum = 0;
     for (std::uint64_t i = 0; i < count; i += batch) {
@@ -102,15 +105,16 @@ double raw_stream(const setting& how) {
     }
     write_all(from, &sum, sizeof sum);
   });
+  const int far = connect_to(at);
   std::vector<packet> all(batch);
+  const stopwatch watch;
   for (std::uint64_t i = 0; i < count; i += batch) {
     for (std::size_t k = 0; k < batch; ++k) all[k].value = static_cast<std::int64_t>(i + k);
-    write_all(far.socket, all.data(), batch * sizeof(packet));
+    write_all(far, all.data(), batch * sizeof(packet));
   }
   std::int64_t sum = 0;
-  read_all(far.socket, &sum, sizeof sum);
+  read_all(far, &sum, sizeof sum);
   const double rate = watch.millions_per_second(count);
-  waitpid(far.other, nullptr, 0);
   check(sum == sum_below(count), "stream: the sum is wrong");
   return rate;
 }

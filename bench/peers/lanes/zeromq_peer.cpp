@@ -1,0 +1,47 @@
+// ZeroMQ: a pair of sockets, over a Unix socket (for the group shm) or over TCP (TRANSPORT says which).
+#include <cstring>
+
+#include <zmq.h>
+
+#include "socket_cases.hpp"
+
+namespace bench {
+namespace {
+
+/// One end. Without bounds it would hold the whole stream in memory.
+class pair_socket {
+ public:
+  pair_socket() : context_(zmq_ctx_new()), socket_(zmq_socket(context_, ZMQ_PAIR)) {
+    const int room = 1024;
+    zmq_setsockopt(socket_, ZMQ_SNDHWM, &room, sizeof room);
+    zmq_setsockopt(socket_, ZMQ_RCVHWM, &room, sizeof room);
+  }
+  std::string listen() {
+    const std::string where = std::strcmp(TRANSPORT, "tcp") == 0 ? "tcp://127.0.0.1:*" : "ipc://*";
+    check(zmq_bind(socket_, where.c_str()) == 0, "zeromq: cannot listen");
+    char bound[256];
+    std::size_t size = sizeof bound;
+    zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, bound, &size);
+    return bound;
+  }
+  void connect(const std::string& where) {
+    check(zmq_connect(socket_, where.c_str()) == 0, "zeromq: cannot connect");
+  }
+  void send(const packet& p) { check(zmq_send(socket_, &p, sizeof p, 0) == sizeof p, "zeromq: cannot send"); }
+  packet receive() {
+    packet p;
+    check(zmq_recv(socket_, &p, sizeof p, 0) == sizeof p, "zeromq: cannot receive");
+    return p;
+  }
+
+ private:
+  void* context_;
+  void* socket_;
+};
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) {
+  return bench::run_peer("zeromq", bench::socket_cases<bench::pair_socket>(), argc, argv);
+}
