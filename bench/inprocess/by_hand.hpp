@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "bench_case.hpp"
+
 namespace bench::by_hand {
 
 /// The coroutines that can run, first come, first served; one thread.
@@ -118,6 +120,21 @@ class mailbox {
   std::array<run_list::entry, 2> running_;  // at most one reader and one writer are on their way
   unsigned turn_ = 0;
 };
+
+/// Runs source(mailbox) and sink(mailbox, sum) against each other to their end; messages a second, in millions.
+template <class T, class Source, class Sink>
+double stream_rate(std::uint64_t count, std::int64_t expected, Source&& source, Sink&& sink) {
+  run_list all;
+  mailbox<T> between(all);
+  std::int64_t sum = 0;
+  const stopwatch watch;
+  const routine taking = sink(between, sum);
+  const routine sending = source(between);
+  all.run();
+  const double rate = watch.millions_per_second(count);
+  check(sum == expected, "a stream by hand: the sum is wrong");
+  return rate;
+}
 
 /// A ring between two threads that spin; each side looks at the other's index only when it has to (Lamport, 1983).
 template <class T, std::size_t Room = 1024>

@@ -69,16 +69,9 @@ by_hand::routine send_any(queue& out, std::uint64_t rounds) {
 }
 double mixed_by_hand(const setting& how) {
   const std::uint64_t rounds = (how.times(full_count) + 2) / 3;
-  by_hand::run_list all;
-  queue between(all);
-  std::int64_t sum = 0;
-  const stopwatch watch;
-  const auto sink = take_any(between, 3 * rounds, sum);
-  const auto source = send_any(between, rounds);
-  all.run();
-  const double rate = watch.millions_per_second(3 * rounds);
-  check(sum == 13 * static_cast<std::int64_t>(rounds), "mixed: the sum is wrong");
-  return rate;
+  return by_hand::stream_rate<any>(
+      3 * rounds, 13 * static_cast<std::int64_t>(rounds), [=](auto& out) { return send_any(out, rounds); },
+      [=](auto& in, std::int64_t& sum) { return take_any(in, 3 * rounds, sum); });
 }
 
 }  // namespace

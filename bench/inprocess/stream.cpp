@@ -35,16 +35,9 @@ by_hand::routine send_by_hand(queue<std::int64_t>& out, std::uint64_t count) {
 }
 double on_one_thread(const setting& how) {
   const std::uint64_t count = how.times(full_count);
-  by_hand::run_list all;
-  queue<std::int64_t> between(all);
-  std::int64_t sum = 0;
-  const stopwatch watch;
-  const auto sink = sum_by_hand(between, count, sum);
-  const auto source = send_by_hand(between, count);
-  all.run();
-  const double rate = watch.millions_per_second(count);
-  check(sum == sum_below(count), "stream: the sum is wrong");
-  return rate;
+  return by_hand::stream_rate<std::int64_t>(
+      count, sum_below(count), [=](auto& out) { return send_by_hand(out, count); },
+      [=](auto& in, std::int64_t& sum) { return sum_by_hand(in, count, sum); });
 }
 
 double on_two_threads(const setting& how) {
@@ -121,16 +114,9 @@ by_hand::routine send_parcels(queue<parcel<Bytes>>& out, std::uint64_t count) {
 template <std::size_t Bytes>
 double parcels_by_hand(const setting& how) {
   const std::uint64_t count = how.times(full_count / 5);
-  by_hand::run_list all;
-  queue<parcel<Bytes>> between(all);
-  std::int64_t sum = 0;
-  const stopwatch watch;
-  const auto sink = sum_parcels<Bytes>(between, count, sum);
-  const auto source = send_parcels<Bytes>(between, count);
-  all.run();
-  const double rate = watch.millions_per_second(count);
-  check(sum == static_cast<std::int64_t>(count), "stream_bytes: the sum is wrong");
-  return rate;
+  return by_hand::stream_rate<parcel<Bytes>>(
+      count, static_cast<std::int64_t>(count), [=](auto& out) { return send_parcels<Bytes>(out, count); },
+      [=](auto& in, std::int64_t& sum) { return sum_parcels<Bytes>(in, count, sum); });
 }
 template <std::size_t Bytes>
 void add_parcels(cases& all) {
@@ -178,16 +164,9 @@ by_hand::routine write_words(queue<std::string>& out, std::uint64_t count) {
 }
 double words_by_hand(const setting& how) {
   const std::uint64_t count = how.times(full_count / 5);
-  by_hand::run_list all;
-  queue<std::string> between(all);
-  std::int64_t sum = 0;
-  const stopwatch watch;
-  const auto reader = read_words(between, count, sum);
-  const auto writer = write_words(between, count);
-  all.run();
-  const double rate = watch.millions_per_second(count);
-  check(sum == 40 * static_cast<std::int64_t>(count), "stream_string: the sum is wrong");
-  return rate;
+  return by_hand::stream_rate<std::string>(
+      count, 40 * static_cast<std::int64_t>(count), [=](auto& out) { return write_words(out, count); },
+      [=](auto& in, std::int64_t& sum) { return read_words(in, count, sum); });
 }
 
 }  // namespace

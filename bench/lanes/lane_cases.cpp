@@ -40,7 +40,9 @@ troupe::actor run_far(troupe::self<far_protocol> me) {
     sum += p.value;
     if (back) co_await back.send<parcel>(p.value, 0, 0, 0, 0, 0, 0, 0);
   };
-  co_await me.serve(take, [&](total) { return sum; }, [&](return_to r) { back = r.whom; });
+  const auto tell = [&](total) { return sum; };
+  const auto turn = [&](return_to r) { back = r.whom; };
+  co_await me.serve(take, tell, turn);
 }
 
 /// Runs `near` in an actor of this process, with the address of a node in another.
