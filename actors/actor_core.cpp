@@ -4,14 +4,18 @@
 
 #include <troupe/detail/checked.hpp>
 
+#include "actor_steps.hpp"
 #include "control.hpp"
 #include "delivery.hpp"
-#include "node_core.hpp"
+#include "mailbox_steps.hpp"
 
 namespace troupe::detail {
 
 actor_core::actor_core(node_core& node, worker& home, std::uint32_t slot) noexcept
-    : strand(&actor_core::run, home), node_(&node), slot_(slot) {}
+    : strand(&actor_core::run, home),
+      node_(&node),
+      slot_(slot),
+      origin_(static_cast<std::uint8_t>(home.index())) {}
 
 actor_core::~actor_core() = default;
 
@@ -34,8 +38,45 @@ bool actor_core::node_is_full() const noexcept {
 errc actor_core::reserve(std::uint32_t meant, priority p) noexcept {
   if (generation() != meant) return errc::no_such_actor;
   if (stopping()) return errc::stopped;
-  if (at_home()) drain();
-  return box_.reserve(p, at_home(), node_is_full());
+  const bool here = at_home();
+  if (here && !intake_.empty()) drain();
+  return box_.reserve(p, here, node_is_full());
+}
+
+errc actor_core::try_push(std::uint32_t meant, envelope* e) noexcept {
+  if (!at_home()) {
+    const errc room = reserve(meant, e->type->lane);
+    if (room == errc::ok) commit(meant, e);
+    return room;
+  }
+  if (generation() != meant) return errc::no_such_actor;
+  if (stopping()) return errc::stopped;
+  if (!intake_.empty()) drain();
+  const errc room = box_.reserve_at_home(e->type->lane, node_is_full());
+  if (room == errc::ok) commit_at_home(meant, e);
+  return room;
+}
+
+// The way of nearly every message: no call, and each word is read once.
+inline bool actor_core::push_here(std::uint32_t meant, envelope* e) noexcept {
+  worker* const here = current_worker;
+  if (!lives_on.is(here) || generation() != meant || !plain_ || intake_.has_come() || !here->knows_time())
+    return false;
+  auto& state = *static_cast<worker_state*>(here->owner);
+  const bool spent = state.held.spent() && !mutated(mutant::deaf_budget);
+  if (mutated(mutant::drop_message) || mutated(mutant::swallow) || !box_.has_plain_room(*e, spent))
+    return false;
+  state.count.add(entry::accepted_local);
+  state.held.add(e->weight);  // more: nobody is told of room
+  e->generation = meant;
+  e->queued_at = coarse_stamp(here->known_time());
+  box_.add_plain(*e);
+  if (receiver_ != nullptr && !receiver_->full()) wake(*here);
+  return true;
+}
+
+bool push_here(actor_core& to, std::uint32_t generation, envelope* e) noexcept {
+  return to.push_here(generation, e);
 }
 
 void actor_core::prepare(const mailbox_limits& limits, const protocol_info& accepts, std::uint64_t number,
@@ -52,14 +93,19 @@ void actor_core::unreserve(priority p) noexcept {
   if (!at_home()) box_.unreserve(p);
 }
 
+inline void actor_core::commit_at_home(std::uint32_t meant, envelope* e) noexcept {
+  state().count.add(entry::accepted_local);
+  e->generation = meant;
+  if (!e->type->owns_nothing) weigh(*e);
+  e->charged = charge::queue;
+  append(e);
+}
+
 void actor_core::commit(std::uint32_t meant, envelope* e) noexcept {
+  if (at_home()) return commit_at_home(meant, e);
   node_->count(entry::accepted_local);
   e->generation = meant;
-  weigh(*e);
-  if (at_home()) {
-    e->charged = charge::queue;
-    return append(e);
-  }
+  if (!e->type->owns_nothing) weigh(*e);
   if (!box_.enter(*e, node_is_full())) return drop(*node_, e, errc::shed, address::of(this, slot_, meant));
   node_->hold(e->weight);  // from here on, however long the home worker is busy
   push(*e);
@@ -91,47 +137,10 @@ void actor_core::command(std::uint32_t meant, control* c) noexcept {
 
 // Home worker.
 
-void actor_core::run(runnable& self, worker& on) noexcept {
-  auto& core = static_cast<actor_core&>(self);
-  activity& shown = static_cast<worker_state*>(on.owner)->shown;
-  shown.begin(core);
-  core.node_->watch().run_begins();
-  strand* const outer = std::exchange(on.running, &core);
-  core.drain_express();
-  core.obey();
-  if (!core.finished_) core.look();
-  if (core.phase_ == phase::starting && !core.finished_) {
-    core.phase_ = phase::running;
-    on.resumed_at.store({}, std::memory_order_relaxed);
-    on.resume(core.frame_);
-  }
-  if (core.phase_ == phase::running && !core.finished_) {
-    core.resume_ready(shown);
-    core.take_messages(shown);
-    if (core.has_ready() || core.controls_.head != nullptr) on.schedule(core);
-  }
-  if (core.intake_.has_unsorted()) on.schedule(core);
-  on.running = outer;
-  // Last, for the slot may be somebody else's as soon as the actor has ended.
-  if (core.finished_) core.end(core.how_);
-  shown.end();
-}
-
-void actor_core::resume_ready(const activity& shown) {
-  for (unsigned left = messages_per_run; left != 0 && has_ready();
-       left = shown.slice_is_used() ? 0 : left - 1)
-    resume_next();
-}
-
 /// Everything that has come; in the order of each sender.
 void actor_core::drain() noexcept {
   while (!look()) {
   }
-}
-
-/// The same, up to the moment when something comes by express: false, and it is sorted in, the rest is not.
-bool actor_core::look() noexcept {
-  return intake_.look([this](letter* l) { sort_in(l); }, mutated(mutant::reversed_inlet));
 }
 
 /// False if nothing has come.
@@ -167,7 +176,8 @@ void actor_core::sort_in(letter* l) noexcept {
     case letter_kind::receipt: complete(static_cast<receipt*>(l)); break;
     case letter_kind::control:
       controls_.push(l);
-      home().schedule(*this);
+      plain_ = false;
+      wake();
       break;
   }
 }
@@ -193,10 +203,10 @@ void actor_core::dispose(letter* l) noexcept {
 void actor_core::leave_inlet(envelope& e) noexcept {
   if (e.charged != charge::inlet) return;
   box_.leave_inlet(e);
-  node_->hold(-std::int64_t{e.weight});
+  hold(-std::int64_t{e.weight});
 }
 
-void actor_core::append(envelope* e) noexcept {
+inline void actor_core::append(envelope* e) noexcept {
   if (stopping()) {
     leave_inlet(*e);
     return drop(*node_, e, errc::stopped, self());
@@ -208,32 +218,43 @@ void actor_core::append(envelope* e) noexcept {
   }
   if (mutated(mutant::swallow) && e->answer == nullptr && home().world().random() % 50 == 0) {
     leave_inlet(*e);
-    if (e->credit.from != nullptr) node_->here()->return_credit(e->credit);
+    if (e->by_link) state().return_credit(*e->credit());
     node_->count(entry::taken);
     return finish(e);
   }
-  bool spent = node_is_full();  // one goes for the node's sake, as many as it takes for the mailbox's
-  while (envelope* const too_many = box_.to_shed_for(*e, std::exchange(spent, false))) {
-    if (too_many == e) leave_inlet(*e);
-    if (too_many != e) node_->hold(-std::int64_t{too_many->weight});
-    drop(*node_, too_many, box_.rejects() ? errc::mailbox_full : errc::shed, self());
-    if (too_many == e) return;
-  }
+  if (!box_.waits() && !shed_for(*e)) return;
   e->queued_at = coarse_stamp(home().turn_time());
-  if (e->charged != charge::inlet) node_->hold(e->weight);
+  if (e->charged != charge::inlet) hold(e->weight);
   box_.add(*e);
-  if (mutated(mutant::early_credit) && e->credit.from != nullptr)
-    node_->here()->return_credit(std::exchange(e->credit, {}));
+  if (mutated(mutant::early_credit) && e->by_link) {
+    state().return_credit(*e->credit());
+    e->by_link = false;
+  }
   if (e->answer != nullptr) {
     const std::uint32_t place = box_.lane_of(*e).depth();
     e->answer->stage.store(static_cast<std::int32_t>(place), std::memory_order_relaxed);
   }
-  if (receiver_ != nullptr && !receiver_->full()) home().schedule(*this);
+  if (receiver_ != nullptr && !receiver_->full()) wake();
 }
 
 void actor_core::turn_away(envelope* waiting, errc why) noexcept {
   box_.unpark(*waiting);
   discard(waiting, why);
+}
+
+/// Makes room for it; false: it had to go itself.
+bool actor_core::shed_for(envelope& e) noexcept {
+  bool spent = node_is_full();  // one goes for the node's sake, as many as it takes for the mailbox's
+  while (envelope* const too_many = box_.to_shed_for(e, std::exchange(spent, false))) {
+    if (too_many == &e) {
+      leave_inlet(e);
+    } else {
+      hold(-std::int64_t{too_many->weight});
+    }
+    drop(*node_, too_many, box_.rejects() ? errc::mailbox_full : errc::shed, self());
+    if (too_many == &e) return false;
+  }
+  return true;
 }
 
 /// Moves a waiting message into the queue, or frees it if its sender has given it up.
@@ -263,44 +284,6 @@ void actor_core::admit_waiting(mailbox_lane& l) noexcept {
   }
 }
 
-/// What waits here may wait for the node's room alone: then no message taken here lets it in.
-void actor_core::note_starved() noexcept {
-  if (!std::exchange(starved_, true)) node_->here()->starved.push_back(self());
-}
-
-void actor_core::forget_starved() noexcept {
-  if (std::exchange(starved_, false)) std::erase(node_->here()->starved, self());
-}
-
-void actor_core::node_has_room() noexcept {
-  starved_ = false;
-  admit_waiting();
-}
-
-envelope* actor_core::take(const value_type* only) noexcept {
-  envelope* const e = box_.take(only);
-  if (e != nullptr) node_->hold(-std::int64_t{e->weight});
-  return e;
-}
-
-void actor_core::put_back(envelope* e) noexcept {
-  node_->count(entry::taken, std::uint64_t{0} - 1);
-  if (messages_out_ != 0) --messages_out_;
-  node_->hold(e->weight);
-  e->credit = {};  // given back when it was taken
-  box_.put_back(*e);
-}
-
-/// A request past its deadline, or one whose asker has given it up.
-bool actor_core::too_late(const envelope& e) const noexcept {
-  if (e.answer == nullptr || e.deadline == instant{}) return false;
-  return e.answer->state.cancelled() || e.deadline <= home().now();
-}
-
-void actor_core::count_out() noexcept {
-  if (++messages_out_ == 0) node_->here()->kinds.counts(kind_).messages += std::uint64_t{1} << 32;
-}
-
 /// While more is being taken: what waits is let in when half the mailbox is empty, and not one by one.
 void actor_core::admit_in_batches() noexcept {
   box_.each_lane([this](mailbox_lane& l) {
@@ -308,104 +291,27 @@ void actor_core::admit_in_batches() noexcept {
   });
 }
 
-void actor_core::take_messages(const activity& shown) noexcept {
-  take_some(shown);
-  if (finished_) return;
-  const bool goes_on = receiver_ != nullptr && receiver_->only == nullptr && !receiver_->full();
-  if (!goes_on) admit_waiting();  // nothing more may be taken for long
+/// What waits here may wait for the node's room alone: then no message taken here lets it in.
+void actor_core::note_starved() noexcept {
+  may_move = false;  // its worker knows of it
+  if (!std::exchange(starved_, true)) state().starved.push_back(self());
 }
 
-/// At least one, whatever the time.
-void actor_core::take_some(const activity& shown) noexcept {
-  if (receiver_ != nullptr) home().resumed_at.store(receiver_->at(), std::memory_order_relaxed);
-  for (unsigned left = messages_per_run; left != 0; left = shown.slice_is_used() ? 0 : left - 1) {
-    if (receiver_ == nullptr || receiver_->full() || stopping()) return;
-    // What came meanwhile. Where nobody waits for room much may come at any time, and most of it is shed.
-    if (left % messages_per_look == 0 || box_.drops()) look();
-    drain_express();
-    if (controls_.head != nullptr) break;  // to the next run, which begins with them
-    envelope* const e = take(receiver_->only);
-    if (e == nullptr) return;
-    count_out();
-    if (box_.waiters() != 0) admit_in_batches();
-    if (too_late(*e)) {
-      drop(*node_, e, errc::expired, self());
-      continue;
-    }
-    node_->count(entry::taken);
-    if (e->credit.from != nullptr) node_->here()->return_credit(e->credit);
-    if (e->answer != nullptr) e->answer->stage.store(stage_running, std::memory_order_relaxed);
-    receiver& r = *receiver_;
-    work_deadline = e->deadline;
-    r.took = r.taking = true;
-    r.take(r, e);
-    r.taking = false;
-    work_deadline = {};
-    go_on(r);
-  }
-  if (controls_.head != nullptr || (receiver_ != nullptr && !box_.empty())) home().schedule(*this);
+void actor_core::forget_starved() noexcept {
+  if (std::exchange(starved_, false)) std::erase(state().starved, self());
 }
 
-/// After a message was handled: is the receiver to wait for more?
-void actor_core::go_on(receiver& r) noexcept {
-  if (r.over()) return end_receive(errc::ok);
-  if (stopping() && r.running == 0) end_receive(errc::stopped);
+void actor_core::node_has_room() noexcept {
+  starved_ = false;
+  admit_waiting();
 }
 
-void actor_core::start_receiving(receiver& r) noexcept {
-  TROUPE_ASSERT(receiver_ == nullptr, "an actor has one receive or serve at a time");
-  receiver_ = &r;
-  box_.scan_from_the_front();
-  if (stopping()) return end_receive(errc::stopped);
-  if (!box_.empty()) home().schedule(*this);
-}
-
-void actor_core::stop_receiving(receiver& r) noexcept {
-  if (receiver_ == &r) receiver_ = nullptr;
-}
-
-void actor_core::resume_receiving(receiver& r) noexcept {
-  TROUPE_ASSERT(receiver_ == &r, "only the handlers of the receiver go on");
-  go_on(r);
-  if (receiver_ != nullptr) home().schedule(*this);
-}
-
-/// Somebody has given up what waits for room here, is queued or is being worked on.
-void actor_core::cancel(const control& c) noexcept {
-  const bool all_of_a_link = c.watch == 0;
-  while (cancel_one(c) && all_of_a_link) {
-  }
-}
-
-/// False if there is none.
-bool actor_core::cancel_one(const control& c) noexcept {
-  const auto meant = [&c](const envelope& e) {
-    const receipt* const r = e.answer;
-    if (r == nullptr || r->peer != c.peer) return false;
-    if (c.watch == 0) return e.credit.link == c.session;
-    if (r->ticket != c.watch) return false;
-    return r->peer != nullptr || (r->to == c.subject && r->generation == c.subject_generation);
-  };
-  if (envelope* const e = box_.extract_waiting(meant)) {
-    box_.unpark(*e);
-    destroy(take_receipt(e));
-    finish(e);
-    return true;
-  }
-  if (envelope* const e = box_.extract(meant)) {
-    node_->hold(-std::int64_t{e->weight});
-    destroy(take_receipt(e));
-    drop(*node_, e, errc::expired, self());
-    admit_waiting();
-    return true;
-  }
-  if (receiver_ == nullptr) return false;
-  for (running_handler* h = receiver_->handlers; h != nullptr; h = h->next) {
-    if (!meant(*h->message)) continue;
-    receiver_->cancel_handler(*h);
-    return true;
-  }
-  return false;
+void actor_core::put_back(envelope* e) noexcept {
+  state().count.add(entry::taken, std::uint64_t{0} - 1);
+  --messages_out_;
+  hold(e->weight);
+  e->by_link = false;  // its credit was given back when it was taken
+  box_.put_back(*e);
 }
 
 /// Queued, or being handled.
@@ -417,16 +323,6 @@ bool actor_core::has_mail() const noexcept {
   return !intake_.empty() || !box_.empty() || box_.waiters() != 0;
 }
 
-void actor_core::expire_receive(receiver& r) noexcept {
-  if (receiver_ == &r && !r.took) end_receive(errc::expired);
-}
-
-void actor_core::end_receive(errc why) noexcept {
-  receiver& r = *std::exchange(receiver_, nullptr);
-  r.ended_by = why;
-  r.complete();
-}
-
 void actor_core::complete(receipt* r) noexcept {
   if (operation* const waiting = find(r->ticket)) {
     static_cast<awaiting_receipt*>(waiting)->arrive(r);
@@ -435,12 +331,6 @@ void actor_core::complete(receipt* r) noexcept {
   }
   if (r->has_value) node_->count(entry::replies_lost);
   destroy(r);
-}
-
-void actor_core::finished(exit_kind how, std::string text) noexcept {
-  if (std::exchange(finished_, true)) return;  // the first reason counts
-  how_ = how;
-  if (ties_ || !text.empty()) ties().exit_text = std::move(text);
 }
 
 std::uint64_t actor_core::walk() const noexcept {

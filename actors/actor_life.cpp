@@ -14,6 +14,7 @@
 #include <troupe/log.hpp>
 
 #include "actor_links.hpp"
+#include "actor_steps.hpp"
 #include "control.hpp"
 #include "delivery.hpp"
 #include "node_core.hpp"
@@ -90,15 +91,22 @@ void actor_core::born(control& birth) noexcept {
   phase_ = phase::starting;
   parent_.store(birth.subject);
   messages_out_ = 0;
+  may_move = birth.may_move;
   worker_state& here = *node_->here();
-  kind_ = here.kinds.born(birth.function);
+  kind_ = &here.kinds.born(birth.function);
   if (ties_ && !ties_->name.empty()) here.labels.put(slot_, ties_->name);
   if (birth.to_adopt) {
     auto* const adopt = new control(order::adopt);
     adopt->subject = this;
     parent()->push(*adopt);
   }
-  home().schedule(*this);
+  note_plain();
+  if (queued || home().running == this) return;  // it is to run anyhow
+  if (home().running != nullptr) {
+    home().schedule_newborn(*this);
+  } else {
+    home().schedule(*this);
+  }
 }
 
 void actor_core::link_child(actor_core& child) noexcept {
@@ -210,7 +218,7 @@ void actor_core::end(exit_kind how) noexcept {
   if (ties_) {
     home().timers().cancel(ties_->kill_timer);
     ties_->keeper.reset();
-    ties_->timed_sends.clear();
+    ties_->timers.clear();
     unwatch_all();
   }
   const bool again = restarts(how);
@@ -261,27 +269,45 @@ void actor_core::end_next_child() noexcept {
   child->command(child->generation(), c);
 }
 
+/// Its children have ended: everybody is told, and it leaves its slot; one that was moved, when it is back at its origin.
 void actor_core::retire() noexcept {
-  phase_ = phase::free;
-  worker_state& here = *node_->here();
-  here.kinds.ended(kind_, how_, messages_out_);
-  if (ties_ && !ties_->name.empty()) here.labels.remove(slot_);
+  if (std::exchange(retired_, true)) return;
   if (ties_) tell_linked();
-  const std::unique_ptr<family> ties = std::move(ties_);
-  letter* monitors = ties ? std::exchange(ties->monitors, nullptr) : nullptr;
-  const std::string& text = ties ? ties->exit_text : std::string();
+  letter* monitors = ties_ ? std::exchange(ties_->monitors, nullptr) : nullptr;
+  const std::string none;
+  const std::string& text = ties_ ? ties_->exit_text : none;
   while (monitors != nullptr) {
     const std::unique_ptr<control> c(static_cast<control*>(monitors));
     monitors = c->next;
-    if (c->peer != nullptr) node_->here()->ties.remove(*c->peer, *this);
+    if (c->peer != nullptr) state().ties.remove(*c->peer, *this);
     const exit_kind told = mutated(mutant::wrong_reason) ? exit_kind::killed : how_;
     if (!mutated(mutant::lost_down)) notify(*this, *c, told, text);
   }
+  if (home().index() == origin_) leave();
+}
+
+/// At its origin, whose books it is in.
+void actor_core::leave() noexcept {
+  phase_ = phase::free;
+  retired_ = may_move = false;
+  worker_state& here = state();
+  ++kind_->ended[static_cast<std::size_t>(how_)];
+  kind_->messages += messages_out_;
+  if (ties_ && !ties_->name.empty()) here.labels.remove(slot_);
+  ties_.reset();
   drain();  // all of it is stale, and must not count against the slot's next actor
   if (this == &node_->root()) return node_->root_ended();
+  actor_core& above = *parent();
+  if (above.reaps_at_once()) return above.reap(*this);
   auto* const reaping = new control(order::reap);
   reaping->subject = this;
-  parent()->push(*reaping);
+  above.push(*reaping);
+}
+
+/// It is at home here and lives on, and no order waits for it, an adoption say; so it need not run to free a slot.
+bool actor_core::reaps_at_once() const noexcept {
+  return at_home() && phase_ == phase::running && !finished_ && controls_.head == nullptr &&
+         intake_.empty() && (!ties_ || !ties_->keeper);
 }
 
 void actor_core::reap(actor_core& child) noexcept {

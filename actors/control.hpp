@@ -2,18 +2,17 @@
 #pragma once
 
 #include <coroutine>
-#include <map>
 #include <memory>
 #include <source_location>
 #include <string>
 #include <vector>
 
 #include <troupe/detail/actor_core.hpp>
-#include <troupe/detail/timed_send.hpp>
 #include <troupe/detail/timer_wheel.hpp>
 #include <troupe/down.hpp>
 #include <troupe/supervise.hpp>
 
+#include "timed_sends.hpp"
 #include "wait_cycles.hpp"
 
 namespace troupe::detail {
@@ -58,6 +57,7 @@ struct control : letter {
   actor_core* subject = nullptr;
   std::uint32_t subject_generation = 0;
   bool to_adopt = false;          // birth: the spawner could not link it to its parent, `subject`
+  bool may_move = false;          // birth: to another worker, until it starts
   instant deadline{};             // stop
   envelope* notice = nullptr;     // monitor: the DOWN for a local watcher, made when the monitor was
   peer_node* peer = nullptr;      // monitor: the watcher's node
@@ -103,8 +103,7 @@ struct family {
   bool had_no_time = false;  // it was told to stop when the deadline had passed: others were in the way
   bool ends_when_stopped = false;
   std::string exit_text;
-  std::map<std::uint64_t, std::unique_ptr<timed_send>> timed_sends;  // by number
-  std::uint64_t last_timed_send = 0;
+  timed_sends timers;
   std::vector<linked_with> links;
   std::unique_ptr<supervisor> keeper;  // of its children that restart
   std::unique_ptr<rebirth> again;      // set: it restarts

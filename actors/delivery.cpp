@@ -96,73 +96,77 @@ instant earlier(instant limit, instant other) noexcept {
 
 // co_await ref.send<M>(...)
 
-send_operation::~send_operation() {
-  TROUPE_ASSERT(awaited_, "a send was made and not awaited: write co_await ref.send<M>(...)");
-  cancel();
+send_try detail::send_now(const address& to, envelope*& e, error& outcome) noexcept {
+  if (to && !to.is_remote() && e != nullptr) {
+    const errc room = to.core()->try_push(to.generation, e);
+    if (room == errc::ok) {
+      e = nullptr;
+      return send_try::done;
+    }
+    outcome = room;  // a send to oneself never waits
+    const bool waits = room == errc::full && current_worker->running != to.core() && to.core()->lets_wait();
+    return waits ? send_try::must_wait : send_try::done;
+  }
+  if (!to || e == nullptr) {
+    outcome = to ? errc::no_memory : errc::no_such_actor;
+    return send_try::done;
+  }
+  const send_outcome how = send_to_peer(to, *e);
+  outcome = to_error(how, *e);
+  const bool waits = how == send_outcome::no_credit || how == send_outcome::blocked;
+  return waits ? send_try::must_wait : send_try::done;
+}
+
+void send_operation::await_suspend(std::coroutine_handle<> sender, std::source_location at) {
+  waits_ = true;
+  (new (&waiting_) waiting_send(*this))->begin(sender, at);
 }
 
 void send_operation::cancel() noexcept {
   awaited_ = true;
-  deadline_.cancel();
-  destroy(std::exchange(link_wait_, nullptr));
+  if (std::exchange(waits_, false)) waiting_.~waiting_send();
   if (envelope_ != nullptr) finish(std::exchange(envelope_, nullptr));
-  wait_.cancel(to_);
 }
 
-bool send_operation::settle(error outcome) noexcept {
-  outcome_ = outcome;
-  return true;
-}
-
-bool send_operation::await_ready() noexcept {
-  awaited_ = true;
-  if (!to_) return settle(errc::no_such_actor);
-  if (envelope_ == nullptr) return settle(errc::no_memory);
-  if (to_.is_remote()) {
-    const send_outcome how = send_to_peer(to_, *envelope_);
-    if (how == send_outcome::no_credit || how == send_outcome::blocked) return false;
-    return settle(to_error(how, *envelope_));
-  }
-  const errc room = to_.core()->reserve(to_.generation, envelope_->type->lane);
-  if (room == errc::full && current_worker->running != to_.core() && to_.core()->lets_wait())
-    return false;  // a send to oneself never waits
-  if (room == errc::ok) to_.core()->commit(to_.generation, std::exchange(envelope_, nullptr));
-  return settle(room);
-}
-
-void send_operation::await_suspend(std::coroutine_handle<> sender, std::source_location at) {
+void waiting_send::begin(std::coroutine_handle<> sender, std::source_location at) {
+  const address& to = of_.to_;
+  envelope*& e = of_.envelope_;
+  of_.outcome_ = errc::ok;
   wait_.suspend(sender, waits_to_send, at);
   const strand& me = *wait_.owner();
-  wait_.begin(deadline_, to_, envelope_->type->lane,
-              earlier(me.work_deadline, after(me.home().now(), within_)));
-  if (to_.is_remote()) {
-    link_wait_ = wait_for_peer(to_, *envelope_, wait_);
+  const instant now = me.home().now();
+  wait_.begin(*this, to, e->type->lane, now, earlier(me.work_deadline, after(now, of_.within_)));
+  if (to.is_remote()) {
+    link_wait_ = wait_for_peer(to, *e, wait_);
     return;
   }
-  envelope* const e = with_receipt(std::exchange(envelope_, nullptr), nullptr);
-  if (e == nullptr) {
-    outcome_ = errc::no_memory;
+  envelope* const parked = with_receipt(std::exchange(e, nullptr), nullptr);
+  if (parked == nullptr) {
+    of_.outcome_ = errc::no_memory;
     return wait_.complete();
   }
-  wait_.expect(e->answer, true);
-  to_.core()->park(to_.generation, e);
+  wait_.expect(parked->answer, true);
+  to.core()->park(to.generation, parked);
 }
 
-result<void> send_operation::await_resume() noexcept {
-  if (const receipt* const r = wait_.arrived()) outcome_ = r->outcome;
-  if (link_wait_ != nullptr) outcome_ = outcome_of(*link_wait_);
-  if (outcome_.code == errc::ok) return {};
-  count_refused(to_);
-  return outcome_;
+error waiting_send::outcome() const noexcept {
+  if (link_wait_ != nullptr) return outcome_of(*link_wait_);
+  return wait_.arrived() != nullptr ? wait_.arrived()->outcome : of_.outcome_;
 }
 
-void send_operation::on_deadline() noexcept {
-  if (wait_.still_early(deadline_)) return;
-  const bool still_waiting = link_wait_ != nullptr ? still_waits(*link_wait_) : wait_.abandon(to_);
+void waiting_send::on_deadline() noexcept {
+  if (wait_.still_early(*this)) return;
+  const bool still_waiting = link_wait_ != nullptr ? still_waits(*link_wait_) : wait_.abandon(of_.to_);
   if (!still_waiting) return;
   destroy(std::exchange(link_wait_, nullptr));
-  outcome_ = errc::expired;
+  of_.outcome_ = errc::expired;
   wait_.complete();
+}
+
+waiting_send::~waiting_send() {
+  timer::cancel();
+  destroy(link_wait_);
+  wait_.cancel(of_.to_);
 }
 
 }  // namespace troupe
@@ -211,8 +215,8 @@ bool ask_base::await_suspend(std::coroutine_handle<> asker, std::source_location
   const instant deadline =
       inherits ? me.work_deadline
                : earlier(me.work_deadline, after(now, within_.value_or(me.node().options().ask_deadline)));
-  envelope_->deadline = deadline;
-  wait_.begin(timer_, to_, envelope_->type->lane, deadline);
+  envelope_->answer->deadline = deadline;
+  wait_.begin(timer_, to_, envelope_->type->lane, now, deadline);
   if (to_.is_remote()) {
     submit_to_link();
     return true;

@@ -12,8 +12,6 @@ namespace troupe::detail {
 /// back.
 void drop(node_core& node, envelope* e, errc why, const address& to) noexcept;
 receipt* take_receipt(envelope* e) noexcept;
-/// Frees a message that was taken or dropped.
-void finish(envelope* e) noexcept;
 /// Frees a message that was never handed over, and the receipt that it may carry. Null is nothing.
 void free_unsent(envelope* e) noexcept;
 

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "control.hpp"
+#include "mailbox_steps.hpp"
 #include "node_core.hpp"
 #include "peers.hpp"
 #include "slots.hpp"
@@ -22,7 +23,7 @@ constexpr std::size_t most_waits_told = 4;
 struct seen_actor {
   actor_info info;
   std::uint32_t generation;
-  std::uint32_t messages_out;
+  std::uint64_t messages_out;
   instant at;
 };
 
@@ -54,8 +55,8 @@ void list(node_core& node, collection& into, unsigned index) {
   for (const kind_info& k : census.all()) add(kinds[k.kind], k);
   for (std::uint32_t slot = 0; slot < node.all_slots().count(); ++slot) {
     const actor_core& core = *node.all_slots().find(slot);
-    if (core.home().index() != index || !core.lives()) continue;
-    kinds[census.name(core.kind())].messages += core.messages_out();
+    if (!core.lives_on.is(&node.workers().at(index)) || !core.lives()) continue;
+    kinds[core.kind().kind].messages += core.messages_out();
     if (own.size() >= node_info::most_actors) {
       ++left_out;
       continue;
@@ -94,7 +95,7 @@ double per_second(std::int64_t messages, duration over) {
 
 mailbox_rates rates_of(const seen_actor& before, const seen_actor& now) {
   const duration over = now.at - before.at;
-  const auto out = std::int64_t{now.messages_out - before.messages_out};  // modulo 2^32
+  const auto out = static_cast<std::int64_t>(now.messages_out - before.messages_out);
   const auto growth = static_cast<std::int64_t>(now.info.mailbox - before.info.mailbox);
   mailbox_rates r{per_second(out + growth, over), per_second(out, over), std::nullopt};
   if (now.info.mailbox == 0) r.drains_in = duration::zero();
@@ -130,7 +131,7 @@ std::string actor_core::doing() const {
 actor_info actor_core::look() const {
   actor_info info;
   info.path = node_->path_of(*this);
-  info.kind = node_->state(home().index()).kinds.name(kind_);
+  info.kind = kind_->kind;
   info.doing = doing();
   info.worker = home().index();
   info.mailbox = walk();

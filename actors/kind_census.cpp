@@ -1,6 +1,5 @@
 #include "kind_census.hpp"
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -45,28 +44,26 @@ std::string kind_name(const std::source_location& function) {
   return function_in(pretty);
 }
 
-std::uint16_t kind_census::number_of(const std::source_location& function) {
+kind_info& kind_census::kind_of(const std::source_location& function) {
   const key k(function.function_name(), function.line());
-  if (!kinds_.empty() && k == last_key_) return last_;
-  const auto next = static_cast<std::uint16_t>(std::min(kinds_.size(), most - 1));
-  const auto [at, is_new] = numbers_.try_emplace(k, next);
-  if (is_new && kinds_.size() < most) {
-    kinds_.emplace_back();
-    kinds_.back().kind = kinds_.size() < most ? kind_name(function) : "others";
+  if (last_ != nullptr && k == last_key_) return *last_;
+  const auto [at, is_new] = found_.try_emplace(k, nullptr);
+  if (is_new) {
+    if (kinds_.size() < most) {
+      kinds_.emplace_back();
+      kinds_.back().kind = kinds_.size() < most ? kind_name(function) : "others";
+    }
+    at->second = &kinds_.back();
   }
   last_key_ = k;
-  return last_ = at->second;
+  last_ = at->second;
+  return *last_;
 }
 
-std::uint16_t kind_census::born(const std::source_location& function) {
-  const std::uint16_t kind = number_of(function);
-  ++kinds_[kind].spawned;
+kind_info& kind_census::born(const std::source_location& function) {
+  kind_info& kind = kind_of(function);
+  ++kind.spawned;
   return kind;
-}
-
-void kind_census::ended(std::uint16_t kind, exit_kind how, std::uint32_t messages) noexcept {
-  ++kinds_[kind].ended[static_cast<std::size_t>(how)];
-  kinds_[kind].messages += messages;
 }
 
 }  // namespace troupe::detail

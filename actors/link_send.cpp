@@ -43,7 +43,7 @@ namespace {
 
 outgoing as_outgoing(const address& to, const envelope& e, std::uint64_t correlation) noexcept {
   auto& message = const_cast<envelope&>(e);
-  return {to.wire_target(), e.type->wire, message.message(), correlation, e.deadline, to.peer()};
+  return {to.wire_target(), e.type->wire, message.message(), correlation, e.deadline(), to.peer()};
 }
 
 out_stream* stream_to(const address& to) noexcept {

@@ -40,15 +40,17 @@ class mailbox_budget {
 
   class share {
    public:
-    explicit share(mailbox_budget& b) noexcept : all_(b) {}
+    explicit share(mailbox_budget& b) noexcept : all_(b), grain_(b.grain_) {}
     bool add(std::int64_t bytes) noexcept {
       untold_ += bytes;
-      if (untold_ < all_.grain_ && -untold_ < all_.grain_) return false;
+      if (untold_ < grain_ && untold_ > -grain_) return false;
       return all_.add(std::exchange(untold_, 0));
     }
+    bool spent() const noexcept { return all_.spent(); }
 
    private:
     mailbox_budget& all_;
+    const std::int64_t grain_;
     std::int64_t untold_ = 0;
   };
 

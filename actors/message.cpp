@@ -13,7 +13,7 @@ namespace troupe::detail {
 namespace {
 
 constexpr std::size_t aligned(std::size_t bytes, std::size_t alignment) noexcept {
-  return (bytes + alignment - 1) / alignment * alignment;
+  return (bytes + alignment - 1) & ~(alignment - 1);
 }
 
 }  // namespace
@@ -23,7 +23,7 @@ void* receipt::storage() noexcept {
 }
 
 /// The memory of a message or of what waits for one: null when there is none.
-static void* message_memory(std::size_t bytes) noexcept {
+static inline void* message_memory(std::size_t bytes) noexcept {
   if (allocation_fails()) return nullptr;
   try {
     return pool_allocate(bytes);
@@ -35,7 +35,6 @@ static void* message_memory(std::size_t bytes) noexcept {
 receipt* make_receipt(const value_type* reply) noexcept {
   std::size_t bytes = sizeof(receipt);
   if (reply != nullptr) {
-    TROUPE_ASSERT(reply->alignment <= pool_cache::granule, "a reply's alignment may be 64 bytes at most");
     bytes = aligned(bytes, reply->alignment) + reply->size;
   }
   void* const memory = message_memory(bytes);
@@ -62,16 +61,24 @@ void destroy(receipt* r) noexcept {
   pool_release(r, bytes);
 }
 
-envelope* allocate_envelope(const value_type& type) noexcept {
-  TROUPE_ASSERT(type.alignment <= pool_cache::granule, "a message's alignment may be 64 bytes at most");
-  const std::size_t offset = aligned(sizeof(envelope), type.alignment);
+template <class Envelope>
+static inline Envelope* allocate(const value_type& type) noexcept {
+  const std::size_t offset = aligned(sizeof(Envelope), type.alignment);
   const std::size_t bytes = offset + type.size;
   void* const memory = message_memory(bytes);
   if (memory == nullptr) return nullptr;
-  auto* const e = ::new (memory) envelope;
+  auto* const e = ::new (memory) Envelope;
   e->type = &type;
   e->offset = static_cast<std::uint8_t>(offset);
   e->weight = static_cast<std::uint32_t>(bytes);
+  return e;
+}
+
+envelope* allocate_envelope(const value_type& type) noexcept { return allocate<envelope>(type); }
+
+linked_envelope* allocate_linked_envelope(const value_type& type) noexcept {
+  linked_envelope* const e = allocate<linked_envelope>(type);
+  if (e != nullptr) e->by_link = true;
   return e;
 }
 
@@ -82,14 +89,10 @@ void weigh(envelope& e) noexcept {
   e.weight = static_cast<std::uint32_t>(std::min<std::size_t>(e.block() + scale.size(), UINT32_MAX));
 }
 
-void release_envelope(envelope* e) noexcept {
-  const std::size_t bytes = e->block();
-  e->~envelope();
-  pool_release(e, bytes);
-}
+static_assert(std::is_trivially_destructible_v<linked_envelope>);
 
 void finish(envelope* e) noexcept {
-  e->type->destroy(e->message());
+  if (!e->type->owns_nothing) e->type->destroy(e->message());
   release_envelope(e);
 }
 
@@ -111,9 +114,7 @@ receipt* take_receipt(envelope* e) noexcept { return std::exchange(e->answer, nu
 
 receipt* hand_on(envelope* e) noexcept {
   receipt* const r = take_receipt(e);
-  if (r == nullptr) return r;
-  r->deadline = e->deadline;
-  r->handed_on.store(true, std::memory_order_relaxed);
+  if (r != nullptr) r->handed_on.store(true, std::memory_order_relaxed);
   return r;
 }
 

@@ -100,26 +100,27 @@ address finish_spawn(actor_core& core, actor_core* parent, const spawn_options& 
       {std::clamp(options.mailbox, 1u, mailbox::most_messages), options.mailbox_bytes, options.when_full},
       accepts, of_node ? core.node().next_birth() : 0, again != nullptr);
   const address born = core.self();
-  auto birth = std::make_unique<control>(order::birth);
-  birth->subject = parent != nullptr ? parent : &root;
-  birth->frame = body.frame;
-  birth->function = body.function;
+  control birth(order::birth);
+  birth.subject = parent != nullptr ? parent : &root;
+  birth.frame = body.frame;
+  birth.function = body.function;
+  birth.may_move = !options.worker && again == nullptr;
   if (!options.name.empty() || again) {
-    birth->ties = std::make_unique<family>();
-    birth->ties->name = options.name;
-    birth->ties->again = std::move(again);
+    birth.ties = std::make_unique<family>();
+    birth.ties->name = options.name;
+    birth.ties->again = std::move(again);
   }
   if (&core == &root) {
-    birth->subject = nullptr;
-  } else if (birth->subject->at_home()) {
-    birth->subject->link_child(core);
+    birth.subject = nullptr;
+  } else if (birth.subject->at_home()) {
+    birth.subject->link_child(core);
   } else {
-    birth->to_adopt = true;
+    birth.to_adopt = true;
   }
   if (core.at_home()) {
-    core.born(*birth);
+    core.born(birth);
   } else {
-    core.command(born.generation, birth.release());
+    core.command(born.generation, new control(std::move(birth)));
   }
   return born;
 }

@@ -83,7 +83,8 @@ node_core::node_core(node_options options, std::unique_ptr<scheduler> s)
       identity_{options_.name, {options_.world->random(), options_.world->random()}},
       face_(this, false),
       scheduler_(std::move(s)),
-      budget_(options_.mailbox_memory, scheduler_->size()) {
+      budget_(options_.mailbox_memory, scheduler_->size()),
+      blocking_calls_(std::max(1u, options_.blocking_threads), options_.blocking_calls) {
   for (unsigned i = 0; i < scheduler_->size(); ++i) {
     states_.push_back(std::make_unique<worker_state>(*this, scheduler_->at(i)));
     scheduler_->at(i).owner = states_.back().get();
@@ -128,12 +129,6 @@ node_core::~node_core() {
   scheduler_->stop();  // again: a thread may have reached a mailbox at the last moment
 }
 
-worker_state* node_core::here() noexcept {
-  if (current_worker == nullptr) return nullptr;
-  auto* const state = static_cast<worker_state*>(current_worker->owner);
-  return state != nullptr && &state->node == this ? state : nullptr;
-}
-
 worker& node_core::next_worker() noexcept {
   return scheduler_->at(turn_.fetch_add(1, std::memory_order_relaxed) % scheduler_->size());
 }
@@ -143,7 +138,7 @@ std::string node_core::path_of(const actor_core& who) const {
   std::string path;
   for (const actor_core* at = &who; at != root_; at = at->parent()) {
     if (at == nullptr || path.size() > longest) return "/..." + path;
-    path.insert(0, "/" + states_[at->home().index()]->labels.find(at->slot()));
+    path.insert(0, "/" + states_[at->origin()]->labels.find(at->slot()));
   }
   return "/" + identity_.name + path;
 }
@@ -176,6 +171,7 @@ void node_core::stop_all(duration deadline) {
     ending_.wait(world(), lock, [&] { return root_ended_ && actors_.inside() <= 1; });
   }
   close_links();
+  blocking_calls_.stop();
   const std::lock_guard no_sums(books_guard_);
   scheduler_->stop();
   watch_.stop();
@@ -212,7 +208,10 @@ void node_core::slot_left() noexcept {
 
 void node_core::hold(std::int64_t bytes) noexcept {
   worker_state* const own = here();
-  if (!(own != nullptr ? own->held.add(bytes) : budget_.add(bytes))) return;
+  if (own != nullptr ? own->held.add(bytes) : budget_.add(bytes)) tell_of_room();
+}
+
+void node_core::tell_of_room() noexcept {
   for (unsigned i = 0; i < scheduler_->size(); ++i) {
     scheduler_->at(i).post([this, i](worker&) {
       for (const address& a : std::exchange(states_[i]->starved, {})) {
@@ -275,7 +274,7 @@ accounting node_core::sum_books() {
     std::uint64_t pending = 0;
     for (std::uint32_t slot = 0; slot < slots_->count(); ++slot) {
       const actor_core& core = *slots_->find(slot);
-      if (&core.home() == &scheduler_->at(index)) pending += core.walk();
+      if (core.lives_on.is(&scheduler_->at(index))) pending += core.walk();
     }
     for (const out_stream* const stream : states_[index]->streams) {
       if (stream != nullptr) pending += stream->unacked();
@@ -321,8 +320,8 @@ result<void> offer(node_core& node, offered_kind k) { return node.offer(std::mov
 
 void drop(node_core& node, envelope* e, errc why, const address& to) noexcept {
   node.count_undelivered(why, e->type, to);
-  if (e->credit.from != nullptr) {
-    if (worker_state* const here = node.here()) here->return_credit(e->credit);
+  if (const credit_note* const credit = e->credit()) {
+    if (worker_state* const here = node.here()) here->return_credit(*credit);
   }
   discard(e, why == errc::expired ? error(why, 1) : error(why));  // it was the first of its queue
 }

@@ -21,6 +21,7 @@
 
 #include "activity.hpp"
 #include "alarms.hpp"
+#include "blocking_pool.hpp"
 #include "books.hpp"
 #include "control.hpp"
 #include "held_watch.hpp"
@@ -105,7 +106,11 @@ class node_core {
   scheduler& workers() noexcept { return *scheduler_; }
   worker_state& state(unsigned worker) noexcept { return *states_[worker]; }
   /// The state of the worker that runs on this thread, if it is one of this node's.
-  worker_state* here() noexcept;
+  worker_state* here() noexcept {
+    if (current_worker == nullptr) return nullptr;
+    auto* const state = static_cast<worker_state*>(current_worker->owner);
+    return state != nullptr && &state->node == this ? state : nullptr;
+  }
   hub& links() noexcept { return *hub_; }
   slots& all_slots() noexcept { return *slots_; }
   peers& all_peers() noexcept { return *peers_; }
@@ -127,8 +132,11 @@ class node_core {
   accounting sum_books();
 
   mailbox_budget& budget() noexcept { return budget_; }
-  /// The mailboxes of this worker hold so many bytes more (or less).
+  blocking_pool& blocking_calls() noexcept { return blocking_calls_; }
+  /// The mailboxes hold so many bytes more (or less).
   void hold(std::int64_t bytes) noexcept;
+  /// They hold less than the limit again: who waits for that may go on.
+  void tell_of_room() noexcept;
   node_info inspect(const inspect_options& how);  // inspect.cpp
   std::vector<dead_letter> dead_letters();
 
@@ -172,6 +180,7 @@ class node_core {
   std::vector<endpoint> endpoints_;
   actor_core* root_ = nullptr;
   mailbox_budget budget_;
+  blocking_pool blocking_calls_;
   books outside_;  // of threads that are no workers of this node
   std::atomic<unsigned> turn_{0};
   std::atomic<std::uint64_t> births_{0};

@@ -30,6 +30,7 @@ receipt* receipt_for(peer_node& asker, const inbound_message& m, const value_typ
   if (r == nullptr) return nullptr;
   r->peer = &asker;
   r->ticket = m.correlation;
+  r->deadline = m.deadline;
   asker.requests_here.fetch_add(1, std::memory_order_relaxed);
   return r;
 }
@@ -57,7 +58,7 @@ void deliver_to_actor(std::uint64_t cookie, std::uint64_t target, session& from,
   const auto& type = *reinterpret_cast<const value_type*>(static_cast<std::uintptr_t>(cookie));
   auto& peer = *static_cast<peer_node*>(from.cookie);
   const auto [slot, generation] = split(target);
-  envelope* const e = allocate_envelope(type);
+  linked_envelope* const e = allocate_linked_envelope(type);
   receipt* const asked = e != nullptr && m.correlation != 0 ? receipt_for(peer, m, type.reply) : nullptr;
   if (e == nullptr || (m.correlation != 0 && asked == nullptr)) {
     if (e != nullptr) release_envelope(e);
@@ -69,8 +70,7 @@ void deliver_to_actor(std::uint64_t cookie, std::uint64_t target, session& from,
   e->answer = asked;
   if (!m.body.ok()) return free_unsent(e);
   e->weight = static_cast<std::uint32_t>(e->block() + encoded);
-  e->deadline = m.deadline;
-  e->credit = credit_of(peer, m.credit);
+  e->note = credit_of(peer, m.credit);
   peer.node.count(entry::accepted_inbound);
   actor_core* const target_core = peer.node.all_slots().find(slot);
   target_core->deliver(generation, e);
@@ -88,7 +88,7 @@ static void abandon_requests(worker_state& here, peer_node& asker, std::uint32_t
   slots& all = asker.node.all_slots();
   for (std::uint32_t slot = 0; slot < all.count(); ++slot) {
     actor_core& core = *all.find(slot);
-    if (&core.home() != &here.home || !core.lives() || !core.has_requests()) continue;
+    if (!core.lives_on.is(&here.home) || !core.lives() || !core.has_requests()) continue;
     auto* const c = new detail::control(order::cancel);
     c->peer = &asker;
     c->session = link;

@@ -6,6 +6,7 @@
 
 #include "node_core.hpp"
 #include "root.hpp"
+#include "touch.hpp"
 
 namespace troupe::detail {
 
@@ -81,6 +82,7 @@ bool slots::grow(worker& home, std::vector<actor_core*>& into) {
   }
   auto* const chunk = static_cast<actor_core*>(
       ::operator new(sizeof(actor_core) * chunk_size, static_cast<std::align_val_t>(alignof(actor_core))));
+  touch_soon(chunk, sizeof(actor_core) * chunk_size);
   into.reserve(into.size() + chunk_size);
   for (std::uint32_t i = 0; i < chunk_size; ++i) ::new (chunk + i) actor_core(node_, home, first + i);
   for (std::uint32_t i = chunk_size; i-- > 0;) into.push_back(chunk + i);

@@ -9,6 +9,7 @@
 #include <troupe/log.hpp>
 
 #include "delivery.hpp"
+#include "mailbox_steps.hpp"
 #include "node_core.hpp"
 
 namespace troupe::detail {
@@ -88,9 +89,9 @@ void actor_core::restart() noexcept {
     return report_rest();
   }
   if (mutated(mutant::forgetful_restart)) {
-    while (envelope* const e = take(nullptr)) e->answer != nullptr ? discard(e, errc::no_reply) : finish(e);
+    while (envelope* const e = box_.take()) e->answer != nullptr ? discard(e, errc::no_reply) : finish(e);
   }
-  ++node_->here()->kinds.counts(kind_).restarts;
+  ++kind_->restarts;
   how_ = exit_kind::normal;
   ties_->ends_when_stopped = false;
   ties_->told_to_rest = false;

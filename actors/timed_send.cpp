@@ -36,15 +36,14 @@ std::uint64_t begin_timed_send(actor_core& owner, std::unique_ptr<timed_send> wh
   family& f = owner.ties();
   timed_send& t = *what;
   t.owner = &owner;
-  t.number = ++f.last_timed_send;
   t.due = after(owner.home().now(), first);
-  f.timed_sends.emplace(t.number, std::move(what));
+  t.number = f.timers.put(std::move(what));
   owner.home().timers().arm(t, t.due);
   return t.number;
 }
 
 bool end_timed_send(actor_core& owner, std::uint64_t number) noexcept {
-  return owner.ties().timed_sends.erase(number) != 0;
+  return owner.ties().timers.erase(number);
 }
 
 }  // namespace troupe::detail

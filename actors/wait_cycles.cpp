@@ -10,6 +10,7 @@
 #include <troupe/send.hpp>
 
 #include "control.hpp"
+#include "mailbox_steps.hpp"
 #include "node_core.hpp"
 
 namespace troupe::detail {
@@ -62,10 +63,10 @@ const awaiting_receipt* needed_waits::find(std::uint64_t ticket) const noexcept 
 
 // The timer of a wait.
 
-void awaiting_receipt::begin(timer& t, const address& target, priority lane, instant deadline) noexcept {
+void awaiting_receipt::begin(timer& t, const address& target, priority lane, instant now,
+                             instant deadline) noexcept {
   actor_core& me = *static_cast<actor_core*>(owner());
   const duration first = me.node().options().watchdog.wait;
-  const instant now = me.home().now();
   deadline_ = deadline;
   began_ = now;
   lane_ = lane;

@@ -61,6 +61,8 @@ class io_driver {
   /// Submits what was started and runs the handlers of what has completed. With `until`, and if nothing had
   /// completed, sleeps until something does, wake() is called, or `until` is reached.
   virtual void turn(std::optional<instant> until) = 0;
+  /// Whether turn() would find anything completed; nothing: only the kernel can say.
+  virtual std::optional<bool> has_news() noexcept { return std::nullopt; }
   /// Ends the present or the next sleep of turn(). Any thread; async-signal-safe.
   virtual void wake() noexcept = 0;
 };

@@ -6,30 +6,10 @@
 #include <new>
 #include <utility>
 
-#include <troupe/detail/worker.hpp>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TROUPE_POOLS_OFF 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TROUPE_POOLS_OFF 1
-#endif
-#endif
+#include "touch.hpp"
 
 namespace troupe::detail {
 namespace {
-
-constexpr std::size_t class_of(std::size_t bytes) noexcept {
-  return (bytes + pool_cache::granule - 1) / pool_cache::granule - 1;
-}
-
-#ifdef TROUPE_POOLS_OFF
-constexpr bool pooled(std::size_t) noexcept { return false; }
-#else
-constexpr bool pooled(std::size_t bytes) noexcept {
-  return bytes != 0 && bytes <= pool_cache::classes * pool_cache::granule;
-}
-#endif
 
 struct block {
   block* next;
@@ -124,8 +104,10 @@ class depot {
 
   static void cut_slab(shelf& s, std::size_t size) {
     const std::size_t batches = std::max<std::size_t>(1, slab_bytes / (size * pool_cache::batch));
-    auto* at = static_cast<std::byte*>(::operator new(size * batches * pool_cache::batch,
-                                                      static_cast<std::align_val_t>(pool_cache::granule)));
+    const std::size_t bytes = size * batches * pool_cache::batch;
+    auto* at =
+        static_cast<std::byte*>(::operator new(bytes, static_cast<std::align_val_t>(pool_cache::granule)));
+    touch_soon(at, bytes);
     for (std::size_t i = 0; i < batches; ++i) {
       block* chain = nullptr;
       for (std::uint32_t k = 0; k < pool_cache::batch; ++k, at += size) {
@@ -161,28 +143,9 @@ void release_plain(void* b) noexcept {
 
 }  // namespace
 
-void* pool_cache::allocate(std::size_t bytes) {
-  const std::size_t c = class_of(bytes);
-  free_list& list = lists_[c];
-  if (list.head == nullptr) return refill(c);
-  free_block* const b = list.head;
-  list.head = b->next;
-  --list.count;
-  return b;
-}
-
-void pool_cache::release(void* memory, std::size_t bytes) noexcept {
-  const std::size_t c = class_of(bytes);
-  free_list& list = lists_[c];
-  auto* const b = static_cast<free_block*>(memory);
-  b->next = list.head;
-  list.head = b;
-  if (++list.count >= 2 * batch) give_back(c);
-}
-
 void* pool_cache::refill(std::size_t size_class) {
   auto* const chain = reinterpret_cast<free_block*>(the_depot().take_batch(size_class));
-  lists_[size_class] = {chain->next, batch - 1};
+  lists_[size_class] = {chain->next, most(size_class) - (batch - 1)};
   return chain;
 }
 
@@ -192,32 +155,30 @@ void pool_cache::give_back(std::size_t size_class) noexcept {
   free_block* last = first;
   for (std::uint32_t i = 1; i < batch; ++i) last = last->next;
   list.head = std::exchange(last->next, nullptr);
-  list.count -= batch;
+  list.room += batch;
   the_depot().put_batch(size_class, reinterpret_cast<block*>(first));
 }
 
 pool_cache::~pool_cache() {
   for (std::size_t c = 0; c < classes; ++c) {
-    while (lists_[c].count >= batch) give_back(c);
+    while (most(c) - lists_[c].room >= batch) give_back(c);
     free_block* const first = lists_[c].head;
     if (first == nullptr) continue;
     free_block* last = first;
     while (last->next != nullptr) last = last->next;
-    the_depot().put_some(c, reinterpret_cast<block*>(first), reinterpret_cast<block*>(last), lists_[c].count);
+    the_depot().put_some(c, reinterpret_cast<block*>(first), reinterpret_cast<block*>(last),
+                         most(c) - lists_[c].room);
   }
 }
 
-void* pool_allocate(std::size_t bytes) {
-  if (!pooled(bytes)) return allocate_plain(bytes);
-  if (current_worker != nullptr) return current_worker->pool().allocate(bytes);
-  return the_depot().take_one(class_of(bytes));
+void* depot_allocate(std::size_t bytes) {
+  return pool_cache::takes(bytes) ? the_depot().take_one(pool_cache::class_of(bytes)) : allocate_plain(bytes);
 }
 
-void pool_release(void* memory, std::size_t bytes) noexcept {
-  if (!pooled(bytes)) return release_plain(memory);
-  if (current_worker != nullptr) return current_worker->pool().release(memory, bytes);
+void depot_release(void* memory, std::size_t bytes) noexcept {
+  if (!pool_cache::takes(bytes)) return release_plain(memory);
   auto* const b = static_cast<block*>(memory);
-  the_depot().put_some(class_of(bytes), b, b, 1);
+  the_depot().put_some(pool_cache::class_of(bytes), b, b, 1);
 }
 
 std::uint64_t pool_blocks_out() noexcept {

@@ -14,13 +14,15 @@ result<std::unique_ptr<scheduler>, setup_error> scheduler::create(env& world,
     return setup_error{"workers: " + std::to_string(count) + " is over the limit; use 1 to " +
                        std::to_string(most_workers)};
   }
+  const duration looks = world.look_out_for(count);
   std::unique_ptr<scheduler> made(new scheduler);
   for (unsigned i = 0; i < count; ++i) {
     auto io = world.open_io(options.io, made->io_note_);
     if (!io) return std::move(io).error();
     made->backend_ = (*io)->backend();
-    made->workers_.push_back(std::make_unique<worker>(world, i, std::move(*io)));
+    made->workers_.push_back(std::make_unique<worker>(world, i, std::move(*io), looks));
   }
+  for (const auto& w : made->workers_) w->all = made->workers_;
   return made;
 }
 

@@ -82,6 +82,7 @@ actor run_slow(self<number> me, book log) {
     });
     if (!took) co_return;
     if (second) log->add("probe " + text_of(me.me().try_send<number>(100)));
+    co_await me.yield();
   }
 }
 

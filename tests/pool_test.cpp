@@ -77,8 +77,8 @@ TEST_CASE("blocks that one worker allocates and another one frees come round", "
     seen.insert(blocks.begin(), blocks.end());
     give(user, blocks, 192);
   }
-  // 64,000 blocks went by; each cache and the depot hold a few batches.
-  CHECK(seen.size() <= 1024);
+  // 64,000 blocks went by; each cache holds what it may keep, and the depot a few batches.
+  CHECK(seen.size() <= pool_cache::kept / 192 + 1024);
 }
 
 TEST_CASE("a cache that ends leaves its blocks to the others", "[pool]") {

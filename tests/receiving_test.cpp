@@ -424,7 +424,9 @@ TEST_CASE("send_after and every send what they were given, until cancelled or th
         const auto went = co_await me.receive<go>();
         must(went.has_value());
         must(me.cancel(never));
+        const auto next = me.send_after<number>(1h, to, 99);  // in the place of the one before
         must(!me.cancel(never));
+        must(me.cancel(next));
         (void)once;
         const auto again = me.every<number>(1ms, me.me(), 2);
         for (int i = 0; i < 5; ++i) {

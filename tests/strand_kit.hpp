@@ -56,7 +56,7 @@ class player : public detail::strand {
     if (!std::exchange(self.started_, true)) {
       if (self.frame_) on.resume(self.frame_);
     } else {
-      for (unsigned left = 64; left != 0 && self.has_ready(); --left) self.resume_next();
+      for (unsigned left = 64; left != 0 && self.has_ready(); --left) self.resume_next(self.home());
     }
     if (self.has_ready()) on.schedule(self);
     on.running = outer;

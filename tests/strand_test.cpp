@@ -72,7 +72,7 @@ struct crowd : detail::strand {
     auto& c = static_cast<crowd&>(self);
     on.running = &c;
     ++c.runs;
-    for (unsigned left = c.budget; left != 0 && c.has_ready(); --left) c.resume_next();
+    for (unsigned left = c.budget; left != 0 && c.has_ready(); --left) c.resume_next(c.home());
     if (c.has_ready()) on.schedule(c);
     on.running = nullptr;
   }

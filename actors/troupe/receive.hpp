@@ -95,6 +95,15 @@ constexpr bool handler_fits() {
   }
 }
 
+template <class Handlers, class M>
+constexpr bool handler_may_wait() {
+  if constexpr (takes_replier<Handlers, M> || std::is_invocable_v<Handlers&, M>) {
+    return is_task<handler_result<Handlers, M>>;
+  } else {
+    return false;  // handler_fits says what is wrong
+  }
+}
+
 template <class H, class M>
 inline constexpr bool handles =
     std::is_invocable_v<H&, M&> || std::is_invocable_v<H&, M> || takes_replier<H, M>;
@@ -124,6 +133,12 @@ constexpr void check_handlers_are_used(protocol<Ms...>*, overload<Hs...>*) {
 }
 constexpr void check_handlers_are_used(void*, void*) {}
 
+template <class Handlers, class P>
+inline constexpr bool a_handler_may_wait = false;
+template <class Handlers, class... Ms>
+inline constexpr bool a_handler_may_wait<Handlers, protocol<Ms...>> =
+    (handler_may_wait<Handlers, Ms>() || ...);
+
 /// Answers the request in `e` and frees it: with the value that `make` returns, or with `why`.
 void answer_void(envelope* e) noexcept;
 void answer_failure(envelope* e, error why) noexcept;
@@ -132,12 +147,13 @@ template <class M, class V>
 void answer(envelope* e, V&& value) {
   replier<reply_of<M>> reply(take_receipt(e));
   reply.reply(std::forward<V>(value));
-  finish(e);
+  finish_as<M>(e);
 }
 
 struct handler_frame {
   struct promise_type : running_handler {
-    using running_handler::running_handler;
+    template <class Body>
+    promise_type(receiver& r, envelope* e, const Body&) noexcept : running_handler(r, e) {}
     handler_frame get_return_object() noexcept {
       frame = std::coroutine_handle<promise_type>::from_promise(*this);
       return {this};
@@ -186,12 +202,12 @@ class handling_receiver : public receiver {
   void handle(envelope* e) noexcept {
     if constexpr (handler_fits<Handlers, M>()) {
       if constexpr (is_task<handler_result<Handlers, M>>) {
-        start(*run_handler<M>(*this, e).running);
+        begin<M>(e);
       } else {
         try {
           call<M>(e);
         } catch (...) {
-          fail(e);
+          fail_for_all(e);
         }
       }
     }
@@ -212,7 +228,7 @@ class handling_receiver : public receiver {
   void call(envelope* e) {
     if constexpr (!request<M> || takes_replier<Handlers, M>) {
       invoke<M>(e);
-      finish(e);
+      finish_as<M>(e);
     } else if constexpr (std::is_void_v<reply_of<M>>) {
       invoke<M>(e);
       answer_void(e);
@@ -222,19 +238,41 @@ class handling_receiver : public receiver {
   }
 
   template <class M>
-  static handler_frame run_handler(handling_receiver& self, envelope* e) {
+  using begun = begun_task<typename task_result<handler_result<Handlers, M>>::type>;
+
+  /// A handler that does not wait needs no coroutine but its own.
+  template <class M>
+  void begin(envelope* e) noexcept {
     try {
-      auto body = self.template invoke<M>(e);
-      if constexpr (!request<M> || takes_replier<Handlers, M>) {
-        co_await body;
-        finish(e);
-      } else if constexpr (std::is_void_v<reply_of<M>>) {
-        co_await body;
-        answer_void(e);
+      begun<M> body(invoke<M>(e));
+      if (body.done()) {
+        end<M>(e, body);
       } else {
-        auto value = co_await body;
-        answer<M>(e, std::move(value));
+        start(*run_handler<M>(*this, e, std::move(body)).running);
       }
+    } catch (...) {
+      fail_for_all(e);
+    }
+  }
+
+  template <class M>
+  static void end(envelope* e, const begun<M>& body) {
+    if constexpr (!request<M> || takes_replier<Handlers, M>) {
+      body.take();
+      finish_as<M>(e);
+    } else if constexpr (std::is_void_v<reply_of<M>>) {
+      body.take();
+      answer_void(e);
+    } else {
+      answer<M>(e, body.take());
+    }
+  }
+
+  template <class M>
+  static handler_frame run_handler(handling_receiver& self, envelope* e, begun<M> body) {
+    try {
+      co_await body.rest();
+      end<M>(e, body);
     } catch (...) {
       self.fail(e);
     }
@@ -243,6 +281,11 @@ class handling_receiver : public receiver {
   void fail(envelope* e) noexcept {
     failure = std::current_exception();
     answer_failure(e, errc::handler_failed);
+  }
+  /// Outside the handlers' coroutines: the actor fails, and nobody waits for them.
+  void fail_for_all(envelope* e) noexcept {
+    fail(e);
+    drop_all();
   }
 
   Handlers handlers_;
@@ -280,6 +323,10 @@ template <class P, class Handlers>
 class [[nodiscard("co_await it")]] receive_operation : public serve_operation<P, Handlers> {
  public:
   explicit receive_operation(Handlers h) : serve_operation<P, Handlers>(h, true, 1) {}
+  bool await_ready(std::source_location at = std::source_location::current()) noexcept {
+    if constexpr (detail::a_handler_may_wait<Handlers, P>) return false;
+    return this->base().receive_at_once(at);
+  }
   auto within(duration d) noexcept {
     return detail::receive_within<receive_operation>(*this, this->base(), d);
   }

@@ -21,8 +21,7 @@ namespace troupe {
 namespace detail {
 /// Takes the answer out of a request, whose message can then be freed.
 receipt* take_receipt(envelope* e) noexcept;
-receipt* hand_on(envelope* e) noexcept;  // the same, into a replier that the author has
-void finish(envelope* e) noexcept;  // frees a message that is no request, or whose answer has been taken out
+receipt* hand_on(envelope* e) noexcept;    // the same, into a replier that the author has
 void answer_nothing(receipt* r) noexcept;  // no_reply
 void send_home(receipt* r) noexcept;
 bool still_wanted(const receipt& r) noexcept;

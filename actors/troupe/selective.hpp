@@ -68,7 +68,7 @@ class [[nodiscard("co_await it")]] selective_receive : private detail::selective
     if (taken_ == nullptr) return ended_by;
     detail::envelope* const e = std::exchange(taken_, nullptr);
     result<typename detail::taken_as<M>::type> got(detail::taken_as<M>::from(e));
-    detail::finish(e);
+    detail::finish_as<M>(e);
     return got;
   }
   auto within(duration d) noexcept { return detail::receive_within<selective_receive>(*this, *this, d); }

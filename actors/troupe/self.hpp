@@ -11,6 +11,7 @@
 #include <troupe/selective.hpp>
 #include <troupe/sleep.hpp>
 #include <troupe/spawn.hpp>
+#include <troupe/yield.hpp>
 
 namespace troupe {
 
@@ -147,7 +148,9 @@ class self {
   /// How this actor looks after its children that restart (supervise.hpp), from now on and for this life.
   void supervise(const supervision& policy) const { detail::supervise(mine(), policy); }
 
-  /// Waits at least `d` (resolution 65 µs).
+  /// Lets the others of its worker run first. For long computations: an actor has its worker until it waits.
+  yield_operation yield() const noexcept { return yield_operation(); }
+  /// Waits at least `d` (resolution 65 µs); for zero it does not wait at all.
   sleep_operation sleep(duration d) const noexcept { return sleep_operation(d); }
 
   /// Sends M(args...) to `to` in `d`, as try_send does: a target without room is counted (accounting::refused). Ends with

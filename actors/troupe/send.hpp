@@ -9,7 +9,9 @@
 #pragma once
 
 #include <coroutine>
+#include <cstdint>
 
+#include <troupe/assert.hpp>
 #include <troupe/detail/address.hpp>
 #include <troupe/detail/awaited_in_place.hpp>
 #include <troupe/detail/message.hpp>
@@ -38,7 +40,7 @@ class awaiting_receipt : public operation {
   void arrive(receipt* r) noexcept;
   /// The wait for `target` begins: arms `t` for its deadline (instant::max(): none). If the target is an actor of this
   /// process, `t` fires before that as well, for the watchdog: then still_early().
-  void begin(timer& t, const address& target, priority lane, instant deadline) noexcept;
+  void begin(timer& t, const address& target, priority lane, instant now, instant deadline) noexcept;
   /// The timer has fired: for the watchdog, which looks for a wait cycle, and not for the deadline.
   bool still_early(timer& t) noexcept;
   /// The actor of this process that is waited for; null: none.
@@ -75,17 +77,70 @@ class awaiting_receipt : public operation {
 
 }  // namespace detail
 
+class send_operation;
+
+namespace detail {
+
+/// A send that waits for room, or for credit on a link.
+class waiting_send : timer {
+ public:
+  explicit waiting_send(send_operation& o) noexcept
+      : timer([](timer& self) noexcept { static_cast<waiting_send&>(self).on_deadline(); }), of_(o) {}
+  ~waiting_send();
+
+  void begin(std::coroutine_handle<> sender, std::source_location at);
+  error outcome() const noexcept;
+
+ private:
+  void on_deadline() noexcept;
+
+  send_operation& of_;
+  awaiting_receipt wait_;
+  link_wait* link_wait_ = nullptr;
+};
+
+/// actor_core::push_here.
+bool push_here(actor_core& to, std::uint32_t generation, envelope* e) noexcept;
+/// The same if it is for an actor of this process at all.
+inline bool send_here(const address& to, envelope* e) noexcept {
+  if (to.is_remote() || !to || e == nullptr) return false;
+  if (!e->type->owns_nothing) weigh(*e);
+  return push_here(*to.core(), to.generation, e);
+}
+enum class send_try : std::uint8_t { done, must_wait };
+/// Sends `e` if there is room for it, and then it is no longer the caller's; else `outcome` says why not.
+send_try send_now(const address& to, envelope*& e, error& outcome) noexcept;
+void count_refused(const address& to) noexcept;
+
+}  // namespace detail
+
 class [[nodiscard("co_await it: a send that is not awaited sends nothing")]] send_operation {
  public:
   send_operation(const detail::address& to, detail::envelope* e) noexcept : to_(to), envelope_(e) {}
   send_operation(const send_operation&) = delete;
   send_operation& operator=(const send_operation&) = delete;
-  ~send_operation();
+  ~send_operation() {
+    TROUPE_ASSERT(awaited_, "a send was made and not awaited: write co_await ref.send<M>(...)");
+    if (waits_ || envelope_ != nullptr) cancel();
+  }
 
-  bool await_ready() noexcept;
+  bool await_ready() noexcept {
+    TROUPE_ASSERT(!awaited_, "await a send once");
+    awaited_ = true;
+    if (detail::send_here(to_, envelope_)) {
+      envelope_ = nullptr;
+      return true;
+    }
+    return detail::send_now(to_, envelope_, outcome_) == detail::send_try::done;
+  }
   void await_suspend(std::coroutine_handle<> sender,
                      std::source_location at = std::source_location::current());
-  result<void> await_resume() noexcept;
+  result<void> await_resume() noexcept {
+    if (waits_) outcome_ = waiting_.outcome();
+    if (outcome_.code == errc::ok) return {};
+    detail::count_refused(to_);
+    return outcome_;
+  }
 
   /// How long to wait for room, from the moment of the co_await.
   auto within(duration d) noexcept {
@@ -96,22 +151,17 @@ class [[nodiscard("co_await it: a send that is not awaited sends nothing")]] sen
   void cancel() noexcept;
 
  private:
-  struct deadline_timer : detail::timer {
-    explicit deadline_timer(send_operation& o) noexcept
-        : timer([](timer& self) noexcept { static_cast<deadline_timer&>(self).of.on_deadline(); }), of(o) {}
-    send_operation& of;
-  };
-  bool settle(error outcome) noexcept;
-  void on_deadline() noexcept;
+  friend class detail::waiting_send;
 
   detail::address to_;
   detail::envelope* envelope_;  // ours until it is accepted
   error outcome_ = errc::ok;
-  bool awaited_ = false;
-  detail::awaiting_receipt wait_;
-  detail::link_wait* link_wait_ = nullptr;
   duration within_ = duration::max();
-  deadline_timer deadline_{*this};
+  bool awaited_ = false;
+  bool waits_ = false;  // or has waited: then there is waiting_
+  union {
+    detail::waiting_send waiting_;  // most sends need not wait
+  };
 };
 
 }  // namespace troupe

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <troupe/accounting.hpp>
+#include <troupe/blocking.hpp>
 #include <troupe/class_actor.hpp>
 #include <troupe/codec_map.hpp>
 #include <troupe/log.hpp>

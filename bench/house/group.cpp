@@ -21,6 +21,9 @@ struct options {
   unsigned runs = 7;
   bool quick = false;
   std::vector<std::string> only;
+  bool measures(const bench_case& c) const {
+    return only.empty() || std::find(only.begin(), only.end(), c.name) != only.end();
+  }
   std::vector<std::string> peers;
   std::string json;
   std::string charts;
@@ -42,8 +45,7 @@ bool measure_all(const char* name, const std::vector<bench_case>& cases, const s
   bool complete = true;
   for (unsigned run = 1; run <= how.runs; ++run) {
     for (const bench_case& c : cases) {
-      if (!how.only.empty() && std::find(how.only.begin(), how.only.end(), c.name) == how.only.end())
-        continue;
+      if (!how.measures(c)) continue;
       const place at = place_of(c);
       for (const subject& s : systems) {
         if (std::find(s.has.begin(), s.has.end(), at) == s.has.end()) continue;
@@ -97,7 +99,8 @@ int run_group(const char* name, const std::vector<bench_case>& cases,
   const bool complete = measure_all(name, cases, systems, how, all);
   for (const recorded_figure& r : recorded) {
     for (const bench_case& c : cases) {
-      if (!how.peers.empty() && place_of(c) == place{r.name, r.workers, placement::free}) all.add(c, r);
+      const bool is_meant = place_of(c) == place{r.name, r.workers, placement::free};
+      if (is_meant && !how.peers.empty() && how.measures(c)) all.add(c, r);
     }
   }
   std::printf("%s; medians of %u runs\n\n", describe_machine().c_str(), how.runs);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,7 +12,7 @@
 
 namespace bench {
 
-/// The far side; it is ended with this object.
+/// The far side; it is ended with this object, or with this process, whatever ends that.
 class far_side {
  public:
   /// Runs far(tell) in another process, where tell(line) says one line to this one, and waits for that line. Before this
@@ -20,9 +21,12 @@ class far_side {
   explicit far_side(F far) {
     int ends[2];
     check(pipe(ends) == 0, "no pipe");
+    const pid_t near = getpid();
     process_ = fork();
     check(process_ >= 0, "cannot fork");
     if (process_ == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      check(getppid() == near, "the near side is gone");
       close(ends[0]);
       far([to = ends[1]](std::string line) {
         line += '\n';

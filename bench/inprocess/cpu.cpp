@@ -3,23 +3,13 @@
 #include "by_hand.hpp"
 #include "inprocess_cases.hpp"
 #include "on_a_node.hpp"
+#include "work.hpp"
 
 namespace bench {
 namespace {
 
 constexpr unsigned jobs = 400;
 constexpr std::uint64_t full_steps = 1'000'000;  // of a job: about a millisecond
-
-/// So many steps of a generator (Marsaglia, 2003), which no compiler foresees.
-std::uint64_t work(std::uint64_t seed, std::uint64_t steps) {
-  std::uint64_t x = seed * 2 + 1;
-  for (std::uint64_t i = 0; i < steps; ++i) {
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-  }
-  return x;
-}
 
 troupe::actor run_job(troupe::self<nothing>, troupe::ref<number> to, std::uint64_t seed,
                       std::uint64_t steps) {

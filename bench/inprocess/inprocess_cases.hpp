@@ -22,5 +22,9 @@ void add_timer(cases& all);
 void add_big(cases& all);
 void add_select(cases& all);
 void add_cpu(cases& all);
+void add_jobs(cases& all);
+void add_wake(cases& all);
+void add_flood(cases& all);
+void add_oversubscribed(cases& all);
 
 }  // namespace bench

@@ -63,8 +63,9 @@ const std::vector<bench::recorded_figure> recorded = {
 int main(int argc, char** argv) {
   using namespace bench;
   cases all;
-  for (const auto add : {add_probe, add_pingpong, add_stream, add_mixed, add_fanin, add_ring, add_spawn,
-                         add_skynet, add_ask, add_timer, add_big, add_select, add_cpu}) {
+  for (const auto add :
+       {add_probe, add_pingpong, add_stream, add_mixed, add_fanin, add_ring, add_spawn, add_skynet, add_ask,
+        add_timer, add_big, add_select, add_cpu, add_jobs, add_wake, add_flood, add_oversubscribed}) {
     add(all);
   }
   return run_group("inprocess", all, recorded, argc, argv);

@@ -28,6 +28,17 @@ inline troupe::actor run_sum(troupe::self<numbers> me) {
   co_await me.serve([&](number n) { sum += n.value; }, [&](total) { return sum; });
 }
 
+/// Sends each number back.
+inline troupe::actor run_echo(troupe::self<number> me, troupe::ref<number> to) {
+  std::int64_t last = 0;
+  const auto take = [&](number n) { last = n.value; };
+  for (;;) {
+    const auto got = co_await me.receive(take);
+    if (!got) co_return;
+    co_await to.send<number>(last);
+  }
+}
+
 /// The worker of the other one of two actors that talk; the first is on worker 0 when they are pinned.
 inline troupe::spawn_options other_place(const setting& how) {
   troupe::spawn_options options;
@@ -35,17 +46,21 @@ inline troupe::spawn_options other_place(const setting& how) {
   return options;
 }
 
-/// Runs `first` as the first actor of a node: it fulfils the report. The node stays, and ends with the process.
-template <class F, class... Args>
-double on_a_node(const setting& how, F first, Args... args) {
+/// A node that stays, and ends with the process.
+inline troupe::node& new_node(const setting& how) {
   auto started = troupe::node::start({.name = "bench", .workers = how.workers});
   if (!started) check(false, started.error().text.c_str());
-  auto* const node = new troupe::node(std::move(*started));
+  return *new troupe::node(std::move(*started));
+}
+
+/// Runs `first` as the first actor of a new node: it fulfils the report.
+template <class F, class... Args>
+double on_a_node(const setting& how, F first, Args... args) {
   const report done = std::make_shared<std::promise<double>>();
   auto value = done->get_future();
   troupe::spawn_options options;
   if (how.where == placement::pinned) options.worker = 0;
-  node->spawn(options, first, done, how, args...);
+  new_node(how).spawn(options, first, done, how, args...);
   return value.get();
 }
 

@@ -124,6 +124,11 @@ class asio_driver final : public driver_base {
     watched_.erase(it);
   }
 
+  std::optional<bool> has_news() noexcept override {
+    if (in_flight() > 0) return std::nullopt;
+    return !ready_.empty();
+  }
+
   void turn(std::optional<instant> until) override {
     progressed_ = false;
     run_ready();

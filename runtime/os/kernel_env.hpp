@@ -21,6 +21,7 @@ class kernel_env : public env {
   std::uint32_t user_id() noexcept override;
   std::int32_t process_id() noexcept override;
   unsigned processors() noexcept override;
+  duration look_out_for(unsigned workers) noexcept override;
   std::unique_ptr<running_thread> run(worker& w) override;
   std::unique_ptr<running_thread> run_beside(std::function<void()> body) override;
   bool sleep_in(waiting_room& room, instant until) override;

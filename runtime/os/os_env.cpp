@@ -62,6 +62,13 @@ unsigned kernel_env::processors() noexcept {
   return static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));  // more than 1024 processors
 }
 
+/// Waking a worker takes some 15 µs, for it and for who wakes it: about as long is worth looking.
+duration kernel_env::look_out_for(unsigned workers) noexcept {
+  constexpr duration one_wake = std::chrono::microseconds(20);
+  const unsigned here = processors();
+  return here > 1 && workers <= here ? one_wake : duration::zero();
+}
+
 namespace {
 
 class joined_thread final : public running_thread {

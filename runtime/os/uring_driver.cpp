@@ -142,6 +142,11 @@ class uring_driver final : public driver_base {
     if (until) woken_ = false;
   }
 
+  std::optional<bool> has_news() noexcept override {
+    return ::io_uring_cq_ready(&ring_) != 0 ||
+           (IO_URING_READ_ONCE(*ring_.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+  }
+
  private:
   static std::uint64_t user_data(io_operation& op) noexcept { return reinterpret_cast<std::uintptr_t>(&op); }
 

@@ -96,6 +96,8 @@ instant sim_process::now_here() const noexcept { return local(world_.now()); }
 
 instant sim_process::now() noexcept { return alive_ ? now_here() : died_ + alone_; }
 
+bool sim_process::spreads(bool) noexcept { return world_.gives_work(); }
+
 // Its threads.
 
 std::unique_ptr<running_thread> sim_process::run(worker& w) {

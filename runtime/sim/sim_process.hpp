@@ -58,6 +58,7 @@ class sim_process final : public env {
   std::uint32_t user_id() noexcept override { return 1000; }
   std::int32_t process_id() noexcept override { return pid_; }
   unsigned processors() noexcept override { return 2; }
+  bool spreads(bool pays) noexcept override;
   std::unique_ptr<running_thread> run(worker& w) override;
   std::unique_ptr<running_thread> run_beside(std::function<void()>) override { return nullptr; }
   bool sleep_in(waiting_room& room, instant until) override;

@@ -72,6 +72,8 @@ class universe {
   std::int32_t pid_behind(const sim_socket& end) const;
   std::shared_ptr<sim_pidfd> pidfd_of(std::int32_t pid);
   void process_died(std::int32_t pid);
+  /// Whether a worker that could hand work to another does so now.
+  bool gives_work() noexcept { return schedule_.one_in(4); }
 
   /// Enters something that happened into the trace.
   void trace(std::uint64_t what) noexcept { trace_ = (trace_ ^ what) * 0x0000'0100'0000'01B3u; }

@@ -142,6 +142,15 @@ class env {
   virtual std::uint32_t user_id() noexcept = 0;
   virtual std::int32_t process_id() noexcept = 0;
   virtual unsigned processors() noexcept = 0;
+  /// How long a worker without work may look out for some before it sleeps, when so many of them run. Zero: not at all, for
+  /// somebody else wants the processor, or time stands still meanwhile.
+  virtual duration look_out_for(unsigned workers) noexcept {
+    static_cast<void>(workers);
+    return {};
+  }
+
+  /// Whether a worker hands half of what it has to run to those that have nothing; `pays`: its runs take long.
+  virtual bool spreads(bool pays) noexcept { return pays; }
 
   // Threads.
   /// Runs worker::run() on a thread of its own. Ask the worker to stop before the handle is destroyed.

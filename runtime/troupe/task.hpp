@@ -3,7 +3,7 @@
 //   troupe::task<int> twice(int x) { co_return 2 * x; }
 //   int y = co_await twice(21);
 //
-// A task starts when it is awaited, runs in its awaiter's actor, and hands an exception on to the awaiter.
+// A task starts when it is awaited (a handler's at once), runs in its awaiter's actor, and hands an exception on to the awaiter.
 // Destroying a task that has not finished destroys its frame, and with it whatever it waits for. Starting and
 // returning go through the worker (worker::resume), so deep chains use no stack. Frames come from the
 // worker's pools. Not thread-safe; a task belongs to one actor.
@@ -24,6 +24,9 @@ template <class T = void>
 class task;
 
 namespace detail {
+
+template <class T>
+class begun_task;
 
 /// operator new and delete for coroutine frames; inherited by every promise.
 struct pooled_frame {
@@ -110,8 +113,31 @@ class [[nodiscard("a task does nothing until it is awaited")]] task {
 
  private:
   friend promise_type;
+  friend class detail::begun_task<T>;
   explicit task(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
   std::coroutine_handle<promise_type> frame_;
+};
+
+/// A task that is begun where no coroutine awaits it; most are done at once, and need none. Not inside worker::resume.
+template <class T>
+class detail::begun_task {
+ public:
+  explicit begun_task(task<T>&& t) : task_(std::move(t)) { current_worker->resume(task_.frame_); }
+  bool done() const noexcept { return task_.frame_.done(); }
+  T take() const { return task_.frame_.promise().take(); }
+  /// co_await it: until one that was not done is done.
+  auto rest() const noexcept {
+    struct awaiter {
+      std::coroutine_handle<task_promise<T>> frame;
+      bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<> caller) const noexcept { frame.promise().awaiter = caller; }
+      void await_resume() const noexcept {}
+    };
+    return awaiter{task_.frame_};
+  }
+
+ private:
+  task<T> task_;
 };
 
 template <class T>

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include <troupe/detail/inlet.hpp>
-#include <troupe/detail/mailbox.hpp>
+#include "mailbox_steps.hpp"
 
 using namespace troupe::explorer;
 using namespace troupe::detail;

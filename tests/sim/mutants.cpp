@@ -43,6 +43,8 @@ const std::vector<planted>& all_mutants() {
       {mutant::deaf_budget, "deaf_budget", "a node's mailboxes together take any number of bytes"},
       {mutant::early_credit, "early_credit", "receivers give credit back for what waits in a mailbox"},
       {mutant::lazy_sync, "lazy_sync", "a journal is said to be durable, and was not synced"},
+      {mutant::forgetful_move, "forgetful_move",
+       "an actor that begins on another worker loses what it was sent before"},
   };
 #else
   static const std::vector<planted> all;

@@ -316,6 +316,66 @@ actor run_boss(self<protocol<down>> me, place_ptr at) {
   }
 }
 
+struct errand {
+  std::uint64_t number;  // from 1
+};
+struct errands_end {
+  std::uint64_t count;
+};
+struct ready {};
+using helper = protocol<errand, errands_end>;
+
+/// There is not always memory for it, nor room in the node, but sooner or later; it need not come to whoever stops.
+template <class M, class P, class... Args>
+troupe::task<void> send_surely(ref<P> to, Args... args) {
+  for (;;) {
+    const auto sent = co_await to.template send<M>(args...);
+    if (sent || sent.error() != troupe::errc::no_memory) co_return;
+  }
+}
+
+/// One of many that are spawned together, and may begin on another worker: what it was sent by then comes first, in order.
+actor run_helper(self<helper> me, place_ptr at, ref<ready> to) {
+  std::uint64_t came = 0;
+  bool over = false;
+  const auto take = [&](errand e) {
+    scene* const s = at->speak();
+    if (++came != e.number && s != nullptr) s->violated("order: an errand came before an earlier one");
+  };
+  const auto end = [&](errands_end all) {
+    scene* const s = at->speak();
+    if (all.count != came && s != nullptr)
+      s->violated("loss: an actor that was to begin elsewhere missed messages");
+    over = true;
+  };
+  while (!over) {
+    const auto got = co_await me.receive(take, end);
+    if (!got) co_return;
+  }
+  co_await send_surely<ready>(to);
+}
+
+/// Spawns helpers by the dozen, so that workers with nothing to do get some.
+actor run_crew(self<ready> me, place_ptr at, unsigned rounds) {
+  chance dice = at->dice.split();
+  for (unsigned round = 0; round < rounds && !at->over(); ++round) {
+    co_await me.sleep(std::chrono::microseconds(dice.below(100'000)));
+    const task_mark working(at, "a crew of " + at->sites[at->here].name);
+    const std::uint64_t helpers = dice.between(2, 12);
+    for (std::uint64_t i = 0; i < helpers; ++i) {
+      const auto one = me.spawn(run_helper, at, me.me());
+      const std::uint64_t errands = dice.below(4);
+      for (std::uint64_t number = 1; number <= errands; ++number) co_await send_surely<errand>(one, number);
+      co_await send_surely<errands_end>(one, errands);
+    }
+    const auto count = [](ready) {};
+    for (std::uint64_t i = 0; i < helpers; ++i) {
+      const auto told = co_await me.receive(count);
+      if (!told) co_return;
+    }
+  }
+}
+
 /// Asks that station until it answers.
 actor run_prober(self<protocol<>> me, scene_ptr s, std::shared_ptr<std::size_t> answers, std::string goal) {
   while (!me.stopping()) {
@@ -343,6 +403,7 @@ void boot(const place_ptr& at, troupe::node& n, const promise_ptr& promised) {
   n.spawn({.name = "boss"}, run_boss, at);
   n.spawn({.name = "watcher"}, run_watcher, at);
   n.spawn({.name = "keeper"}, run_keeper, at->s, at->own, promised, dice.next());
+  n.spawn({.name = "crew"}, run_crew, at, static_cast<unsigned>(dice.between(2, 8)));
   const std::uint64_t talkers = dice.between(2, most_talkers);
   for (std::uint64_t i = 0; i < talkers; ++i) {
     n.spawn({.name = "talker"}, run_talker, at,

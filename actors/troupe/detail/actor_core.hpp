@@ -63,12 +63,14 @@ struct exit_reason {
 };
 
 struct actor_info;
+struct kind_info;
 
 namespace detail {
 
 class activity;
 class node_core;
 class supervisor;
+class worker_state;
 class awaiting_receipt;
 struct chase;
 struct control;
@@ -93,8 +95,8 @@ enum class upkeep : std::uint8_t {
 
 class actor_core : public strand {
  public:
-  static constexpr unsigned messages_per_run = 64;
-  static constexpr unsigned messages_per_look = 8;    // into the inlet, during a run
+  static constexpr unsigned turns_per_run = 64;       // messages that are taken, and coroutines that go on
+  static constexpr unsigned turns_per_look = 8;       // into the inlet, during a run
   static constexpr unsigned letters_per_glance = 16;  // at the express inlet, while letters are sorted
 
   actor_core(node_core& node, worker& home, std::uint32_t slot) noexcept;
@@ -114,6 +116,11 @@ class actor_core : public strand {
   /// Whoever finds no room here may wait for it.
   bool lets_wait() const noexcept { return box_.waits(); }
   void commit(std::uint32_t generation, envelope* e) noexcept;
+  /// Both in one; unless it is ok the message is still the caller's.
+  errc try_push(std::uint32_t generation, envelope* e) noexcept;
+  /// The way of nearly every message, which has been weighed: its actor is at home here, nothing is in its inlets, and it has
+  /// room. False: it did not go that way, and is still the caller's.
+  bool push_here(std::uint32_t generation, envelope* e) noexcept;
   /// Opens the mailbox of an actor that is being spawned: messages may come before its birth has been obeyed.
   /// `number` orders the node's own children by birth, whatever workers they were spawned from and for.
   void prepare(const mailbox_limits& limits, const protocol_info& accepts, std::uint64_t number,
@@ -127,7 +134,10 @@ class actor_core : public strand {
   // Home worker.
   static void run(runnable& self, worker& on) noexcept;
   void start_receiving(receiver& r) noexcept;
-  void stop_receiving(receiver& r) noexcept;    // the receiver is being destroyed
+  void stop_receiving(receiver& r) noexcept;  // the receiver is being destroyed
+  /// Without a wait, for the coroutine that runs: whether there was a message, and the run's share lasts. Not in a group
+  /// (when.hpp), which has to begin the others first.
+  bool receive_at_once(worker& here, receiver& r, const std::source_location& at) noexcept;
   void resume_receiving(receiver& r) noexcept;  // one of its handlers has ended
   void node_has_room() noexcept;                // again, and messages wait here for nothing else
   void expire_receive(receiver& r) noexcept;    // the time for the first message is over
@@ -136,7 +146,10 @@ class actor_core : public strand {
   void complete(receipt* r) noexcept;
   void finished(exit_kind how, std::string text) noexcept;  // by the promise, at the end of the coroutine
   /// Nothing new is accepted from now on, and a receive ends after the current handler.
-  void close() noexcept { closed_.store(true, std::memory_order_relaxed); }
+  void close() noexcept {
+    closed_.store(true, std::memory_order_relaxed);
+    plain_ = false;
+  }
   /// When it is asked to stop, its frame is destroyed at once.
   void end_when_stopped() noexcept;
   bool stopping() const noexcept { return closed_.load(std::memory_order_relaxed); }
@@ -158,8 +171,9 @@ class actor_core : public strand {
   actor_core* parent() const noexcept { return parent_.load(); }
   std::string doing() const;  // inspect.cpp: what it waits for, and where
   actor_info look() const;
-  std::uint16_t kind() const noexcept { return kind_; }
-  std::uint32_t messages_out() const noexcept { return messages_out_; }  // inspect.cpp compares two of them
+  const kind_info& kind() const noexcept { return *kind_; }
+  std::uint64_t messages_out() const noexcept { return messages_out_; }
+  unsigned origin() const noexcept { return origin_; }
   void chase_wait(
       const awaiting_receipt& wait) noexcept;  // wait_cycles.cpp: it has waited long for another actor
   void overdue() noexcept;                     // overdue.cpp: it has not ended by the deadline of its stop
@@ -181,12 +195,24 @@ class actor_core : public strand {
   void admit_in_batches() noexcept;
   void note_starved() noexcept;
   void forget_starved() noexcept;
-  envelope* take(const value_type* only = nullptr) noexcept;
   bool too_late(const envelope& e) const noexcept;
-  void resume_ready(const activity& shown);
-  void take_messages(const activity& shown) noexcept;
-  void take_some(const activity& shown) noexcept;
-  void count_out() noexcept;
+  worker_state& state() const noexcept;  // of its home
+  static worker_state& state(const worker& home) noexcept;
+  void hold(std::int64_t bytes) noexcept;
+  void commit_at_home(std::uint32_t generation, envelope* e) noexcept;
+  void wake() noexcept;
+  void wake(worker& here) noexcept;
+  bool shed_for(envelope& e) noexcept;
+  void begin_run(worker& on) noexcept;
+  void work(worker& here, worker_state& state);
+  bool take_for_the_passed_over(worker& here, worker_state& state, std::uint64_t before) noexcept;
+  void note_slice(const worker_state& state) noexcept;
+  void note_plain() noexcept;
+  envelope* next_message(const value_type* only, worker_state& state) noexcept;
+  envelope* next_plain(worker_state& state) noexcept;
+  bool has_nothing() const noexcept;
+  void take_messages(worker& here, worker_state& state) noexcept;
+  void end_run(worker& on, bool came_home) noexcept;
   void go_on(receiver& r) noexcept;
   void cancel(const control& c) noexcept;
   bool cancel_one(const control& c) noexcept;
@@ -203,6 +229,8 @@ class actor_core : public strand {
   void bury() noexcept;
   void end_next_child() noexcept;
   void retire() noexcept;
+  void leave() noexcept;
+  bool reaps_at_once() const noexcept;
   void reap(actor_core& child) noexcept;
   void add_monitor(control* c) noexcept;
   void remove_monitor(const control& c) noexcept;
@@ -252,13 +280,23 @@ class actor_core : public strand {
   actor_core* younger_ = nullptr;
   std::uint64_t birth_number_ = 0;  // written by the spawner, then the parent's home worker's
   std::uint32_t slot_;
-  std::uint32_t messages_out_ = 0;  // taken out of the queue, modulo 2^32
-  std::uint16_t kind_ = 0;          // in the home worker's kind_counts
+  std::uint32_t turns_left_ = 0;    // of the present run's
+  std::uint32_t looks_at_ = 0;      // the inlet, when there are so few left
+  std::uint64_t messages_out_ = 0;  // taken out of the queue
+  std::uint64_t passed_over_ =
+      0;  // the ticket of a receiver that the last run left without a message, though there was one
+  kind_info* kind_ = nullptr;  // in the census of its origin
+  const std::uint8_t origin_;  // the worker that it begins at, and ends at
   phase phase_ = phase::free;
   exit_kind how_ = exit_kind::normal;
+  bool plain_ =
+      false;  // it lives and is not stopping, no order waits, all that was looked at is sorted, its mailbox is plain:
+              // messages may take the short ways
   bool finished_ = false;
-  bool restartable_ = false;    // written by the spawner
-  bool starved_ = false;        // noted as waiting for the node's room
+  bool restartable_ = false;  // written by the spawner
+  bool retired_ = false;  // all have been told of its end; it leaves its slot when it is back at its origin
+  bool again_ = false;    // in this run something came for its receiver, or is left for it
+  bool starved_ = false;  // noted as waiting for the node's room
   upkeep upkeep_ = upkeep::up;  // belongs to the parent's home worker, as elder_ does
 };
 

@@ -11,7 +11,7 @@
 // | operation             | who         | synchronisation                                     |
 // | push                  | any thread  | inlet::push                                         |
 // | look, express         | home worker | inlet::take                                         |
-// | has_unsorted, empty   | home worker | relaxed: a letter that it does not see yet has a post |
+// | has_unsorted, has_come, empty | home worker | relaxed: a letter that it does not see yet has a post |
 // | each                  | home worker | inlet::peek                                         |
 #pragma once
 
@@ -51,9 +51,11 @@ class intake {
     return true;
   }
 
-  bool has_unsorted() const noexcept {
-    return unturned_ != nullptr || unsorted_.head != nullptr || !inlet_.empty();
-  }
+  bool has_unsorted() const noexcept { return has_rest() || !inlet_.empty(); }
+  /// Of what a look took from the inlet.
+  bool has_rest() const noexcept { return unturned_ != nullptr || unsorted_.head != nullptr; }
+  /// To look at.
+  bool has_come() const noexcept { return !inlet_.empty() || !express_.empty(); }
   bool empty() const noexcept { return !has_unsorted() && express_.empty(); }
   template <class F>
   void each(F&& f) const {

@@ -123,6 +123,7 @@ class mailbox {
   /// Room for one message of priority `p`: ok, full, or no_such_actor when the mailbox has no such lane and so cannot
   /// be the one that was meant. `spent`: the node's mailboxes are at its limit of bytes.
   errc reserve(priority p, bool at_home, bool spent) noexcept;
+  errc reserve_at_home(priority p, bool spent) noexcept;
   void unreserve(priority p) noexcept { lane(p).entered.fetch_sub(1, std::memory_order_relaxed); }
   /// A reserved message goes into the inlet. False: it is to be shed.
   bool enter(envelope& e, bool spent) noexcept;
@@ -142,6 +143,13 @@ class mailbox {
   /// What has to go before `e` is added: `e` itself, or the oldest of its lane, which is taken out; null: there is room.
   envelope* to_shed_for(envelope& e, bool spent) noexcept;
   void add(envelope& e) noexcept;
+  // The short ways, of a mailbox that has one lane and makes senders wait.
+  bool is_plain() const noexcept { return waits() && others_.own() == nullptr; }
+  /// For nearly every message, when nothing is under way to the inlet: its priority is normal, and there is room.
+  bool has_plain_room(const envelope& e, bool spent) const noexcept;
+  void add_plain(envelope& e) noexcept;
+  /// The next message, if it is no request, nor a link's, and nobody is to be let in.
+  envelope* take_plain() noexcept;
   void put_back(envelope& e) noexcept;
   bool empty() const noexcept;
   /// The next message, or the first of type `only` behind what was scanned before; null: none.
@@ -172,6 +180,8 @@ class mailbox {
   bool fits(const mailbox_lane& l, std::uint32_t inlet, std::uint32_t queue, bool spent) const noexcept;
   void leave_inlet(envelope& e, std::uint32_t depth) noexcept;
   mailbox_lane& next_lane() noexcept;
+  mailbox_lane& next_by_rank(std::array<mailbox_lane, 2>& others) noexcept;
+  envelope* take_first(const value_type& only) noexcept;
   envelope* take_out(mailbox_lane& l, letter* before) noexcept;
   envelope* take_oldest(mailbox_lane& l) noexcept;
 

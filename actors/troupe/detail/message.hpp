@@ -20,9 +20,9 @@
 #include <utility>
 
 #include <troupe/bounds.hpp>
-#include <troupe/detail/pool.hpp>
 #include <troupe/detail/receipt_state.hpp>
 #include <troupe/detail/wire_type.hpp>
+#include <troupe/detail/worker.hpp>
 #include <troupe/env.hpp>
 #include <troupe/protocol.hpp>
 #include <troupe/result.hpp>
@@ -36,7 +36,7 @@ class session;
 /// Identity and operations of a value type: a message or a reply. One object a type, compared by address.
 struct value_type {
   std::uint32_t size;
-  std::uint32_t alignment;
+  std::uint32_t alignment;  // a power of two, at most that of the pools' blocks
   void (*destroy)(void* value) noexcept;
   void (*construct)(void* storage);  // default; null where the type has no default constructor
   const wire_type* wire;             // null: local-only
@@ -73,8 +73,15 @@ template <class T>
 constexpr const value_type* reply_type_of();
 
 template <class T>
+constexpr std::uint32_t alignment_of() {
+  static_assert(alignof(T) <= pool_cache::granule,
+                "a message's or reply's alignment may be 64 bytes at most");
+  return alignof(T);
+}
+
+template <class T>
 inline constexpr value_type value_type_of = {sizeof(T),
-                                             alignof(T),
+                                             alignment_of<T>(),
                                              [](void* v) noexcept { static_cast<T*>(v)->~T(); },
                                              default_constructor<T>(),
                                              wire_of<T>(),
@@ -113,7 +120,7 @@ struct receipt : letter {
   bool has_value = false;
   std::atomic<std::int32_t> stage{0};  // of the request (ask_stage); relaxed: a word for an error message
   receipt_state state;
-  instant deadline{};                  // of the request, once it is in a replier
+  instant deadline{};                  // of the request; zero: none. Past it, the request is not started
   std::atomic<bool> handed_on{false};  // in a replier; relaxed (wait_cycles.hpp)
 
   void* storage() noexcept;
@@ -147,40 +154,83 @@ inline duration age_of(std::uint32_t stamp, instant now) noexcept {
   return duration(std::int64_t{coarse_stamp(now) - stamp} << 20);
 }
 
-/// A message in its block: envelope, then the message at `offset`.
+/// A message in its block: envelope, then the message at `offset`. With a message of eight bytes it is 48 bytes, in one line
+/// of cache.
 struct envelope : letter {
   envelope() noexcept : letter(letter_kind::message) {}
 
-  // These two fill what the letter leaves of its last word.
+  // These fill what the letter leaves of its last word.
   charge charged = charge::none;
   std::uint8_t offset = 0;
+  bool by_link = false;  // a linked_envelope whose credit is yet to be given back, or which is being handled
   const value_type* type = nullptr;
   receipt* answer = nullptr;    // request: where the reply goes; waiting send: where "there was room" goes
-  instant deadline{};           // zero: none. Past it, the message is not started
-  credit_note credit{};         // `from` is null for messages of this process
   std::uint32_t queued_at = 0;  // coarse_stamp
   std::uint32_t weight = 0;     // bytes that it takes in all: see weigh
 
   void* message() noexcept { return reinterpret_cast<std::byte*>(this) + offset; }
   std::size_t block() const noexcept { return offset + type->size; }  // bytes allocated
+  /// Of the request; zero: none.
+  instant deadline() const noexcept { return answer != nullptr ? answer->deadline : instant{}; }
+  /// Null for messages of this process, and once it is given back.
+  const credit_note* credit() const noexcept;
 };
+
+/// One that came from another node.
+struct linked_envelope : envelope {
+  credit_note note{};
+};
+
+inline const credit_note* envelope::credit() const noexcept {
+  return by_link ? &static_cast<const linked_envelope*>(this)->note : nullptr;
+}
 
 /// An envelope with uninitialised room for a `type`. Null: there is no memory for it.
 envelope* allocate_envelope(const value_type& type) noexcept;
+linked_envelope* allocate_linked_envelope(const value_type& type) noexcept;
 /// A request with the receipt that its reply needs. Null, and the request is gone: there is no memory for it, or there is
 /// no request.
 envelope* with_receipt(envelope* e, const value_type* reply) noexcept;
 /// Sets the weight of a message made here: its block, and what the encoding of what it owns would take.
 void weigh(envelope& e) noexcept;
 /// Frees the block of an envelope whose message was never constructed or is destroyed already.
-void release_envelope(envelope* e) noexcept;
+inline void release_envelope(envelope* e) noexcept { pool_release(e, e->block()); }
+/// Frees a message that was taken or dropped, and carries no receipt (any more).
+void finish(envelope* e) noexcept;
+/// The same of a message whose type the caller knows.
+template <class M>
+void finish_as(envelope* e) noexcept {
+  static_cast<M*>(e->message())->~M();
+  pool_release(e, e->offset + sizeof(M));
+}
 /// Destroys message and envelope; an unanswered request is answered with `why`.
 void discard(envelope* e, error why) noexcept;
+
+/// As allocate_envelope, if this worker has a block at hand.
+template <class M>
+envelope* envelope_at_hand() noexcept {
+#ifndef TROUPE_SIM_CHECKED  // in which any allocation may fail: checked.hpp
+  constexpr std::size_t offset = (sizeof(envelope) + alignof(M) - 1) & ~(alignof(M) - 1);
+  constexpr std::size_t bytes = offset + sizeof(M);
+  if constexpr (pool_cache::takes(bytes)) {
+    worker* const here = current_worker;
+    void* const memory = here != nullptr ? here->pool().at_hand(bytes) : nullptr;
+    if (memory == nullptr) return nullptr;
+    auto* const e = ::new (memory) envelope;
+    e->type = &value_type_of<M>;
+    e->offset = static_cast<std::uint8_t>(offset);
+    e->weight = static_cast<std::uint32_t>(bytes);
+    return e;
+  }
+#endif
+  return nullptr;
+}
 
 /// Null: there is no memory for it. What `build` throws comes through.
 template <class M, class Build>
 envelope* make_envelope(Build&& build) {
-  envelope* const e = allocate_envelope(value_type_of<M>);
+  envelope* e = envelope_at_hand<M>();
+  if (e == nullptr) e = allocate_envelope(value_type_of<M>);
   if (e == nullptr) return nullptr;
   try {
     ::new (e->message()) M(std::forward<Build>(build)());

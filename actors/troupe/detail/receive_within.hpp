@@ -23,7 +23,13 @@ class [[nodiscard("co_await it")]] receive_within : timer {
         base_(&base),
         for_(d) {}
 
-  bool await_ready() const noexcept { return false; }
+  bool await_ready(std::source_location at = std::source_location::current()) const noexcept {
+    if constexpr (requires { receive_->await_ready(at); }) {
+      return receive_->await_ready(at);
+    } else {
+      return receive_->await_ready();
+    }
+  }
   void await_suspend(std::coroutine_handle<> waiter,
                      std::source_location at = std::source_location::current()) {
     receive_->await_suspend(waiter, at);

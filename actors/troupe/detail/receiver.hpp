@@ -1,6 +1,6 @@
 // Who takes the messages of a mailbox: the suspended side of receive and serve, and the handlers that run.
 //
-// An actor has one receiver at a time. It takes a message with `take`; a handler that is a task goes on as a
+// An actor has one receiver at a time. It takes a message with `take`; a handler that is a task, and waits, goes on as a
 // coroutine of its own (running_handler) while the actor waits in the receiver, and up to `most` of them run at
 // a time. The receiver owns them: ended, failed or destroyed, it leaves none behind. Home worker only.
 #pragma once
@@ -34,7 +34,9 @@ class receiver : public operation {
 
   receiver(function f, bool takes_one, unsigned handlers_at_a_time) noexcept
       : once(takes_one), take(f), most(handlers_at_a_time) {}
-  ~receiver() { cancel(); }
+  ~receiver() {
+    if (owner() != nullptr || handlers != nullptr) cancel();
+  }
   /// A message that was not taken stays in the mailbox; a handler that waits is destroyed.
   void cancel() noexcept;
 
@@ -42,6 +44,8 @@ class receiver : public operation {
   /// Nothing more is to be taken, and no handler runs.
   bool over() const noexcept { return running == 0 && (failure || (once && took)); }
   void await_in_mailbox(std::coroutine_handle<> waiter, std::source_location at);
+  /// True: a message was there, and has been handled. Not for handlers that may wait.
+  bool receive_at_once(const std::source_location& at) noexcept;
 
   // The handlers.
   void start(running_handler& h) noexcept;
@@ -52,9 +56,9 @@ class receiver : public operation {
 
   const bool once;
   bool took = false;
-  bool taking = false;       // inside take(): a handler that ends now needs no wake-up
-  bool limited = false;      // it ends by itself: .within(d)
-  bool reported = false;     // by the watchdog
+  bool taking = false;    // inside take(): a handler that ends now (by a foreign awaitable) needs no wake-up
+  bool limited = false;   // it ends by itself: .within(d)
+  bool reported = false;  // by the watchdog
   errc ended_by = errc::ok;  // why it ended without a message: stopped or expired
   const function take;
   const value_type* only = nullptr;  // a selective receive: messages of other types stay where they are

@@ -14,7 +14,13 @@ class [[nodiscard("co_await it")]] awaited_in_place {
   /// Says that it is awaited there.
   awaited_in_place(Operation& o, const std::source_location& there) noexcept
       : operation_(&o), instead_of_here_(&there) {}
-  bool await_ready() const { return operation_->await_ready(); }
+  bool await_ready(std::source_location at = std::source_location::current()) const {
+    if constexpr (requires { operation_->await_ready(at); }) {
+      return operation_->await_ready(instead_of_here_ != nullptr ? *instead_of_here_ : at);
+    } else {
+      return operation_->await_ready();
+    }
+  }
   auto await_suspend(std::coroutine_handle<> waiter,
                      std::source_location at = std::source_location::current()) const {
     if constexpr (requires { operation_->await_suspend(waiter, at); }) {

@@ -35,6 +35,7 @@ enum class mutant : std::uint8_t {
   deaf_budget,
   early_credit,
   lazy_sync,
+  forgetful_move,
 };
 
 #ifdef TROUPE_SIM_CHECKED

@@ -36,7 +36,7 @@ enum class wait_role : std::uint8_t {
 
 class operation {
  public:
-  operation() noexcept = default;
+  operation() noexcept {}  // what the others are before suspend() nobody asks
   operation(const operation&) = delete;
   operation& operator=(const operation&) = delete;
   ~operation() { cancel(); }
@@ -44,8 +44,10 @@ class operation {
   /// Suspends `waiter` in the strand that runs now; it continues after complete().
   /// `what` (a literal) and `at` tell whoever looks at the actor what it waits for, and where.
   void suspend(std::coroutine_handle<> waiter, const char* what, std::source_location at);
-  /// The wait is over: the waiter is resumed in the strand's next run. Call at most once.
+  /// The wait is over: the waiter is resumed by the strand's present run or its next. Call at most once.
   void complete();
+  /// The waiter is resumed by the strand's next run; the present one ends, for others to have their turn.
+  void complete_next_run();
   /// The waiter is not resumed any more.
   void cancel() noexcept {
     if (owner_ != nullptr) unlink();
@@ -67,23 +69,24 @@ class operation {
   void unlink() noexcept;
 
   strand* owner_ = nullptr;
-  list* in_ = nullptr;
-  operation* prev_ = nullptr;
-  operation* next_ = nullptr;
-  std::coroutine_handle<> waiter_ = nullptr;
-  std::uint64_t ticket_ = 0;
-  instant deadline_{};  // the waiter's
-  const char* what_ = nullptr;
+  list* in_;
+  operation* prev_;
+  operation* next_;
+  std::coroutine_handle<> waiter_;
+  std::uint64_t ticket_;
+  instant deadline_;  // the waiter's
+  const char* what_;
   std::source_location at_;
-  wait_role role_ = wait_role::alone;
+  wait_role role_;
 };
 
 class strand : public runnable {
  public:
-  strand(function f, worker& home) noexcept : runnable(f), home_(&home) {}
+  strand(function f, worker& home) noexcept : runnable(f, &home) {}
 
-  worker& home() const noexcept { return *home_; }
-  bool at_home() const noexcept { return home_ == current_worker; }
+  /// For whom it is not at home: where it was, is or is to be.
+  worker& home() const noexcept { return *lives_on.target(); }
+  bool at_home() const noexcept { return lives_on.is(current_worker); }
 
   /// The waiting operation with that ticket, or null if it is complete or gone.
   operation* find(std::uint64_t ticket) const noexcept;
@@ -99,16 +102,20 @@ class strand : public runnable {
     }
     return true;
   }
+  /// A run that ends with some schedules the strand anew.
   bool has_ready() const noexcept { return ready_.head != nullptr; }
+  // For its runs. `here`: its home.
   /// Resumes the waiter of the operation that was completed first; there is one.
-  void resume_next();
+  void resume_next(worker& here) { resume(*ready_.head, here); }
+  /// The wait of one of its operations is over, and the waiter is resumed now.
+  void resume(operation& op, worker& here);
 
+  bool run_ends = false;              // the present run is to end
   wait_role role = wait_role::alone;  // of what runs now
   instant work_deadline{};            // of the work that runs now; zero: none
 
  private:
   friend class operation;
-  worker* home_;
   operation::list waiting_;
   operation::list ready_;
   std::uint64_t next_ticket_ = 1;
@@ -146,7 +153,24 @@ inline void operation::complete() {
   unlink();
   owner_ = s;
   link(s->ready_);
-  s->home().schedule(*s);
+  if (s->home().running != s) s->home().schedule(*s);
+}
+
+inline void operation::complete_next_run() {
+  strand& s = *owner_;
+  s.run_ends = s.yields = true;
+  complete();
+}
+
+inline void strand::resume(operation& op, worker& here) {
+  const auto waiter = op.waiter_;
+  work_deadline = op.deadline_;
+  role = op.role_;
+  here.resumed_at.store(op.at_, std::memory_order_relaxed);
+  op.unlink();
+  here.resume(waiter);
+  work_deadline = {};
+  role = wait_role::alone;
 }
 
 }  // namespace troupe::detail

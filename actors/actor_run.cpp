@@ -1,0 +1,302 @@
+// A run of an actor: what it was ordered, its coroutines that can go on, the messages that its receiver takes.
+#include <algorithm>
+#include <utility>
+
+#include "actor_steps.hpp"
+#include "control.hpp"
+#include "delivery.hpp"
+#include "mailbox_steps.hpp"
+
+namespace troupe::detail {
+
+/// What comes before messages: orders, its birth too, what others have sent meanwhile, its first steps.
+void actor_core::begin_run(worker& on) noexcept {
+  if (!intake_.empty()) drain_express();
+  obey();
+  may_move = false;  // what it does from now on has to do with this worker: its timers, its links
+  if (!finished_) look();
+  if (!plain_) note_plain();
+  if (phase_ == phase::starting && !finished_) {
+    if (mutated(mutant::forgetful_move) && on.index() != origin_) {
+      while (envelope* const e = box_.take()) finish(e);
+    }
+    phase_ = phase::running;
+    on.resumed_at.store({}, std::memory_order_relaxed);
+    on.resume(frame_);
+  }
+}
+
+void actor_core::note_plain() noexcept {
+  const bool lives = (phase_ == phase::starting || phase_ == phase::running) && !finished_;
+  plain_ = lives && !stopping() && controls_.head == nullptr && !intake_.has_rest() && box_.is_plain();
+}
+
+/// A run that has used its time slice takes nothing more.
+inline void actor_core::note_slice(const worker_state& state) noexcept {
+  if (state.shown.slice_is_used()) run_ends = true;
+}
+
+/// A request past its deadline, or one whose asker has given it up.
+inline bool actor_core::too_late(const envelope& e) const noexcept {
+  if (e.deadline() == instant{}) return false;
+  return e.answer->state.cancelled() || e.answer->deadline <= home().now();
+}
+
+/// The next message, if nothing else is to be done for it: no call, and each word is read once.
+[[gnu::always_inline]] inline envelope* actor_core::next_plain(worker_state& state) noexcept {
+  if (!plain_ || intake_.has_come()) return nullptr;
+  envelope* const e = box_.take_plain();
+  if (e == nullptr) return nullptr;
+  if (state.held.add(-std::int64_t{e->weight})) node_->tell_of_room();
+  ++messages_out_;
+  state.count.add(entry::taken);
+  return e;
+}
+
+[[gnu::always_inline]] inline bool actor_core::has_nothing() const noexcept {
+  return box_.empty() && intake_.empty();
+}
+
+/// The next message of type `only`, or of any; null: there is none, or orders come first. It is the caller's then, and in the
+/// books as taken.
+envelope* actor_core::next_message(const value_type* only, worker_state& state) noexcept {
+  for (;;) {
+    if (!intake_.empty()) {  // Where nobody waits for room much may come at any time, and most of it is shed.
+      if (turns_left_ <= looks_at_ || box_.empty() || box_.drops()) {
+        looks_at_ = std::max(turns_left_, turns_per_look) - turns_per_look;
+        look();
+      }
+      drain_express();
+      if (controls_.head != nullptr) return nullptr;
+    }
+    envelope* const e = box_.take(only);
+    if (e == nullptr) return nullptr;
+    if (state.held.add(-std::int64_t{e->weight})) node_->tell_of_room();
+    ++messages_out_;
+    if (box_.waiters() != 0) admit_in_batches();
+    if (e->answer != nullptr) {
+      if (too_late(*e)) {
+        drop(*node_, e, errc::expired, self());
+        if (turns_left_ <= 1) {
+          turns_left_ = 0;
+          return nullptr;
+        }
+        --turns_left_;
+        continue;
+      }
+      e->answer->stage.store(stage_running, std::memory_order_relaxed);
+      work_deadline = e->answer->deadline;
+    }
+    state.count.add(entry::taken);
+    if (e->by_link) state.return_credit(*e->credit());
+    return e;
+  }
+}
+
+/// After a message was handled: is the receiver to wait for more?
+inline void actor_core::go_on(receiver& r) noexcept {
+  if (r.over()) return end_receive(errc::ok);
+  if (stopping() && r.running == 0) end_receive(errc::stopped);
+}
+
+/// One message at least, unless its time is over: who goes on with a receive and no time to wait is to find what is there.
+/// Whoever has waited for one message goes on with it at once, and may be back for the next.
+[[gnu::always_inline]] inline void actor_core::take_messages(worker& here, worker_state& state) noexcept {
+  if (run_ends) {
+    again_ = receiver_ != nullptr && !receiver_->full() && !box_.empty();
+    return;
+  }
+  while (receiver_ != nullptr && !has_nothing()) {
+    receiver& r = *receiver_;
+    if (r.full() || stopping()) return;
+    if (controls_.head != nullptr) break;  // to the next run, which begins with them
+    here.resumed_at.store(r.at(), std::memory_order_relaxed);
+    envelope* e = r.only == nullptr ? next_plain(state) : nullptr;
+    if (e == nullptr) e = next_message(r.only, state);
+    if (e == nullptr) {
+      again_ = !box_.empty() && (controls_.head != nullptr || turns_left_ == 0);
+      return;
+    }
+    r.took = r.taking = true;
+    r.take(r, e);
+    r.taking = false;
+    work_deadline = {};
+    note_slice(state);
+    if (turns_left_ != 0) --turns_left_;
+    if (!r.over()) {
+      go_on(r);
+    } else if (turns_left_ == 0 || run_ends || controls_.head != nullptr || has_ready()) {
+      end_receive(errc::ok);
+    } else {
+      --turns_left_;
+      std::exchange(receiver_, nullptr)->ended_by = errc::ok;
+      resume(r, here);
+      if (finished_) return;
+      note_slice(state);
+    }
+    if (turns_left_ == 0 || run_ends) break;
+  }
+  again_ = receiver_ != nullptr && !box_.empty();
+}
+
+/// False: the actor has finished.
+bool actor_core::take_for_the_passed_over(worker& here, worker_state& state, std::uint64_t before) noexcept {
+  const std::uint64_t waits = receiver_ != nullptr && messages_out_ == before ? receiver_->ticket() : 0;
+  if (std::exchange(passed_over_, waits) != waits || waits == 0) return true;
+  passed_over_ = 0;
+  turns_left_ = 1;
+  run_ends = false;
+  take_messages(here, state);
+  run_ends = true;
+  return !finished_;
+}
+
+/// Coroutines go on and messages are taken, by turns, so long as there are any and the run's share lasts. A receiver that two
+/// runs have left without a message, because a coroutine yielded, takes one.
+[[gnu::always_inline]] inline void actor_core::work(worker& here, worker_state& state) {
+  const std::uint64_t before = messages_out_;
+  note_slice(state);
+  for (;;) {
+    while (has_ready() && turns_left_ != 0 && !run_ends) {
+      --turns_left_;
+      resume_next(here);
+      if (finished_) return;
+      note_slice(state);
+    }
+    take_messages(here, state);
+    if (finished_) return;
+    if (!has_ready() || turns_left_ == 0 || run_ends || controls_.head != nullptr) break;
+  }
+  if (again_) {
+    if (!take_for_the_passed_over(here, state, before)) return;
+  } else {
+    passed_over_ = 0;
+  }
+  const bool goes_on = receiver_ != nullptr && receiver_->only == nullptr && !receiver_->full();
+  if (!goes_on) admit_waiting();  // nothing more may be taken for long
+}
+
+void actor_core::run(runnable& self, worker& on) noexcept {
+  auto& core = static_cast<actor_core&>(self);
+  worker_state& state = core.state(on);
+  state.shown.begin(core);
+  core.node_->watch().run_begins();
+  strand* const outer = std::exchange(on.running, &core);
+  core.again_ = core.run_ends = false;
+  core.turns_left_ = core.looks_at_ = turns_per_run;
+  const bool came_home = core.retired_ && on.index() == core.origin_;
+  if (!core.plain_ || core.phase_ == phase::starting || core.intake_.has_come()) core.begin_run(on);
+  if (core.phase_ == phase::running && !core.finished_) core.work(on, state);
+  const bool goes_on = !core.finished_ && core.phase_ == phase::running && (core.again_ || core.has_ready());
+  if (goes_on || core.controls_.head != nullptr || core.intake_.has_unsorted()) on.schedule(core);
+  on.running = outer;
+  if (core.finished_ || core.retired_) return core.end_run(on, came_home);
+  state.shown.end();
+}
+
+/// Last, for the slot may be somebody else's as soon as the actor has ended; but not away from its origin.
+void actor_core::end_run(worker& on, bool came_home) noexcept {
+  const bool away = on.index() != origin_;
+  plain_ = false;
+  if (finished_) end(how_);
+  if (came_home) leave();
+  state(on).shown.end();
+  if (away && retired_ && !queued) on.give(*this, node_->workers().at(origin_));
+}
+
+bool actor_core::receive_at_once(worker& here, receiver& r, const std::source_location& at) noexcept {
+  if (has_nothing() || turns_left_ == 0 || receiver_ != nullptr || role != wait_role::alone) return false;
+  worker_state& state = this->state(here);
+  note_slice(state);
+  if (run_ends || stopping() || controls_.head != nullptr) return false;
+  const instant own_deadline = work_deadline;
+  envelope* e = next_plain(state);
+  if (e == nullptr) e = next_message(nullptr, state);
+  if (e == nullptr) return false;
+  here.resumed_at.store(at, std::memory_order_relaxed);
+  r.took = true;
+  r.take(r, e);
+  work_deadline = own_deadline;
+  if (turns_left_ != 0) --turns_left_;
+  return true;
+}
+
+bool receiver::receive_at_once(const std::source_location& at) noexcept {
+  worker* const here = current_worker;
+  return here != nullptr && here->running != nullptr &&
+         static_cast<actor_core*>(here->running)->receive_at_once(*here, *this, at);
+}
+
+void actor_core::start_receiving(receiver& r) noexcept {
+  TROUPE_ASSERT(receiver_ == nullptr, "an actor has one receive or serve at a time");
+  receiver_ = &r;
+  box_.scan_from_the_front();
+  if (stopping()) return end_receive(errc::stopped);
+  if (!box_.empty()) wake();
+}
+
+void actor_core::stop_receiving(receiver& r) noexcept {
+  if (receiver_ == &r) receiver_ = nullptr;
+}
+
+void actor_core::resume_receiving(receiver& r) noexcept {
+  TROUPE_ASSERT(receiver_ == &r, "only the handlers of the receiver go on");
+  go_on(r);
+  if (receiver_ != nullptr) wake();
+}
+
+/// Somebody has given up what waits for room here, is queued or is being worked on.
+void actor_core::cancel(const control& c) noexcept {
+  const bool all_of_a_link = c.watch == 0;
+  while (cancel_one(c) && all_of_a_link) {
+  }
+}
+
+/// False if there is none.
+bool actor_core::cancel_one(const control& c) noexcept {
+  const auto meant = [&c](const envelope& e) {
+    const receipt* const r = e.answer;
+    if (r == nullptr || r->peer != c.peer) return false;
+    if (c.watch == 0) return e.by_link && e.credit()->link == c.session;
+    if (r->ticket != c.watch) return false;
+    return r->peer != nullptr || (r->to == c.subject && r->generation == c.subject_generation);
+  };
+  if (envelope* const e = box_.extract_waiting(meant)) {
+    box_.unpark(*e);
+    destroy(take_receipt(e));
+    finish(e);
+    return true;
+  }
+  if (envelope* const e = box_.extract(meant)) {
+    hold(-std::int64_t{e->weight});
+    destroy(take_receipt(e));
+    drop(*node_, e, errc::expired, self());
+    admit_waiting();
+    return true;
+  }
+  if (receiver_ == nullptr) return false;
+  for (running_handler* h = receiver_->handlers; h != nullptr; h = h->next) {
+    if (!meant(*h->message)) continue;
+    receiver_->cancel_handler(*h);
+    return true;
+  }
+  return false;
+}
+
+void actor_core::expire_receive(receiver& r) noexcept {
+  if (receiver_ == &r && !r.took) end_receive(errc::expired);
+}
+
+void actor_core::end_receive(errc why) noexcept {
+  receiver& r = *std::exchange(receiver_, nullptr);
+  r.ended_by = why;
+  r.complete();
+}
+
+void actor_core::finished(exit_kind how, std::string text) noexcept {
+  if (std::exchange(finished_, true)) return;  // the first reason counts
+  how_ = how;
+  if (ties_ || !text.empty()) ties().exit_text = std::move(text);
+}
+
+}  // namespace troupe::detail

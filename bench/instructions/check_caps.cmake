@@ -1,0 +1,42 @@
+# cmake -D PROGRAM=bench_instructions -D CAPS=caps.txt -P check_caps.cmake
+# Counts the instructions of each path for two numbers of operations: the difference is what that many more cost, without what
+# a node costs to begin with. Time and other work on the machine do not change it; the caps leave 8 % above what was measured.
+cmake_minimum_required(VERSION 3.25)
+set(few 10000)
+set(many 20000)
+
+find_program(VALGRIND valgrind)
+if(NOT VALGRIND)
+  message("skipped: there is no valgrind here, which counts the instructions")
+  return()
+endif()
+
+function(count_instructions path operations result)
+  execute_process(COMMAND ${VALGRIND} --tool=callgrind --callgrind-out-file=/dev/null ${PROGRAM} ${path} ${operations}
+                  TIMEOUT 60 RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT code EQUAL 0 OR NOT output MATCHES "Collected : ([0-9]+)")
+    message(FATAL_ERROR "${PROGRAM} ${path} ${operations} ended with ${code}: ${output}")
+  endif()
+  set(${result} ${CMAKE_MATCH_1} PARENT_SCOPE)
+endfunction()
+
+set(above "")
+file(STRINGS ${CAPS} caps REGEX "^[a-z]+ [0-9]+$")
+foreach(line IN LISTS caps)
+  string(REGEX MATCH "^([a-z]+) ([0-9]+)$" line ${line})
+  set(path ${CMAKE_MATCH_1})
+  set(cap ${CMAKE_MATCH_2})
+  count_instructions(${path} ${few} of_few)
+  count_instructions(${path} ${many} of_many)
+  math(EXPR each "(${of_many} - ${of_few}) / (${many} - ${few})")
+  message("${path}: ${each} instructions, at most ${cap}")
+  if(each GREATER cap)
+    list(APPEND above ${path})
+  endif()
+endforeach()
+if(NOT caps)
+  message(FATAL_ERROR "${CAPS} has no caps")
+endif()
+if(above)
+  message(FATAL_ERROR "more instructions than ${CAPS} allows: ${above}")
+endif()

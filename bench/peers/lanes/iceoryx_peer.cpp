@@ -1,0 +1,165 @@
+// iceoryx: samples in shared memory, a publisher and a subscriber for each direction; who has nothing to take sleeps in a wait
+// set. Its publishers wait for room without sleeping for long.
+//
+// It needs its daemon, RouDi, of which a machine has one. Each measurement starts it as a process, and ends it when both sides
+// of the case are gone; when this process is killed it ends too, and if a side held a lock then, the next RouDi takes away what
+// it left in /dev/shm. The program iox-roudi would always leave that: it aborts when somebody whom it knows has been killed.
+#include <memory>
+#include <thread>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include <iceoryx_hoofs/log/logmanager.hpp>
+#include <iceoryx_posh/iceoryx_posh_config.hpp>
+#include <iceoryx_posh/internal/roudi/roudi.hpp>
+#include <iceoryx_posh/popo/publisher.hpp>
+#include <iceoryx_posh/popo/subscriber.hpp>
+#include <iceoryx_posh/popo/wait_set.hpp>
+#include <iceoryx_posh/roudi/iceoryx_roudi_components.hpp>
+#include <iceoryx_posh/runtime/posh_runtime.hpp>
+
+#include "socket_cases.hpp"
+
+namespace bench {
+namespace {
+
+void be_quiet() {
+  iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kError,
+                                                           iox::log::LogLevelOutput::kHideLogLevel);
+}
+
+/// RouDi, in a process of its own.
+class roudi {
+ public:
+  roudi() {
+    int ends[2];
+    check(pipe(ends) == 0, "no pipe");
+    const pid_t parent = getpid();
+    process_ = fork();
+    check(process_ >= 0, "cannot fork");
+    if (process_ == 0) {
+      close(ends[0]);
+      run(parent, ends[1]);
+    }
+    close(ends[1]);
+    char ready = 0;
+    check(read(ends[0], &ready, 1) == 1, "iceoryx: cannot start RouDi, or one runs already");
+    close(ends[0]);
+  }
+  roudi(const roudi&) = delete;
+  roudi& operator=(const roudi&) = delete;
+  ~roudi() {
+    kill(process_, SIGTERM);
+    waitpid(process_, nullptr, 0);
+  }
+
+ private:
+  [[noreturn]] static void run(pid_t parent, int to_parent) {
+    sigset_t end;
+    sigemptyset(&end);
+    sigaddset(&end, SIGTERM);
+    sigprocmask(SIG_BLOCK, &end, nullptr);  // before there are threads: none of them takes it
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    check(getppid() == parent, "iceoryx: nobody waits for RouDi");
+    be_quiet();
+    const int nowhere = open("/dev/null", O_WRONLY);  // where it says what it does
+    dup2(nowhere, STDOUT_FILENO);
+    dup2(nowhere, STDERR_FILENO);
+    serve(end, to_parent);
+    std::_Exit(0);
+  }
+  static void serve(const sigset_t& end, int to_parent) {
+    iox::mepoo::MePooConfig memory;
+    memory.addMemPool({sizeof(packet), 2048});  // more than both queues hold
+    const auto group = iox::posix::PosixGroup::getGroupOfCurrentProcess().getName();
+    iox::RouDiConfig_t config;
+    config.m_sharedMemorySegments.push_back({group, group, memory});
+    iox::roudi::IceOryxRouDiComponents parts(config);
+    const iox::roudi::RouDi daemon(parts.rouDiMemoryManager, parts.portManager,
+                                   {iox::roudi::MonitoringMode::OFF, false});
+    check(write(to_parent, "!", 1) == 1, "iceoryx: nobody waits for RouDi");
+    int signal = 0;
+    sigwait(&end, &signal);
+  }
+
+  pid_t process_ = -1;
+};
+
+using publisher = iox::popo::Publisher<packet>;
+using subscriber = iox::popo::Subscriber<packet>;
+
+class sample_pair {
+ public:
+  sample_pair() {
+    be_quiet();
+    const std::string name = "troupe-bench-" + std::to_string(getpid());
+    iox::runtime::PoshRuntime::initRuntime(iox::RuntimeName_t(iox::cxx::TruncateToCapacity, name));
+  }
+  std::string listen() {
+    const std::string name = std::to_string(getpid());
+    open(name, "there", "back");
+    return name;
+  }
+  void connect(const std::string& name) {
+    open(name, "back", "there");
+    while (!out_->hasSubscribers() || in_->getSubscriptionState() != iox::SubscribeState::SUBSCRIBED)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  void send(const packet& p) {
+    auto sample = out_->loan(p);
+    check(!sample.has_error(), "iceoryx: cannot send");
+    sample.value().publish();
+  }
+  packet receive() {
+    for (;;) {
+      const auto sample = in_->take();
+      if (!sample.has_error()) return **sample;
+      check(sample.get_error() == iox::popo::ChunkReceiveResult::NO_CHUNK_AVAILABLE,
+            "iceoryx: cannot receive");
+      (void)wait_->wait();
+    }
+  }
+
+ private:
+  void open(const std::string& name, const char* in, const char* out) {
+    const auto service = [&](const char* direction) {
+      return iox::capro::ServiceDescription("troupe",
+                                            iox::capro::IdString_t(iox::cxx::TruncateToCapacity, name),
+                                            iox::capro::IdString_t(iox::cxx::TruncateToCapacity, direction));
+    };
+    iox::popo::PublisherOptions waits;
+    waits.subscriberTooSlowPolicy = iox::popo::ConsumerTooSlowPolicy::WAIT_FOR_CONSUMER;
+    iox::popo::SubscriberOptions blocks;
+    blocks.queueFullPolicy = iox::popo::QueueFullPolicy::BLOCK_PRODUCER;
+    in_ = std::make_unique<subscriber>(service(in), blocks);
+    out_ = std::make_unique<publisher>(service(out), waits);
+    wait_ = std::make_unique<iox::popo::WaitSet<>>();
+    check(!wait_->attachState(*in_, iox::popo::SubscriberState::HAS_DATA).has_error(),
+          "iceoryx: cannot wait");
+  }
+
+  std::unique_ptr<subscriber> in_;
+  std::unique_ptr<publisher> out_;
+  std::unique_ptr<iox::popo::WaitSet<>> wait_;
+};
+
+/// The cases, each in a process of its own beside a RouDi of its own.
+std::vector<bench_case> cases_with_roudi() {
+  auto all = socket_cases<sample_pair>(full_lane_stream / 10);
+  for (bench_case& c : all) {
+    c.ours = [measure = c.ours](const setting& how) {
+      const roudi daemon;
+      const far_side near([&](auto tell) { tell(std::to_string(measure(how))); });
+      check(!near.told().empty(), "iceoryx: nothing was measured");
+      return std::stod(near.told());
+    };
+  }
+  return all;
+}
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) { return bench::run_peer("iceoryx", bench::cases_with_roudi(), argc, argv); }
