@@ -64,13 +64,17 @@ inline bool actor_core::push_here(std::uint32_t meant, envelope* e) noexcept {
     return false;
   auto& state = *static_cast<worker_state*>(here->owner);
   const bool spent = state.held.spent() && !mutated(mutant::deaf_budget);
-  if (mutated(mutant::drop_message) || mutated(mutant::swallow) || !box_.has_plain_room(*e, spent))
+  if (mutated(mutant::drop_message) || mutated(mutant::swallow) || !box_.has_plain_room(spent))
     return false;
   state.count.add(entry::accepted_local);
   state.held.add(e->weight);  // more: nobody is told of room
   e->generation = meant;
   e->queued_at = coarse_stamp(here->known_time());
   box_.add_plain(*e);
+  if (e->answer != nullptr) {
+    const std::uint32_t place = box_.lane_of(priority::normal).depth();
+    e->answer->stage.store(static_cast<std::int32_t>(place), std::memory_order_relaxed);
+  }
   if (receiver_ != nullptr && !receiver_->full()) wake(*here);
   return true;
 }

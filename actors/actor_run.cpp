@@ -14,16 +14,16 @@ void actor_core::begin_run(worker& on) noexcept {
   if (!intake_.empty()) drain_express();
   obey();
   may_move = false;  // what it does from now on has to do with this worker: its timers, its links
-  if (!finished_) look();
+  if (finished_) return;
+  look();
   if (!plain_) note_plain();
-  if (phase_ == phase::starting && !finished_) {
-    if (mutated(mutant::forgetful_move) && on.index() != origin_) {
-      while (envelope* const e = box_.take()) finish(e);
-    }
-    phase_ = phase::running;
-    on.resumed_at.store({}, std::memory_order_relaxed);
-    on.resume(frame_);
+  if (phase_ != phase::starting) return;
+  if (mutated(mutant::forgetful_move) && on.index() != origin_) {
+    while (envelope* const e = box_.take()) finish(e);
   }
+  phase_ = phase::running;
+  on.resumed_at.store({}, std::memory_order_relaxed);
+  on.resume(frame_);
 }
 
 void actor_core::note_plain() noexcept {
@@ -42,6 +42,17 @@ inline bool actor_core::too_late(const envelope& e) const noexcept {
   return e.answer->state.cancelled() || e.answer->deadline <= home().now();
 }
 
+/// False: it is too late, and `e` is gone.
+inline bool actor_core::begin_request(envelope* e) noexcept {
+  if (too_late(*e)) {
+    drop(*node_, e, errc::expired, self());
+    return false;
+  }
+  e->answer->stage.store(stage_running, std::memory_order_relaxed);
+  work_deadline = e->answer->deadline;
+  return true;
+}
+
 /// The next message, if nothing else is to be done for it: no call, and each word is read once.
 [[gnu::always_inline]] inline envelope* actor_core::next_plain(worker_state& state) noexcept {
   if (!plain_ || intake_.has_come()) return nullptr;
@@ -49,13 +60,12 @@ inline bool actor_core::too_late(const envelope& e) const noexcept {
   if (e == nullptr) return nullptr;
   if (state.held.add(-std::int64_t{e->weight})) node_->tell_of_room();
   ++messages_out_;
+  if (e->answer != nullptr && !begin_request(e)) return nullptr;
   state.count.add(entry::taken);
   return e;
 }
 
-[[gnu::always_inline]] inline bool actor_core::has_nothing() const noexcept {
-  return box_.empty() && intake_.empty();
-}
+inline bool actor_core::has_nothing() const noexcept { return box_.empty() && intake_.empty(); }
 
 /// The next message of type `only`, or of any; null: there is none, or orders come first. It is the caller's then, and in the
 /// books as taken.
@@ -74,18 +84,13 @@ envelope* actor_core::next_message(const value_type* only, worker_state& state) 
     if (state.held.add(-std::int64_t{e->weight})) node_->tell_of_room();
     ++messages_out_;
     if (box_.waiters() != 0) admit_in_batches();
-    if (e->answer != nullptr) {
-      if (too_late(*e)) {
-        drop(*node_, e, errc::expired, self());
-        if (turns_left_ <= 1) {
-          turns_left_ = 0;
-          return nullptr;
-        }
-        --turns_left_;
-        continue;
+    if (e->answer != nullptr && !begin_request(e)) {
+      if (turns_left_ <= 1) {
+        turns_left_ = 0;
+        return nullptr;
       }
-      e->answer->stage.store(stage_running, std::memory_order_relaxed);
-      work_deadline = e->answer->deadline;
+      --turns_left_;
+      continue;
     }
     state.count.add(entry::taken);
     if (e->by_link) state.return_credit(*e->credit());
@@ -110,13 +115,13 @@ inline void actor_core::go_on(receiver& r) noexcept {
     receiver& r = *receiver_;
     if (r.full() || stopping()) return;
     if (controls_.head != nullptr) break;  // to the next run, which begins with them
-    here.resumed_at.store(r.at(), std::memory_order_relaxed);
     envelope* e = r.only == nullptr ? next_plain(state) : nullptr;
     if (e == nullptr) e = next_message(r.only, state);
     if (e == nullptr) {
       again_ = !box_.empty() && (controls_.head != nullptr || turns_left_ == 0);
       return;
     }
+    here.resumed_at.store(r.at(), std::memory_order_relaxed);
     r.took = r.taking = true;
     r.take(r, e);
     r.taking = false;
@@ -139,6 +144,43 @@ inline void actor_core::go_on(receiver& r) noexcept {
   again_ = receiver_ != nullptr && !box_.empty();
 }
 
+/// The coroutines and messages of an actor to which nothing else is to be done, with a receiver that takes any: `plain_`
+/// stands for nearly all that `work` asks, which goes on where this stops.
+[[gnu::always_inline]] inline void actor_core::work_plainly(worker& here, worker_state& state) noexcept {
+  do {
+    if (has_ready()) {
+      --turns_left_;
+      resume_next(here);
+      note_slice(state);
+      continue;
+    }
+    receiver* const r = receiver_;
+    if (r == nullptr || r->only != nullptr || r->running != 0) return;
+    envelope* const e = next_plain(state);
+    if (e == nullptr) return;
+    here.resumed_at.store(r->at(), std::memory_order_relaxed);
+    r->took = r->taking = true;
+    r->take(*r, e);
+    r->taking = false;
+    work_deadline = {};
+    note_slice(state);
+    --turns_left_;
+    if (!r->over()) {
+      if (!plain_) go_on(*r);
+      continue;
+    }
+    if (!plain_ || turns_left_ == 0 || run_ends || has_ready()) {
+      end_receive(errc::ok);
+      continue;
+    }
+    --turns_left_;
+    receiver_ = nullptr;
+    r->ended_by = errc::ok;
+    resume(*r, here);
+    note_slice(state);
+  } while (plain_ && turns_left_ != 0 && !run_ends);
+}
+
 /// False: the actor has finished.
 bool actor_core::take_for_the_passed_over(worker& here, worker_state& state, std::uint64_t before) noexcept {
   const std::uint64_t waits = receiver_ != nullptr && messages_out_ == before ? receiver_->ticket() : 0;
@@ -153,8 +195,7 @@ bool actor_core::take_for_the_passed_over(worker& here, worker_state& state, std
 
 /// Coroutines go on and messages are taken, by turns, so long as there are any and the run's share lasts. A receiver that two
 /// runs have left without a message, because a coroutine yielded, takes one.
-[[gnu::always_inline]] inline void actor_core::work(worker& here, worker_state& state) {
-  const std::uint64_t before = messages_out_;
+[[gnu::always_inline]] inline void actor_core::work(worker& here, worker_state& state, std::uint64_t before) {
   note_slice(state);
   for (;;) {
     while (has_ready() && turns_left_ != 0 && !run_ends) {
@@ -176,6 +217,12 @@ bool actor_core::take_for_the_passed_over(worker& here, worker_state& state, std
   if (!goes_on) admit_waiting();  // nothing more may be taken for long
 }
 
+/// More than work_plainly has done.
+inline bool actor_core::has_more_to_do() const noexcept {
+  return !plain_ || phase_ == phase::starting || has_ready() || !box_.is_empty_plain() || intake_.has_come() ||
+         box_.has_plain_waiters();
+}
+
 void actor_core::run(runnable& self, worker& on) noexcept {
   auto& core = static_cast<actor_core&>(self);
   worker_state& state = core.state(on);
@@ -184,47 +231,54 @@ void actor_core::run(runnable& self, worker& on) noexcept {
   strand* const outer = std::exchange(on.running, &core);
   core.again_ = core.run_ends = false;
   core.turns_left_ = core.looks_at_ = turns_per_run;
-  const bool came_home = core.retired_ && on.index() == core.origin_;
-  if (!core.plain_ || core.phase_ == phase::starting || core.intake_.has_come()) core.begin_run(on);
-  if (core.phase_ == phase::running && !core.finished_) core.work(on, state);
-  const bool goes_on = !core.finished_ && core.phase_ == phase::running && (core.again_ || core.has_ready());
-  if (goes_on || core.controls_.head != nullptr || core.intake_.has_unsorted()) on.schedule(core);
-  on.running = outer;
-  if (core.finished_ || core.retired_) return core.end_run(on, came_home);
+  const std::uint64_t before = core.messages_out_;
+  if (core.plain_ && core.phase_ == phase::running) core.work_plainly(on, state);
+  if (core.has_more_to_do()) {
+    const bool is_plain = core.plain_ && core.phase_ == phase::running && !core.intake_.has_come();
+    if (!is_plain && !core.finished_) core.begin_run(on);
+    if (core.phase_ == phase::running && !core.finished_) core.work(on, state, before);
+    on.running = outer;
+    core.end_run(on, state);
+  } else {
+    core.passed_over_ = 0;
+    on.running = outer;
+  }
   state.shown.end();
 }
 
-/// Last, for the slot may be somebody else's as soon as the actor has ended; but not away from its origin.
-void actor_core::end_run(worker& on, bool came_home) noexcept {
+/// It goes on in another run, or has ended: that comes last, for the slot may be somebody else's then; but not away from its
+/// origin.
+void actor_core::end_run(worker& on, worker_state& state) noexcept {
+  const bool goes_on = !finished_ && phase_ == phase::running && (again_ || has_ready());
+  if (goes_on || controls_.head != nullptr || intake_.has_unsorted()) on.schedule(*this);
+  if (!finished_ && !retired_) return;
   const bool away = on.index() != origin_;
+  const bool comes_home = retired_ && !away;  // before this run it had retired
   plain_ = false;
   if (finished_) end(how_);
-  if (came_home) leave();
-  state(on).shown.end();
+  if (comes_home) leave();
+  state.shown.end();
   if (away && retired_ && !queued) on.give(*this, node_->workers().at(origin_));
 }
 
 bool actor_core::receive_at_once(worker& here, receiver& r, const std::source_location& at) noexcept {
-  if (has_nothing() || turns_left_ == 0 || receiver_ != nullptr || role != wait_role::alone) return false;
+  if (turns_left_ == 0 || receiver_ != nullptr || role != wait_role::alone) return false;
   worker_state& state = this->state(here);
   note_slice(state);
-  if (run_ends || stopping() || controls_.head != nullptr) return false;
+  if (run_ends) return false;
   const instant own_deadline = work_deadline;
   envelope* e = next_plain(state);
-  if (e == nullptr) e = next_message(nullptr, state);
-  if (e == nullptr) return false;
+  if (e == nullptr) {
+    if (has_nothing() || stopping() || controls_.head != nullptr) return false;
+    e = next_message(nullptr, state);
+    if (e == nullptr) return false;
+  }
   here.resumed_at.store(at, std::memory_order_relaxed);
   r.took = true;
   r.take(r, e);
   work_deadline = own_deadline;
   if (turns_left_ != 0) --turns_left_;
   return true;
-}
-
-bool receiver::receive_at_once(const std::source_location& at) noexcept {
-  worker* const here = current_worker;
-  return here != nullptr && here->running != nullptr &&
-         static_cast<actor_core*>(here->running)->receive_at_once(*here, *this, at);
 }
 
 void actor_core::start_receiving(receiver& r) noexcept {
@@ -295,6 +349,7 @@ void actor_core::end_receive(errc why) noexcept {
 
 void actor_core::finished(exit_kind how, std::string text) noexcept {
   if (std::exchange(finished_, true)) return;  // the first reason counts
+  plain_ = false;
   how_ = how;
   if (ties_ || !text.empty()) ties().exit_text = std::move(text);
 }

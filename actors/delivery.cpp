@@ -221,6 +221,12 @@ bool ask_base::await_suspend(std::coroutine_handle<> asker, std::source_location
     submit_to_link();
     return true;
   }
+  receipt* const answer = envelope_->answer;
+  if (send_here(to_, envelope_)) {
+    envelope_ = nullptr;
+    wait_.expect(answer);
+    return true;
+  }
   const errc room = to_.core()->reserve(to_.generation, envelope_->type->lane);
   const bool rejected = room == errc::full && !to_.core()->lets_wait();
   if (room != errc::ok && (room != errc::full || &me == to_.core() || rejected)) {

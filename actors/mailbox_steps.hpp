@@ -71,9 +71,9 @@ inline envelope* mailbox::to_shed_for(envelope& e, bool spent) noexcept {
   return when_full == overflow::drop_oldest ? take_oldest(l) : &e;
 }
 
-inline bool mailbox::has_plain_room(const envelope& e, bool spent) const noexcept {
+inline bool mailbox::has_plain_room(bool spent) const noexcept {
   const mailbox_lane& l = normal_;
-  if (e.type->lane != priority::normal || l.waiters.load(std::memory_order_relaxed) != 0) return false;
+  if (l.waiters.load(std::memory_order_relaxed) != 0) return false;
   const std::uint64_t room = l.room.load(std::memory_order_relaxed);
   const auto depth = static_cast<std::uint32_t>(room);
   if (depth == 0) return true;
@@ -98,7 +98,7 @@ inline bool mailbox::half_empty(const mailbox_lane& l) const noexcept {
 inline envelope* mailbox::take_plain() noexcept {
   mailbox_lane& l = normal_;
   auto* const e = static_cast<envelope*>(l.messages.head);
-  if (e == nullptr || e->answer != nullptr || e->charged != charge::queue) return nullptr;
+  if (e == nullptr || e->charged != charge::queue) return nullptr;
   if (e->by_link) return nullptr;
   if (l.waiters.load(std::memory_order_relaxed) != 0 && (e->next == nullptr || half_empty(l))) return nullptr;
   l.messages.pop();

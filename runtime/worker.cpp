@@ -163,7 +163,7 @@ bool worker::something_comes() {
 void worker::run_queue(unsigned budget) {
   unsigned newborn_left = std::exchange(others_first_, false) ? 0 : most_newborn;
   unsigned runs = 0;  // since it looked at the clock
-  unsigned look_after = 1;
+  unsigned look_after = std::exchange(look_after_, 1);
   instant looked = now_;
   for (bool first = true; budget != 0 && has_runs(); --budget, first = false) {
     const bool newborn = !newborn_.empty() && (newborn_left != 0 || runs_.empty());
@@ -182,6 +182,7 @@ void worker::run_queue(unsigned budget) {
     others_first_ = long_ones && before && newborn && !runs_.empty();  // one long run may be chance
     if (long_ones) return;  // timers, I/O and what others have posted come first
     look_after = 2 * runs;
+    look_after_ = std::min(look_after, most_unseen);
     runs = 0;
   }
 }
@@ -206,6 +207,7 @@ void worker::read_clock() noexcept {
 void worker::turn(bool may_sleep) {
   worker* const outer = std::exchange(current_worker, this);
   gate_.awake();  // not sooner: a simulated worker sleeps between its turns
+  if (slept_) look_after_ = 1;
   read_clock();
   drain_inbox();
   timers_.advance(now_);
@@ -214,7 +216,7 @@ void worker::turn(bool may_sleep) {
   flush(!has_runs());
 
   const bool idle = may_sleep && !has_runs() && flushes_ == nullptr;
-  if (idle) idle_.store(true, std::memory_order_relaxed);
+  if (idle && !idle_.load(std::memory_order_relaxed)) idle_.store(true, std::memory_order_relaxed);
   if (idle && look_out_.pays(now_) && something_comes()) {
     current_worker = outer;
     return;

@@ -325,7 +325,10 @@ class [[nodiscard("co_await it")]] receive_operation : public serve_operation<P,
   explicit receive_operation(Handlers h) : serve_operation<P, Handlers>(h, true, 1) {}
   bool await_ready(std::source_location at = std::source_location::current()) noexcept {
     if constexpr (detail::a_handler_may_wait<Handlers, P>) return false;
-    return this->base().receive_at_once(at);
+    detail::worker* const here = detail::current_worker;
+    if (here == nullptr || here->running == nullptr) return false;
+    auto& me = static_cast<detail::actor_core&>(*here->running);
+    return !me.plainly_has_none() && me.receive_at_once(*here, this->base(), at);
   }
   auto within(duration d) noexcept {
     return detail::receive_within<receive_operation>(*this, this->base(), d);

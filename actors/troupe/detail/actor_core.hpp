@@ -138,6 +138,10 @@ class actor_core : public strand {
   /// Without a wait, for the coroutine that runs: whether there was a message, and the run's share lasts. Not in a group
   /// (when.hpp), which has to begin the others first.
   bool receive_at_once(worker& here, receiver& r, const std::source_location& at) noexcept;
+  /// Home worker: none waits for a receiver. False if that takes a closer look.
+  bool plainly_has_none() const noexcept {
+    return plain_ && box_.is_empty_plain() && !intake_.has_come();
+  }
   void resume_receiving(receiver& r) noexcept;  // one of its handlers has ended
   void node_has_room() noexcept;                // again, and messages wait here for nothing else
   void expire_receive(receiver& r) noexcept;    // the time for the first message is over
@@ -196,6 +200,7 @@ class actor_core : public strand {
   void note_starved() noexcept;
   void forget_starved() noexcept;
   bool too_late(const envelope& e) const noexcept;
+  bool begin_request(envelope* e) noexcept;
   worker_state& state() const noexcept;  // of its home
   static worker_state& state(const worker& home) noexcept;
   void hold(std::int64_t bytes) noexcept;
@@ -204,15 +209,17 @@ class actor_core : public strand {
   void wake(worker& here) noexcept;
   bool shed_for(envelope& e) noexcept;
   void begin_run(worker& on) noexcept;
-  void work(worker& here, worker_state& state);
+  void work(worker& here, worker_state& state, std::uint64_t before);
   bool take_for_the_passed_over(worker& here, worker_state& state, std::uint64_t before) noexcept;
   void note_slice(const worker_state& state) noexcept;
   void note_plain() noexcept;
   envelope* next_message(const value_type* only, worker_state& state) noexcept;
   envelope* next_plain(worker_state& state) noexcept;
   bool has_nothing() const noexcept;
+  void work_plainly(worker& here, worker_state& state) noexcept;
+  bool has_more_to_do() const noexcept;
   void take_messages(worker& here, worker_state& state) noexcept;
-  void end_run(worker& on, bool came_home) noexcept;
+  void end_run(worker& on, worker_state& state) noexcept;
   void go_on(receiver& r) noexcept;
   void cancel(const control& c) noexcept;
   bool cancel_one(const control& c) noexcept;
@@ -289,9 +296,8 @@ class actor_core : public strand {
   const std::uint8_t origin_;  // the worker that it begins at, and ends at
   phase phase_ = phase::free;
   exit_kind how_ = exit_kind::normal;
-  bool plain_ =
-      false;  // it lives and is not stopping, no order waits, all that was looked at is sorted, its mailbox is plain:
-              // messages may take the short ways
+  bool plain_ = false;  // it lives, has not finished and is not stopping, no order waits, all that was looked at is sorted, its
+                        // mailbox is plain: messages may take the short ways
   bool finished_ = false;
   bool restartable_ = false;  // written by the spawner
   bool retired_ = false;  // all have been told of its end; it leaves its slot when it is back at its origin

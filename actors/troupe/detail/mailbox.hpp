@@ -145,13 +145,15 @@ class mailbox {
   void add(envelope& e) noexcept;
   // The short ways, of a mailbox that has one lane and makes senders wait.
   bool is_plain() const noexcept { return waits() && others_.own() == nullptr; }
-  /// For nearly every message, when nothing is under way to the inlet: its priority is normal, and there is room.
-  bool has_plain_room(const envelope& e, bool spent) const noexcept;
+  /// For nearly every message, when nothing is under way to the inlet: there is room.
+  bool has_plain_room(bool spent) const noexcept;
   void add_plain(envelope& e) noexcept;
-  /// The next message, if it is no request, nor a link's, and nobody is to be let in.
+  /// The next message, if it is no link's, and nobody is to be let in.
   envelope* take_plain() noexcept;
   void put_back(envelope& e) noexcept;
   bool empty() const noexcept;
+  bool is_empty_plain() const noexcept { return normal_.messages.head == nullptr; }
+  bool has_plain_waiters() const noexcept { return normal_.waiters.load(std::memory_order_relaxed) != 0; }
   /// The next message, or the first of type `only` behind what was scanned before; null: none.
   envelope* take(const value_type* only = nullptr) noexcept;
   void scan_from_the_front() noexcept { scanned_ = nullptr; }

@@ -44,9 +44,6 @@ class receiver : public operation {
   /// Nothing more is to be taken, and no handler runs.
   bool over() const noexcept { return running == 0 && (failure || (once && took)); }
   void await_in_mailbox(std::coroutine_handle<> waiter, std::source_location at);
-  /// True: a message was there, and has been handled. Not for handlers that may wait.
-  bool receive_at_once(const std::source_location& at) noexcept;
-
   // The handlers.
   void start(running_handler& h) noexcept;
   void ended(running_handler& h) noexcept;  // its coroutine is at its end

@@ -38,7 +38,10 @@ class sleep_gate {
     asleep_.store(1, std::memory_order_relaxed);
     fence(std::memory_order_seq_cst);  // with the one in asleep_after_post
   }
-  void awake() noexcept { asleep_.store(0, std::memory_order_relaxed); }
+  /// Writes only where that changes something: posters read it all the time.
+  void awake() noexcept {
+    if (asleep_.load(std::memory_order_relaxed) != 0) asleep_.store(0, std::memory_order_relaxed);
+  }
 
  private:
   atomic<std::uint64_t> asleep_{0};

@@ -15,7 +15,8 @@
 // | resumed_at, thread: write                | own thread | relaxed store                                 |
 // | resumed_at, thread: read                 | any thread | relaxed load: a hint for people               |
 //
-// Long runs. A worker looks at the clock after the first run of a turn, and then twice as rarely as long as runs are short.
+// Long runs. A worker looks at the clock after the first run of a turn, or after some when those of the turn before were short,
+// and then twice as rarely as long as they are.
 // Long ones end the turn; and when two looks in a row find such, it hands half of what may move to those that have nothing
 // to do. Talkers are best off together, and one long run may be chance. How they move: home_word.hpp.
 //
@@ -103,10 +104,12 @@ struct deferred {
 
 class worker {
  public:
+  static constexpr std::size_t cache_line = 64;
   static constexpr unsigned run_budget = 64;  // runnables a turn
   static constexpr duration flush_after = std::chrono::microseconds(20);
   static constexpr unsigned most_newborn = run_budget / 2;  // a turn, if others wait
   static constexpr unsigned most_shared = 64;               // runnables handed over at a time
+  static constexpr unsigned most_unseen = 16;               // runs of a turn, before it looks at the clock
   static constexpr duration long_run = std::chrono::microseconds(100);
 
   /// `look_out_for`: how long it looks out for work before it sleeps (look_out.hpp).
@@ -196,7 +199,8 @@ class worker {
   bool inbox_looks_empty();
   bool something_comes();
 
-  env& world_;
+  // What others read, in lines of their own: its own thread writes none of it while it is busy.
+  alignas(cache_line) env& world_;
   unsigned index_;
   std::unique_ptr<io_driver> io_;
   std::unique_ptr<inbox> inbox_;
@@ -204,7 +208,7 @@ class worker {
   std::atomic<bool> idle_{false};  // a hint to those that have too much to do; relaxed
   published<bool> stopping_;
 
-  run_list runs_;
+  alignas(cache_line) run_list runs_;
   run_list newborn_;
   run_list births_;  // of the present run
   deferred* flushes_ = nullptr;
@@ -213,6 +217,7 @@ class worker {
   instant flush_due_{};
   instant now_{};
   bool slept_ = false;         // since now_ was read
+  unsigned look_after_ = 1;    // so many runs of the next turn
   bool long_before_ = false;   // the runs that it looked at last were long ones
   bool others_first_ = false;  // two long runs, of newborns, have kept others from their turn
   look_out look_out_;
