@@ -30,6 +30,15 @@ void actor_core::push(letter& l) noexcept {
   if (intake_.push(l, goes_express(l))) home().post(*this);
 }
 
+void actor_core::push(letter& latest, letter& oldest) noexcept {
+  if (intake_.push(latest, oldest)) home().post(*this);
+}
+
+/// Of this worker's run, to whatever actor: what is sent in another way must not overtake it.
+void actor_core::end_burst() noexcept {
+  if (worker_state* const here = node_->here()) here->out.end();
+}
+
 /// Of bytes, in all its mailboxes together.
 bool actor_core::node_is_full() const noexcept {
   return node_->budget().spent() && !mutated(mutant::deaf_budget);
@@ -43,10 +52,24 @@ errc actor_core::reserve(std::uint32_t meant, priority p) noexcept {
   return box_.reserve(p, here, node_is_full());
 }
 
+bool actor_core::reserve_chunk(std::uint32_t meant, std::uint32_t messages) noexcept {
+  return generation() == meant && !stopping() && box_.reserve_chunk(messages, node_is_full());
+}
+
+void actor_core::enter(std::uint32_t meant, envelope& e) noexcept {
+  node_->count(entry::accepted_local);
+  e.generation = meant;
+  box_.enter(e, false);
+  node_->hold(e.weight);  // from here on, however long the home worker is busy
+}
+
 errc actor_core::try_push(std::uint32_t meant, envelope* e) noexcept {
   if (!at_home()) {
+    worker_state* const here = node_->here();
+    if (here != nullptr && here->home.running != nullptr && here->out.takes(*this, meant, *e))
+      return errc::ok;
     const errc room = reserve(meant, e->type->lane);
-    if (room == errc::ok) commit(meant, e);
+    if (room == errc::ok) commit_from_elsewhere(meant, e);
     return room;
   }
   if (generation() != meant) return errc::no_such_actor;
@@ -64,8 +87,7 @@ inline bool actor_core::push_here(std::uint32_t meant, envelope* e) noexcept {
     return false;
   auto& state = *static_cast<worker_state*>(here->owner);
   const bool spent = state.held.spent() && !mutated(mutant::deaf_budget);
-  if (mutated(mutant::drop_message) || mutated(mutant::swallow) || !box_.has_plain_room(spent))
-    return false;
+  if (mutated(mutant::drop_message) || mutated(mutant::swallow) || !box_.has_plain_room(spent)) return false;
   state.count.add(entry::accepted_local);
   state.held.add(e->weight);  // more: nobody is told of room
   e->generation = meant;
@@ -93,8 +115,8 @@ void actor_core::prepare(const mailbox_limits& limits, const protocol_info& acce
   closed_.store(false, std::memory_order_relaxed);
 }
 
-void actor_core::unreserve(priority p) noexcept {
-  if (!at_home()) box_.unreserve(p);
+void actor_core::unreserve(priority p, std::uint32_t messages) noexcept {
+  if (!at_home()) box_.unreserve(p, messages);
 }
 
 inline void actor_core::commit_at_home(std::uint32_t meant, envelope* e) noexcept {
@@ -107,6 +129,11 @@ inline void actor_core::commit_at_home(std::uint32_t meant, envelope* e) noexcep
 
 void actor_core::commit(std::uint32_t meant, envelope* e) noexcept {
   if (at_home()) return commit_at_home(meant, e);
+  end_burst();
+  commit_from_elsewhere(meant, e);
+}
+
+void actor_core::commit_from_elsewhere(std::uint32_t meant, envelope* e) noexcept {
   node_->count(entry::accepted_local);
   e->generation = meant;
   if (!e->type->owns_nothing) weigh(*e);
@@ -123,6 +150,7 @@ void actor_core::park(std::uint32_t meant, envelope* e) noexcept {
   if (at_home()) {
     sort_in(e);
   } else {
+    end_burst();
     push(*e);
   }
 }

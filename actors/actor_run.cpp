@@ -219,8 +219,8 @@ bool actor_core::take_for_the_passed_over(worker& here, worker_state& state, std
 
 /// More than work_plainly has done.
 inline bool actor_core::has_more_to_do() const noexcept {
-  return !plain_ || phase_ == phase::starting || has_ready() || !box_.is_empty_plain() || intake_.has_come() ||
-         box_.has_plain_waiters();
+  return !plain_ || phase_ == phase::starting || has_ready() || !box_.is_empty_plain() ||
+         intake_.has_come() || box_.has_plain_waiters();
 }
 
 void actor_core::run(runnable& self, worker& on) noexcept {
@@ -243,6 +243,7 @@ void actor_core::run(runnable& self, worker& on) noexcept {
     core.passed_over_ = 0;
     on.running = outer;
   }
+  state.out.end();
   state.shown.end();
 }
 

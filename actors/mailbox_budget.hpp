@@ -43,7 +43,8 @@ class mailbox_budget {
     explicit share(mailbox_budget& b) noexcept : all_(b), grain_(b.grain_) {}
     bool add(std::int64_t bytes) noexcept {
       untold_ += bytes;
-      if (static_cast<std::uint64_t>(untold_ + grain_) <= static_cast<std::uint64_t>(2 * grain_)) return false;
+      if (static_cast<std::uint64_t>(untold_ + grain_) <= static_cast<std::uint64_t>(2 * grain_))
+        return false;
       return all_.add(std::exchange(untold_, 0));
     }
     bool spent() const noexcept { return all_.spent(); }

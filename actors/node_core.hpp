@@ -23,6 +23,7 @@
 #include "alarms.hpp"
 #include "blocking_pool.hpp"
 #include "books.hpp"
+#include "burst.hpp"
 #include "control.hpp"
 #include "held_watch.hpp"
 #include "hub.hpp"
@@ -49,6 +50,7 @@ class worker_state {
   worker& home;
   books count;
   activity shown;
+  burst out;  // of the present run
   kind_census kinds;
   label_table labels;  // of this worker's actors
 

@@ -46,7 +46,7 @@ case $2 in
     ;;
   canary)
     exit_code 1 "$3" --canary
-    [[ $output == *"NOT BALANCED"* ]] || fail "no oracle is named: $output"
+    grep -qE "^(accounting|loss|order): " <<<"$output" || fail "no oracle is named: $output"
     replay=$(grep -m1 -o "replay: ./dev sim .*" <<<"$output") || fail "no command to replay is told: $output"
     read -ra flags <<<"${replay#replay: ./dev sim }"
     exit_code 1 "$3" "${flags[@]}"

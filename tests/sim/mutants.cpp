@@ -45,6 +45,7 @@ const std::vector<planted>& all_mutants() {
       {mutant::lazy_sync, "lazy_sync", "a journal is said to be durable, and was not synced"},
       {mutant::forgetful_move, "forgetful_move",
        "an actor that begins on another worker loses what it was sent before"},
+      {mutant::kept_burst, "kept_burst", "what a run has sent to another worker and not published is lost"},
   };
 #else
   static const std::vector<planted> all;

@@ -355,7 +355,7 @@ actor run_helper(self<helper> me, place_ptr at, ref<ready> to) {
   co_await send_surely<ready>(to);
 }
 
-/// Spawns helpers by the dozen, so that workers with nothing to do get some.
+/// Spawns helpers by the dozen, so that workers with nothing to do get some; others are pinned.
 actor run_crew(self<ready> me, place_ptr at, unsigned rounds) {
   chance dice = at->dice.split();
   for (unsigned round = 0; round < rounds && !at->over(); ++round) {
@@ -363,8 +363,11 @@ actor run_crew(self<ready> me, place_ptr at, unsigned rounds) {
     const task_mark working(at, "a crew of " + at->sites[at->here].name);
     const std::uint64_t helpers = dice.between(2, 12);
     for (std::uint64_t i = 0; i < helpers; ++i) {
-      const auto one = me.spawn(run_helper, at, me.me());
-      const std::uint64_t errands = dice.below(4);
+      troupe::spawn_options where;
+      const bool pinned = dice.below(3) == 0;
+      if (pinned) where.worker = static_cast<unsigned>(dice.below(at->workers));
+      const auto one = me.spawn(where, run_helper, at, me.me());
+      const std::uint64_t errands = dice.below(pinned ? 16 : 4);  // many make a burst
       for (std::uint64_t number = 1; number <= errands; ++number) co_await send_surely<errand>(one, number);
       co_await send_surely<errands_end>(one, errands);
     }

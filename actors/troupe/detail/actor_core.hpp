@@ -109,10 +109,16 @@ class actor_core : public strand {
 
   // Any thread.
   void push(letter& l) noexcept;
+  /// Messages of normal priority, each of whose `next` is the one before it.
+  void push(letter& latest, letter& oldest) noexcept;
   /// Room for one message, without waiting: ok, full, no_such_actor or stopped. After ok: commit or
   /// unreserve.
   errc reserve(std::uint32_t generation, priority p) noexcept;
-  void unreserve(priority p) noexcept;
+  void unreserve(priority p, std::uint32_t messages = 1) noexcept;
+  /// Room for so many of normal priority, where there is enough (mailbox.hpp); for each of them: enter, or unreserve.
+  bool reserve_chunk(std::uint32_t generation, std::uint32_t messages) noexcept;
+  /// A small message, for which room was reserved, counts from now on, and is to be pushed.
+  void enter(std::uint32_t generation, envelope& e) noexcept;
   /// Whoever finds no room here may wait for it.
   bool lets_wait() const noexcept { return box_.waits(); }
   void commit(std::uint32_t generation, envelope* e) noexcept;
@@ -139,9 +145,7 @@ class actor_core : public strand {
   /// (when.hpp), which has to begin the others first.
   bool receive_at_once(worker& here, receiver& r, const std::source_location& at) noexcept;
   /// Home worker: none waits for a receiver. False if that takes a closer look.
-  bool plainly_has_none() const noexcept {
-    return plain_ && box_.is_empty_plain() && !intake_.has_come();
-  }
+  bool plainly_has_none() const noexcept { return plain_ && box_.is_empty_plain() && !intake_.has_come(); }
   void resume_receiving(receiver& r) noexcept;  // one of its handlers has ended
   void node_has_room() noexcept;                // again, and messages wait here for nothing else
   void expire_receive(receiver& r) noexcept;    // the time for the first message is over
@@ -185,6 +189,7 @@ class actor_core : public strand {
  private:
   friend class supervisor;
 
+  void end_burst() noexcept;
   void drain() noexcept;
   bool look() noexcept;
   bool drain_express() noexcept;
@@ -204,6 +209,7 @@ class actor_core : public strand {
   worker_state& state() const noexcept;  // of its home
   static worker_state& state(const worker& home) noexcept;
   void hold(std::int64_t bytes) noexcept;
+  void commit_from_elsewhere(std::uint32_t generation, envelope* e) noexcept;
   void commit_at_home(std::uint32_t generation, envelope* e) noexcept;
   void wake() noexcept;
   void wake(worker& here) noexcept;
@@ -296,8 +302,9 @@ class actor_core : public strand {
   const std::uint8_t origin_;  // the worker that it begins at, and ends at
   phase phase_ = phase::free;
   exit_kind how_ = exit_kind::normal;
-  bool plain_ = false;  // it lives, has not finished and is not stopping, no order waits, all that was looked at is sorted, its
-                        // mailbox is plain: messages may take the short ways
+  bool plain_ =
+      false;  // it lives, has not finished and is not stopping, no order waits, all that was looked at is sorted, its
+              // mailbox is plain: messages may take the short ways
   bool finished_ = false;
   bool restartable_ = false;  // written by the spawner
   bool retired_ = false;  // all have been told of its end; it leaves its slot when it is back at its origin

@@ -27,6 +27,8 @@ class intake {
  public:
   /// True: the actor is to be posted to its home worker.
   bool push(letter& l, bool by_express) noexcept { return (by_express ? express_ : inlet_).push(l); }
+  /// The same of several, each of whose `next` is the one before it.
+  bool push(letter& latest, letter& oldest) noexcept { return inlet_.push(latest, oldest); }
 
   /// Calls sort(letter) for everything that has come, up to the moment when something comes by express: false, and that
   /// is sorted, the rest is not.

@@ -36,6 +36,7 @@ enum class mutant : std::uint8_t {
   early_credit,
   lazy_sync,
   forgetful_move,
+  kept_burst,
 };
 
 #ifdef TROUPE_SIM_CHECKED

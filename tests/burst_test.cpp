@@ -1,0 +1,172 @@
+// Messages that a run sends to another worker by the dozen (burst.hpp): none stays behind, none overtakes another, and the
+// mailbox's limit holds.
+#include "actor_support.hpp"
+
+using namespace test;
+
+namespace {
+
+struct number {
+  std::uint64_t value;
+};
+struct text {
+  std::string words;
+  std::uint64_t value;
+};
+struct so_far {
+  using reply = std::uint64_t;
+};
+using counted = troupe::protocol<number, text, so_far>;
+using nothing = troupe::protocol<>;
+using counter = std::shared_ptr<std::atomic<std::uint64_t>>;
+counter new_counter() { return std::make_shared<std::atomic<std::uint64_t>>(0); }
+
+/// Counts what comes in order; what does not, must not.
+actor run_counter(self<counted> me, counter came) {
+  const auto take = [&](std::uint64_t value) { must(came->fetch_add(1) == value); };
+  co_await me.serve([&](number n) { take(n.value); }, [&](text t) { take(t.value); },
+                    [&](so_far) { return came->load(); });
+}
+
+/// Sends so many and then keeps its worker busy until `goes_on`.
+actor run_busy_source(self<nothing>, ref<number> to, std::uint64_t count, counter came,
+                      std::shared_ptr<gate> goes_on) {
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto sent = co_await to.send<number>(i);
+    must(sent.has_value());
+  }
+  must(eventually([&] { return *came >= 64; }));
+  goes_on->wait();
+}
+
+}  // namespace
+
+TEST_CASE("burst: what a run holds back goes when it ends, and what it does not has gone before") {
+  for (const std::uint64_t count : {1u, 64u, 65u, 80u, 81u, 100u, 500u}) {
+    host h(2);
+    const auto came = new_counter();
+    const auto to = h->spawn(on_worker(1), run_counter, came);
+    h->spawn(
+        on_worker(0),
+        [](self<nothing>, ref<number> whom, std::uint64_t all) -> actor {
+          for (std::uint64_t i = 0; i < all; ++i) {
+            const auto sent = co_await whom.send<number>(i);
+            must(sent.has_value());
+          }
+        },
+        to, count);
+    CHECK(eventually([&] { return *came == count; }));
+    h.finish();
+  }
+}
+
+TEST_CASE("burst: while its sender computes on, four fifths at least have come") {
+  host h(2);
+  const auto came = new_counter();
+  const auto goes_on = std::make_shared<gate>();
+  const auto to = h->spawn(on_worker(1), run_counter, came);
+  h->spawn(on_worker(0), run_busy_source, to, 79, came, goes_on);
+  CHECK(eventually([&] { return *came >= 64; }));
+  goes_on->open();
+  CHECK(eventually([&] { return *came == 79; }));
+  h.finish();
+}
+
+TEST_CASE("burst: no other kind of message, ask or try_send overtakes it") {
+  host h(2);
+  const auto came = new_counter();
+  const auto to = h->spawn(on_worker(1), run_counter, came);
+  const auto other = h->spawn(on_worker(1), run_counter, new_counter());
+  const auto done = h->spawn(
+      on_worker(0),
+      [](self<nothing> me, ref<counted> whom, ref<counted> else_where) -> actor {
+        std::uint64_t next = 0;
+        for (int round = 0; round < 40; ++round) {
+          for (int i = 0; i < 70; ++i) {
+            const auto sent = co_await whom.send<number>(next++);
+            must(sent.has_value());
+          }
+          const std::string words(static_cast<std::size_t>(round) * 40, 'x');
+          switch (round % 4) {
+            case 0: {
+              const auto sent = co_await whom.send<text>(words, next++);
+              must(sent.has_value());
+              break;
+            }
+            case 1: {
+              const auto answer = co_await whom.ask<so_far>();
+              must(answer.has_value() && *answer == next);
+              break;
+            }
+            case 2: {
+              while (!whom.try_send<number>(next)) co_await me.yield();
+              ++next;
+              break;
+            }
+            default: (void)co_await else_where.ask<so_far>();
+          }
+        }
+      },
+      to, other);
+  CHECK(eventually([&] { return *came == 40 * 70 + 20; }));
+  static_cast<void>(done);
+  h.finish();
+}
+
+TEST_CASE("burst: several senders and a small mailbox keep its limit, and all that was sent comes") {
+  for (const unsigned room : {1u, 8u, 33u, 100u, 1024u}) {
+    host h(3);
+    const auto came = new_counter();
+    constexpr std::uint64_t each = 3000;
+    const auto to = h->spawn(
+        on_worker(2, room),
+        [](self<number> me, counter all) -> actor { co_await me.serve([&](number) { ++*all; }); }, came);
+    const auto most = new_counter();
+    for (const unsigned at : {0u, 1u, 2u}) {
+      h->spawn(
+          on_worker(at),
+          [](self<nothing>, ref<number> whom) -> actor {
+            for (std::uint64_t i = 0; i < each; ++i) {
+              const auto sent = co_await whom.send<number>(i);
+              must(sent.has_value());
+            }
+          },
+          to);
+    }
+    CHECK(eventually([&] {
+      for (const troupe::actor_info& a : h->inspect().actors) {
+        if (a.limit == room) *most = std::max(most->load(), a.mailbox);
+      }
+      return *came == 3 * each;
+    }));
+    CHECK(*most <= room + 2);  // one of each other worker's
+    h.finish();
+  }
+}
+
+TEST_CASE("burst: when sender or taker is killed in the middle, the books balance") {
+  for (const bool sender_dies : {true, false}) {
+    host h(2);
+    const auto came = new_counter();
+    const auto to = h->spawn(
+        on_worker(1),
+        [](self<number> me, counter all) -> actor { co_await me.serve([&](number) { ++*all; }); }, came);
+    const auto from = h->spawn(
+        on_worker(0),
+        [](self<nothing> me, ref<number> whom) -> actor {
+          for (;;) {
+            for (int i = 0; i < 100; ++i) {
+              if (const auto sent = co_await whom.send<number>(0); !sent) co_return;
+            }
+            co_await me.yield();
+          }
+        },
+        to);
+    CHECK(eventually([&] { return *came > 10'000; }));
+    if (sender_dies)
+      h->kill(from);
+    else
+      h->kill(to);
+    h.finish();
+  }
+}
