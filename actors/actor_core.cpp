@@ -26,17 +26,19 @@ static bool goes_express(const letter& l) noexcept {
   return l.kind != letter_kind::receipt && static_cast<const envelope&>(l).type->lane == priority::high;
 }
 
+/// Nothing overtakes what this worker's run has sent by then, to whatever actor: not a DOWN, nor a reply.
 void actor_core::push(letter& l) noexcept {
+  if (worker_state* const here = node_->here()) here->out.end();
+  put_in(l);
+}
+
+inline void actor_core::put_in(letter& l) noexcept {
   if (intake_.push(l, goes_express(l))) home().post(*this);
 }
 
-void actor_core::push(letter& latest, letter& oldest) noexcept {
+void actor_core::push(letter& latest, letter& oldest, std::uint32_t count) noexcept {
+  box_.enter(count);
   if (intake_.push(latest, oldest)) home().post(*this);
-}
-
-/// Of this worker's run, to whatever actor: what is sent in another way must not overtake it.
-void actor_core::end_burst() noexcept {
-  if (worker_state* const here = node_->here()) here->out.end();
 }
 
 /// Of bytes, in all its mailboxes together.
@@ -52,21 +54,21 @@ errc actor_core::reserve(std::uint32_t meant, priority p) noexcept {
   return box_.reserve(p, here, node_is_full());
 }
 
-bool actor_core::reserve_chunk(std::uint32_t meant, std::uint32_t messages) noexcept {
-  return generation() == meant && !stopping() && box_.reserve_chunk(messages, node_is_full());
+bool actor_core::has_room_for(std::uint32_t meant, std::uint32_t messages) noexcept {
+  return generation() == meant && !stopping() && box_.has_room_for(messages, node_is_full());
 }
 
-void actor_core::enter(std::uint32_t meant, envelope& e) noexcept {
+void actor_core::accept(std::uint32_t meant, envelope& e) noexcept {
   node_->count(entry::accepted_local);
   e.generation = meant;
-  box_.enter(e, false);
-  node_->hold(e.weight);  // from here on, however long the home worker is busy
+  e.charged = charge::inlet;
+  node_->hold(e.weight);
 }
 
 errc actor_core::try_push(std::uint32_t meant, envelope* e) noexcept {
   if (!at_home()) {
     worker_state* const here = node_->here();
-    if (here != nullptr && here->home.running != nullptr && here->out.takes(*this, meant, *e))
+    if (here != nullptr && here->home.running != nullptr && here->takes_by_burst(*this, meant, *e))
       return errc::ok;
     const errc room = reserve(meant, e->type->lane);
     if (room == errc::ok) commit_from_elsewhere(meant, e);
@@ -115,8 +117,8 @@ void actor_core::prepare(const mailbox_limits& limits, const protocol_info& acce
   closed_.store(false, std::memory_order_relaxed);
 }
 
-void actor_core::unreserve(priority p, std::uint32_t messages) noexcept {
-  if (!at_home()) box_.unreserve(p, messages);
+void actor_core::unreserve(priority p) noexcept {
+  if (!at_home()) box_.unreserve(p);
 }
 
 inline void actor_core::commit_at_home(std::uint32_t meant, envelope* e) noexcept {
@@ -129,7 +131,7 @@ inline void actor_core::commit_at_home(std::uint32_t meant, envelope* e) noexcep
 
 void actor_core::commit(std::uint32_t meant, envelope* e) noexcept {
   if (at_home()) return commit_at_home(meant, e);
-  end_burst();
+  if (worker_state* const here = node_->here()) here->out.end();
   commit_from_elsewhere(meant, e);
 }
 
@@ -139,7 +141,7 @@ void actor_core::commit_from_elsewhere(std::uint32_t meant, envelope* e) noexcep
   if (!e->type->owns_nothing) weigh(*e);
   if (!box_.enter(*e, node_is_full())) return drop(*node_, e, errc::shed, address::of(this, slot_, meant));
   node_->hold(e->weight);  // from here on, however long the home worker is busy
-  push(*e);
+  put_in(*e);
 }
 
 void actor_core::park(std::uint32_t meant, envelope* e) noexcept {
@@ -150,7 +152,6 @@ void actor_core::park(std::uint32_t meant, envelope* e) noexcept {
   if (at_home()) {
     sort_in(e);
   } else {
-    end_burst();
     push(*e);
   }
 }

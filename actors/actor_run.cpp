@@ -232,7 +232,7 @@ void actor_core::run(runnable& self, worker& on) noexcept {
   core.again_ = core.run_ends = false;
   core.turns_left_ = core.looks_at_ = turns_per_run;
   const std::uint64_t before = core.messages_out_;
-  if (core.plain_ && core.phase_ == phase::running) core.work_plainly(on, state);
+  if (core.plain_ && core.phase_ == phase::running && !core.intake_.has_come()) core.work_plainly(on, state);
   if (core.has_more_to_do()) {
     const bool is_plain = core.plain_ && core.phase_ == phase::running && !core.intake_.has_come();
     if (!is_plain && !core.finished_) core.begin_run(on);

@@ -33,35 +33,35 @@ bool burst::takes(actor_core& to, std::uint32_t generation, envelope& e) noexcep
     --singly_;
     return false;
   }
-  if (room_ != 0 && !is_small(e)) {
+  if (held_ == 0 ? !begins(e) : !is_small(e)) {
     publish();
     return false;
   }
-  if (room_ == 0 && !reserve(e)) return false;
-  --room_;
-  to.enter(generation, e);
+  to.accept(generation, e);
   e.next = std::exchange(latest_, &e);
   if (oldest_ == nullptr) oldest_ = &e;
-  if (room_ == 0) publish();
+  if (++held_ == chunk) publish();
   return true;
 }
 
-/// For a chunk; or else the next go by themselves.
-bool burst::reserve(const envelope& e) noexcept {
-  const bool reserved = is_small(e) && to_->reserve_chunk(generation_, chunk);
-  (reserved ? room_ : singly_) = chunk;
-  return reserved;
+/// A chunk; or else the next go by themselves.
+bool burst::begins(const envelope& e) noexcept {
+  const bool does = is_small(e) && to_->has_room_for(generation_, 2 * chunk);
+  if (!does) singly_ = chunk;
+  return does;
 }
 
 void burst::publish() noexcept {
-  if (latest_ == nullptr) return;
-  to_->push(*std::exchange(latest_, nullptr), *std::exchange(oldest_, nullptr));
+  if (held_ == 0) return;
+  letter* const latest = std::exchange(latest_, nullptr);
+  letter* const oldest = std::exchange(oldest_, nullptr);
+  const std::uint32_t count = std::exchange(held_, 0);
+  if (mutated(mutant::kept_burst) && count != chunk) return;
+  to_->push(*latest, *oldest, count);
 }
 
 void burst::finish() noexcept {
-  if (mutated(mutant::kept_burst)) latest_ = oldest_ = nullptr;
   publish();
-  if (room_ != 0) to_->unreserve(priority::normal, std::exchange(room_, 0));
   to_ = nullptr;
 }
 

@@ -24,17 +24,12 @@ errc mailbox::reserve(priority p, bool at_home, bool spent) noexcept {
   return errc::full;
 }
 
-bool mailbox::reserve_chunk(std::uint32_t messages, bool spent) noexcept {
-  mailbox_lane& l = normal_;
-  const auto has_much = [&](std::uint32_t entered) {
-    const std::uint64_t room = l.room.load(std::memory_order_relaxed);
-    return fits(l, in_inlet(entered, room) + 2 * messages, static_cast<std::uint32_t>(room), spent);
-  };
+bool mailbox::has_room_for(std::uint32_t messages, bool spent) const noexcept {
+  const mailbox_lane& l = normal_;
   if (!waits() || l.waiters.load(std::memory_order_relaxed) != 0) return false;
-  if (!has_much(l.entered.load(std::memory_order_relaxed))) return false;
-  if (has_much(l.entered.fetch_add(messages, std::memory_order_relaxed))) return true;
-  unreserve(priority::normal, messages);
-  return false;
+  const std::uint64_t room = l.room.load(std::memory_order_relaxed);
+  const std::uint32_t inlet = in_inlet(l.entered.load(std::memory_order_relaxed), room);
+  return fits(l, inlet + messages, static_cast<std::uint32_t>(room), spent);
 }
 
 bool mailbox::enter(envelope& e, bool spent) noexcept {

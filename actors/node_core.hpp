@@ -65,6 +65,13 @@ class worker_state {
     peer_node* peer;
     envelope* notice;
   };
+  /// What this worker's run sends to an actor of another worker goes with others, and is accepted (burst.hpp). A run that has
+  /// used its time slice holds nothing back.
+  bool takes_by_burst(actor_core& to, std::uint32_t generation, envelope& e) noexcept {
+    if (!shown.slice_is_used()) return out.takes(to, generation, e);
+    out.end();
+    return false;
+  }
   out_stream* stream_to(const peer_node& peer) const noexcept;
   std::uint64_t next_number() noexcept { return std::uint64_t{home.index()} << 56 | ++last_number_; }
 

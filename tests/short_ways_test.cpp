@@ -156,3 +156,31 @@ TEST_CASE("who waits for a turn has one beside a chain of births with long runs"
   *left = 0;
   h.finish();
 }
+
+TEST_CASE("an order that has come goes before coroutines that can go on") {
+  host h(1);
+  const auto steps = new_counter();
+  const auto held = std::make_shared<gate>();
+  const auto goes_on = std::make_shared<gate>();
+  const auto victim = h->spawn(
+      [](self<troupe::protocol<>> me, counter all) -> actor {
+        co_await me.sleep(1ms);
+        ++*all;
+      },
+      steps);
+  const auto hold = [](self<troupe::protocol<>>, std::shared_ptr<gate> holds,
+                       std::shared_ptr<gate> end) -> actor {
+    holds->open();
+    end->wait();
+    co_return;
+  };
+  h->spawn(hold, held, goes_on);
+  CHECK(held->wait());
+  const int before = *steps;  // the sleep was over sooner
+  h->kill(victim);
+  const auto later = std::chrono::steady_clock::now() + 5ms;  // the sleep is over, and the worker is held
+  CHECK(eventually([&] { return std::chrono::steady_clock::now() > later; }));
+  goes_on->open();
+  h.finish();
+  CHECK(*steps == before);
+}

@@ -109,16 +109,16 @@ class actor_core : public strand {
 
   // Any thread.
   void push(letter& l) noexcept;
-  /// Messages of normal priority, each of whose `next` is the one before it.
-  void push(letter& latest, letter& oldest) noexcept;
+  /// So many messages that were accepted, each of whose `next` is the one before it.
+  void push(letter& latest, letter& oldest, std::uint32_t count) noexcept;
   /// Room for one message, without waiting: ok, full, no_such_actor or stopped. After ok: commit or
   /// unreserve.
   errc reserve(std::uint32_t generation, priority p) noexcept;
-  void unreserve(priority p, std::uint32_t messages = 1) noexcept;
-  /// Room for so many of normal priority, where there is enough (mailbox.hpp); for each of them: enter, or unreserve.
-  bool reserve_chunk(std::uint32_t generation, std::uint32_t messages) noexcept;
-  /// A small message, for which room was reserved, counts from now on, and is to be pushed.
-  void enter(std::uint32_t generation, envelope& e) noexcept;
+  void unreserve(priority p) noexcept;
+  /// From elsewhere, without reserving it: as many of normal priority would find room now, and may wait for it.
+  bool has_room_for(std::uint32_t generation, std::uint32_t messages) noexcept;
+  /// One of those, which is to be pushed soon. It counts in the books, and in the mailbox from when it is pushed.
+  void accept(std::uint32_t generation, envelope& e) noexcept;
   /// Whoever finds no room here may wait for it.
   bool lets_wait() const noexcept { return box_.waits(); }
   void commit(std::uint32_t generation, envelope* e) noexcept;
@@ -189,7 +189,7 @@ class actor_core : public strand {
  private:
   friend class supervisor;
 
-  void end_burst() noexcept;
+  void put_in(letter& l) noexcept;
   void drain() noexcept;
   bool look() noexcept;
   bool drain_express() noexcept;

@@ -1,8 +1,8 @@
 // The messages of an actor: what there is room for, and which is taken next.
 //
 // | operation                  | who         | synchronisation                                                     |
-// | reserve (from elsewhere),  | any thread  | entered fetch_add relaxed, then room relaxed: see below             |
-// | reserve_chunk              |             |                                                                     |
+// | reserve (from elsewhere)   | any thread  | entered fetch_add relaxed, then room relaxed: see below             |
+// | has_room_for               | any thread  | relaxed loads: a hint                                               |
 // | unreserve, enter           | any thread  | entered fetch_sub, CAS, heavy_bytes fetch_add relaxed: counts only  |
 // | park (waiters)             | any thread  | fetch_add relaxed, before the letter is pushed                      |
 // | add, leave_inlet, take     | home worker | room: one relaxed store; heavy_bytes fetch_sub relaxed              |
@@ -16,7 +16,7 @@
 //
 // Rules
 //  1. The limits of a lane hold for its queue and the inlet together; k threads that reserve at the same instant can
-//     overshoot them by k messages, and count what they reserve as if it had come (burst.hpp). A message of over `heavy` bytes counts against the bytes from its commit on,
+//     overshoot them by k messages, and k workers that send to it in bursts by a chunk each (burst.hpp). A message of over `heavy` bytes counts against the bytes from its commit on,
 //     a smaller one from when home has it.
 //  2. A lane without any message always has room for one, whatever its size and however full the node is: so whoever waits
 //     for room here is woken when a message is taken.
@@ -125,11 +125,13 @@ class mailbox {
   /// be the one that was meant. `spent`: the node's mailboxes are at its limit of bytes.
   errc reserve(priority p, bool at_home, bool spent) noexcept;
   errc reserve_at_home(priority p, bool spent) noexcept;
-  /// For so many of normal priority, where senders wait and there is room for twice as many.
-  bool reserve_chunk(std::uint32_t messages, bool spent) noexcept;
-  void unreserve(priority p, std::uint32_t messages = 1) noexcept {
-    lane(p).entered.fetch_sub(messages, std::memory_order_relaxed);
+  /// As many of normal priority would find room now, and may wait for it: a hint.
+  bool has_room_for(std::uint32_t messages, bool spent) const noexcept;
+  /// Small messages of normal priority go into the inlet, so many, unreserved.
+  void enter(std::uint32_t messages) noexcept {
+    normal_.entered.fetch_add(messages, std::memory_order_relaxed);
   }
+  void unreserve(priority p) noexcept { lane(p).entered.fetch_sub(1, std::memory_order_relaxed); }
   /// A reserved message goes into the inlet. False: it is to be shed.
   bool enter(envelope& e, bool spent) noexcept;
   /// It is disposed of, and never gets into the queue.
