@@ -65,7 +65,7 @@ TEST_CASE("burst: while its sender computes on, four fifths at least have come")
   const auto came = new_counter();
   const auto goes_on = std::make_shared<gate>();
   const auto to = h->spawn(on_worker(1), run_counter, came);
-  h->spawn(on_worker(0), run_busy_source, to, 79, came, goes_on);
+  h->spawn(on_worker(0), run_busy_source, to, 79u, came, goes_on);
   CHECK(eventually([&] { return *came >= 64; }));
   goes_on->open();
   CHECK(eventually([&] { return *came == 79; }));
