@@ -108,7 +108,7 @@ inline void actor_core::go_on(receiver& r) noexcept {
 /// Whoever has waited for one message goes on with it at once, and may be back for the next.
 [[gnu::always_inline]] inline void actor_core::take_messages(worker& here, worker_state& state) noexcept {
   if (run_ends) {
-    again_ = receiver_ != nullptr && !receiver_->full() && !box_.empty();
+    again_ = receiver_ != nullptr && !receiver_->full() && (!box_.empty() || receiver_->overdue);
     return;
   }
   while (receiver_ != nullptr && !has_nothing()) {
@@ -119,6 +119,7 @@ inline void actor_core::go_on(receiver& r) noexcept {
     if (e == nullptr) e = next_message(r.only, state);
     if (e == nullptr) {
       again_ = !box_.empty() && (controls_.head != nullptr || turns_left_ == 0);
+      if (!again_) expire_overdue();
       return;
     }
     here.resumed_at.store(r.at(), std::memory_order_relaxed);
@@ -142,6 +143,12 @@ inline void actor_core::go_on(receiver& r) noexcept {
     if (turns_left_ == 0 || run_ends) break;
   }
   again_ = receiver_ != nullptr && !box_.empty();
+  if (!again_) expire_overdue();
+}
+
+/// There is nothing for it.
+inline void actor_core::expire_overdue() noexcept {
+  if (receiver_ != nullptr && receiver_->overdue && !receiver_->took) end_receive(errc::expired);
 }
 
 /// The coroutines and messages of an actor to which nothing else is to be done, with a receiver that takes any: `plain_`
@@ -220,7 +227,7 @@ bool actor_core::take_for_the_passed_over(worker& here, worker_state& state, std
 /// More than work_plainly has done.
 inline bool actor_core::has_more_to_do() const noexcept {
   return !plain_ || phase_ == phase::starting || has_ready() || !box_.is_empty_plain() ||
-         intake_.has_come() || box_.has_plain_waiters();
+         intake_.has_come() || box_.has_plain_waiters() || (receiver_ != nullptr && receiver_->overdue);
 }
 
 void actor_core::run(runnable& self, worker& on) noexcept {
@@ -338,8 +345,12 @@ bool actor_core::cancel_one(const control& c) noexcept {
   return false;
 }
 
+/// What is there is its, though the last run ended before it: the next one looks.
 void actor_core::expire_receive(receiver& r) noexcept {
-  if (receiver_ == &r && !r.took) end_receive(errc::expired);
+  if (receiver_ != &r || r.took) return;
+  if (has_nothing()) return end_receive(errc::expired);
+  r.overdue = true;
+  wake();
 }
 
 void actor_core::end_receive(errc why) noexcept {

@@ -87,6 +87,57 @@ TEST_CASE("a selective receive sees what comes while it waits, behind a long que
   h.finish();
 }
 
+TEST_CASE("a receive without time finds all that is there, however many runs and slices that takes") {
+  host h(1);
+  const auto log = new_book();
+  h->spawn(
+      [](self<troupe::protocol<>> me, book until) -> actor {  // whose turn it is between two runs
+        while (until->all().size() < 3) {
+          const auto over = std::chrono::steady_clock::now() + 3ms;
+          while (std::chrono::steady_clock::now() < over) {
+          }
+          co_await me.yield();
+        }
+      },
+      log);
+  spawn_with(
+      h,
+      [](self<mail>& me, notes& said) -> troupe::task<> {
+        const auto to_me = me.me();
+        constexpr int each = 80;
+        for (int i = 0; i < each; ++i) {
+          must(to_me.try_send<number>(i).has_value());
+          must(to_me.try_send<text>("x").has_value());
+        }
+        const auto compute = [] {
+          const auto until = std::chrono::steady_clock::now() + 300us;
+          while (std::chrono::steady_clock::now() < until) {
+          }
+        };
+        int texts = 0;
+        while (auto t = co_await me.receive<text>().within(0ms)) {
+          ++texts;
+          compute();
+        }
+        said.add(std::to_string(texts));
+        int numbers = 0;
+        const auto take_number = [&](number) { ++numbers; };
+        const auto ignore = [](const auto&) {};
+        const auto answer = [](ask_number) { return 0; };
+        for (;;) {
+          const auto got = co_await me.receive(take_number, answer, ignore).within(0ms);
+          if (!got) break;
+          compute();
+        }
+        said.add(std::to_string(numbers));
+        const auto none = co_await me.receive<text>().within(0ms);
+        said.add(none ? "one" : "none");
+      },
+      log, 0);
+  CHECK(log->wait_for(3) == lines{"80", "80", "none"});
+  h.finish();
+}
+
 TEST_CASE("a selective receive that loses a select takes nothing, or puts back what it had") {
   host h(1);
   const auto log = new_book();

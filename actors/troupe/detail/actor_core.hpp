@@ -231,6 +231,7 @@ class actor_core : public strand {
   bool cancel_one(const control& c) noexcept;
   bool has_mail() const noexcept;
   void end_receive(errc why) noexcept;
+  void expire_overdue() noexcept;
   bool node_is_full() const noexcept;
 
   // actor_life.cpp

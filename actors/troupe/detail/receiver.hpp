@@ -55,6 +55,7 @@ class receiver : public operation {
   bool took = false;
   bool taking = false;    // inside take(): a handler that ends now (by a foreign awaitable) needs no wake-up
   bool limited = false;   // it ends by itself: .within(d)
+  bool overdue = false;   // its time is over, and it has not looked at what was there by then
   bool reported = false;  // by the watchdog
   errc ended_by = errc::ok;  // why it ended without a message: stopped or expired
   const function take;
