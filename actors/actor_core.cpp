@@ -66,19 +66,13 @@ void actor_core::accept(std::uint32_t meant, envelope& e) noexcept {
 }
 
 errc actor_core::try_push(std::uint32_t meant, envelope* e) noexcept {
-  if (!at_home()) {
-    worker_state* const here = node_->here();
-    if (here != nullptr && here->home.running != nullptr && here->takes_by_burst(*this, meant, *e))
-      return errc::ok;
-    const errc room = reserve(meant, e->type->lane);
-    if (room == errc::ok) commit_from_elsewhere(meant, e);
-    return room;
+  const bool here = at_home();
+  if (!here) {
+    worker_state* const sender = node_->here();
+    if (sender != nullptr && sender->takes_by_burst(*this, meant, *e)) return errc::ok;
   }
-  if (generation() != meant) return errc::no_such_actor;
-  if (stopping()) return errc::stopped;
-  if (!intake_.empty()) drain();
-  const errc room = box_.reserve_at_home(e->type->lane, node_is_full());
-  if (room == errc::ok) commit_at_home(meant, e);
+  const errc room = reserve(meant, e->type->lane);
+  if (room == errc::ok) here ? commit_at_home(meant, e) : commit_from_elsewhere(meant, e);
   return room;
 }
 

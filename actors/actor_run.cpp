@@ -104,6 +104,28 @@ inline void actor_core::go_on(receiver& r) noexcept {
   if (stopping() && r.running == 0) end_receive(errc::stopped);
 }
 
+/// A message to whoever waits for it.
+[[gnu::always_inline]] inline void actor_core::give_message(envelope& e, receiver& r, worker& here,
+                                                            worker_state& state) noexcept {
+  here.resumed_at.store(r.at(), std::memory_order_relaxed);
+  r.took = r.taking = true;
+  r.take(r, &e);
+  r.taking = false;
+  work_deadline = {};
+  note_slice(state);
+  if (turns_left_ != 0) --turns_left_;
+}
+
+/// It is over, and its coroutine goes on in this run.
+[[gnu::always_inline]] inline void actor_core::resume_receiver(receiver& r, worker& here,
+                                                               worker_state& state) noexcept {
+  --turns_left_;
+  receiver_ = nullptr;
+  r.ended_by = errc::ok;
+  resume(r, here);
+  note_slice(state);
+}
+
 /// One message at least, unless its time is over: who goes on with a receive and no time to wait is to find what is there.
 /// Whoever has waited for one message goes on with it at once, and may be back for the next.
 [[gnu::always_inline]] inline void actor_core::take_messages(worker& here, worker_state& state) noexcept {
@@ -122,23 +144,14 @@ inline void actor_core::go_on(receiver& r) noexcept {
       if (!again_) expire_overdue();
       return;
     }
-    here.resumed_at.store(r.at(), std::memory_order_relaxed);
-    r.took = r.taking = true;
-    r.take(r, e);
-    r.taking = false;
-    work_deadline = {};
-    note_slice(state);
-    if (turns_left_ != 0) --turns_left_;
+    give_message(*e, r, here, state);
     if (!r.over()) {
       go_on(r);
     } else if (turns_left_ == 0 || run_ends || controls_.head != nullptr || has_ready()) {
       end_receive(errc::ok);
     } else {
-      --turns_left_;
-      std::exchange(receiver_, nullptr)->ended_by = errc::ok;
-      resume(r, here);
+      resume_receiver(r, here, state);
       if (finished_) return;
-      note_slice(state);
     }
     if (turns_left_ == 0 || run_ends) break;
   }
@@ -165,26 +178,14 @@ inline void actor_core::expire_overdue() noexcept {
     if (r == nullptr || r->only != nullptr || r->running != 0) return;
     envelope* const e = next_plain(state);
     if (e == nullptr) return;
-    here.resumed_at.store(r->at(), std::memory_order_relaxed);
-    r->took = r->taking = true;
-    r->take(*r, e);
-    r->taking = false;
-    work_deadline = {};
-    note_slice(state);
-    --turns_left_;
+    give_message(*e, *r, here, state);
     if (!r->over()) {
       if (!plain_) go_on(*r);
-      continue;
-    }
-    if (!plain_ || turns_left_ == 0 || run_ends || has_ready()) {
+    } else if (!plain_ || turns_left_ == 0 || run_ends || has_ready()) {
       end_receive(errc::ok);
-      continue;
+    } else {
+      resume_receiver(*r, here, state);
     }
-    --turns_left_;
-    receiver_ = nullptr;
-    r->ended_by = errc::ok;
-    resume(*r, here);
-    note_slice(state);
   } while (plain_ && turns_left_ != 0 && !run_ends);
 }
 

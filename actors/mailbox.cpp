@@ -12,10 +12,10 @@ void mailbox::open(const mailbox_limits& limits, bool prioritized) {
 }
 
 errc mailbox::reserve(priority p, bool at_home, bool spent) noexcept {
-  if (at_home) return reserve_at_home(p, spent);
   mailbox_lane* const l = find(p);
   if (l == nullptr) return errc::no_such_actor;
   if (!drops() && l->waiters.load(std::memory_order_relaxed) != 0) return errc::full;
+  if (at_home) return drops() || has_room(*l, spent) ? errc::ok : errc::full;
   const std::uint32_t before = l->entered.fetch_add(1, std::memory_order_relaxed);
   if (drops()) return errc::ok;
   const std::uint64_t room = l->room.load(std::memory_order_relaxed);

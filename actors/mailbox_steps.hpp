@@ -54,13 +54,6 @@ inline void mailbox::leave_inlet(envelope& e, std::uint32_t depth) noexcept {
 
 // Home worker.
 
-inline errc mailbox::reserve_at_home(priority p, bool spent) noexcept {
-  mailbox_lane* const l = find(p);
-  if (l == nullptr) return errc::no_such_actor;
-  if (drops()) return errc::ok;
-  return l->waiters.load(std::memory_order_relaxed) == 0 && has_room(*l, spent) ? errc::ok : errc::full;
-}
-
 inline envelope* mailbox::to_shed_for(envelope& e, bool spent) noexcept {
   const overflow when_full = policy();
   const bool of_a_link = e.by_link;

@@ -68,6 +68,7 @@ class worker_state {
   /// What this worker's run sends to an actor of another worker goes with others, and is accepted (burst.hpp). A run that has
   /// used its time slice holds nothing back.
   bool takes_by_burst(actor_core& to, std::uint32_t generation, envelope& e) noexcept {
+    if (home.running == nullptr) return false;
     if (!shown.slice_is_used()) return out.takes(to, generation, e);
     out.end();
     return false;

@@ -35,6 +35,14 @@ namespace detail {
 
 template <class T>
 struct argument_of_blocking_is_a_pointer_reference_or_view;
+template <class T>
+constexpr void check_blocking_argument() {
+  if constexpr (holds_view<T>()) compile_error<argument_of_blocking_is_a_pointer_reference_or_view<T>>();
+}
+
+/// What is kept of an argument.
+template <class A>
+using kept_argument = std::decay_t<decltype(unwrap(std::declval<A>()))>;
 
 /// A call on its way: kept by the thread that runs it and by who waits for it.
 class call_beside {
@@ -113,14 +121,10 @@ auto blocking(F function, Args&&... args) {
   static_assert(std::is_pointer_v<F> || std::is_empty_v<F>,
                 "blocking takes a function or a captureless lambda: pass what it needs as arguments");
   detail::check_arguments<Args...>();
-  const auto check = []<class A>(std::type_identity<A>) {
-    if constexpr (detail::holds_view<A>())
-      detail::compile_error<detail::argument_of_blocking_is_a_pointer_reference_or_view<A>>();
-  };
-  (check(std::type_identity<std::decay_t<decltype(detail::unwrap(std::declval<Args>()))>>()), ...);
-  using R = std::invoke_result_t<F, std::decay_t<decltype(detail::unwrap(std::declval<Args>()))>...>;
-  using call = detail::call_beside_of<R, F, std::decay_t<decltype(detail::unwrap(std::declval<Args>()))>...>;
-  return blocking_operation<R, F, std::decay_t<decltype(detail::unwrap(std::declval<Args>()))>...>(
+  (detail::check_blocking_argument<detail::kept_argument<Args>>(), ...);
+  using R = std::invoke_result_t<F, detail::kept_argument<Args>...>;
+  using call = detail::call_beside_of<R, F, detail::kept_argument<Args>...>;
+  return blocking_operation<R, F, detail::kept_argument<Args>...>(
       std::make_shared<call>(function, detail::unwrap(std::forward<Args>(args))...));
 }
 

@@ -5,7 +5,9 @@
 // is sorted.
 //
 // | operation                     | who         | synchronisation                                        |
-// | push                          | any thread  | intake::push                                           |
+// | push                          | any thread  | intake::push; ends the burst of the worker that pushes |
+// | accept, push (several)        | burst.hpp   | the same, without that                                 |
+// | has_room_for                  | any thread  | relaxed loads: a hint                                  |
 // | drain, look, drain_express    | home worker | intake::look, express                                  |
 // | generation, accepts           | any thread  | tenancy.hpp                                            |
 // | closed_, …: write             | home worker | relaxed store                                          |
@@ -222,6 +224,8 @@ class actor_core : public strand {
   envelope* next_message(const value_type* only, worker_state& state) noexcept;
   envelope* next_plain(worker_state& state) noexcept;
   bool has_nothing() const noexcept;
+  void give_message(envelope& e, receiver& r, worker& here, worker_state& state) noexcept;
+  void resume_receiver(receiver& r, worker& here, worker_state& state) noexcept;
   void work_plainly(worker& here, worker_state& state) noexcept;
   bool has_more_to_do() const noexcept;
   void take_messages(worker& here, worker_state& state) noexcept;

@@ -3,7 +3,8 @@
 // | operation                  | who         | synchronisation                                                     |
 // | reserve (from elsewhere)   | any thread  | entered fetch_add relaxed, then room relaxed: see below             |
 // | has_room_for               | any thread  | relaxed loads: a hint                                               |
-// | unreserve, enter           | any thread  | entered fetch_sub, CAS, heavy_bytes fetch_add relaxed: counts only  |
+// | unreserve, enter           | any thread  | entered fetch_add, fetch_sub, CAS, heavy_bytes fetch_add relaxed:   |
+// |                            |             | counts only                                                         |
 // | park (waiters)             | any thread  | fetch_add relaxed, before the letter is pushed                      |
 // | add, leave_inlet, take     | home worker | room: one relaxed store; heavy_bytes fetch_sub relaxed              |
 // | room, bytes, waiters: read | any thread  | relaxed load: a hint; home decides                                  |
@@ -124,7 +125,6 @@ class mailbox {
   /// Room for one message of priority `p`: ok, full, or no_such_actor when the mailbox has no such lane and so cannot
   /// be the one that was meant. `spent`: the node's mailboxes are at its limit of bytes.
   errc reserve(priority p, bool at_home, bool spent) noexcept;
-  errc reserve_at_home(priority p, bool spent) noexcept;
   /// As many of normal priority would find room now, and may wait for it: a hint.
   bool has_room_for(std::uint32_t messages, bool spent) const noexcept;
   /// Small messages of normal priority go into the inlet, so many, unreserved.
