@@ -43,7 +43,7 @@ void tell(node_core& node, order what, const address& from, const address& to, c
   if (!to.is_remote()) return to.core()->command(to.generation, make_letter(what, from, why));
   if (out_stream* const stream = node.here()->stream_to(*to.peer())) {
     stream->control({as_note(what), to.wire_target(), from.wire_target(), static_cast<std::uint8_t>(why.kind),
-                     std::string_view(why.text).substr(0, longest_note_text)});
+                     std::string_view(why.text).substr(0, longest_note_text), true});
   } else if (what == order::link) {
     const exit_reason no_link{exit_kind::unreachable, "no link to its node"};
     from.core()->command(from.generation, make_letter(order::sever, to, no_link));

@@ -69,6 +69,7 @@ error to_error(send_outcome how, const envelope& e) noexcept {
     case send_outcome::no_credit:
     case send_outcome::blocked: return errc::full;
     case send_outcome::too_large: return errc::too_large;
+    case send_outcome::no_memory: return errc::no_memory;
     case send_outcome::closed: break;
   }
   return e.type->wire == nullptr ? errc::not_encodable : errc::unreachable;
@@ -143,7 +144,7 @@ void ask_base::end_link_ask(error why) noexcept {
 void ask_base::cancel_link_ask() noexcept {
   if (correlation_ != 0 && link_wait_ == nullptr) {
     if (out_stream* const stream = stream_to(to_))
-      stream->control({note_cancel, to_.wire_target(), correlation_, 0, {}});
+      stream->control({note_cancel, to_.wire_target(), correlation_, 0, {}, true});
   }
   forget_link_ask();
 }

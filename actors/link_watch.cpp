@@ -40,7 +40,7 @@ void notify_peer(node_core& node, peer_node& watcher, std::uint64_t watch, exit_
   watcher.watched_here.fetch_sub(1, std::memory_order_relaxed);
   if (out_stream* const stream = node.here()->stream_to(watcher)) {
     stream->control({note_down, 0, watch, static_cast<std::uint8_t>(how),
-                     std::string_view(text).substr(0, longest_note_text)});
+                     std::string_view(text).substr(0, longest_note_text), true});
   }
 }
 

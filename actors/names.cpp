@@ -32,8 +32,7 @@ bool serves(const std::vector<std::string>& offered, const protocol_info& wanted
   });
 }
 
-constexpr std::size_t most_bytes_of_a_name =
-    max_encoded_message - 1024;  // it fits into one message to a peer
+constexpr std::size_t most_bytes_of_a_name = max_chunk - 1024;  // it fits into one frame to a peer
 
 /// At most so many.
 std::size_t encoded_bytes(const name_change& change) {

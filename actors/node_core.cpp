@@ -6,6 +6,7 @@
 #include <troupe/detail/checked.hpp>
 #include <troupe/log.hpp>
 
+#include "credit.hpp"
 #include "delivery.hpp"
 #include "names.hpp"
 #include "peers.hpp"
@@ -70,6 +71,11 @@ result<std::unique_ptr<node_core>, setup_error> node_core::create(node_options o
     return setup_error{"node option mailbox_memory = " + std::to_string(options.mailbox_memory) +
                        ": use 1048576 bytes (1 MiB) to " + std::to_string(mailbox_budget::most)};
   }
+  if (options.max_message < least_message_limit || options.max_message > most_message_limit) {
+    return setup_error{"node option max_message = " + std::to_string(options.max_message) + ": use " +
+                       std::to_string(least_message_limit) + " (64 KiB) to " +
+                       std::to_string(most_message_limit) + " bytes (256 MiB)"};
+  }
   check(options.supervision);
   auto workers = scheduler::create(*options.world, {options.workers, options.io});
   if (!workers) return std::move(workers).error();
@@ -95,6 +101,7 @@ node_core::node_core(node_options options, std::unique_ptr<scheduler> s)
   link_options links;
   links.self = identity_;
   links.tcp_only = options_.lanes == lane_choice::tcp;
+  links.max_message = options_.max_message;
   hub_ = hub::create(*scheduler_, *peers_, links);
 }
 

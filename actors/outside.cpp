@@ -25,8 +25,7 @@ struct outside_send : room_waiter {
     const std::unique_ptr<outside_send> own(this);
     unreserve_outside(peer);
     if (how == send_outcome::sent) return finish(what_for.message);
-    const errc why = how == send_outcome::too_large ? errc::too_large : errc::unreachable;
-    drop(peer.node, what_for.message, why, what_for.to);
+    drop(peer.node, what_for.message, to_error(how, *what_for.message).code, what_for.to);
   }
 
   peer_node& peer;

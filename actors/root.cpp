@@ -115,12 +115,15 @@ task<result<address>> spawn_remote(node_core& node, std::string where, std::stri
 
 result<std::string> encode_arguments(node_core& node, const std::string& where,
                                      const std::function<void(writer&)>& write) {
-  std::string bytes(max_encoded_message, '\0');
   peer_node* const peer = node.all_peers().named(where);
-  writer out(std::as_writable_bytes(std::span(bytes)), peer != nullptr ? peer : &node.all_peers().self());
+  peer_node* const context = peer != nullptr ? peer : &node.all_peers().self();
+  writer scale = writer::scale(context);
+  write(scale);
+  if (scale.size() > node.options().max_message) return errc::too_large;
+  std::string bytes(scale.size(), '\0');
+  writer out(std::as_writable_bytes(std::span(bytes)), context);
   write(out);
-  if (!out.ok()) return errc::too_large;
-  bytes.resize(out.size());
+  if (!out.ok()) return errc::not_encodable;
   return bytes;
 }
 

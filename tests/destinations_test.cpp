@@ -10,7 +10,7 @@ using namespace troupe::detail;
 namespace {
 
 struct table_of {
-  explicit table_of(const destination_table::limits& l)
+  explicit table_of(const credit_limits& l)
       : workers(*scheduler::create(os_env(), {1, io_backend::asio})), table(l, workers->at(0), retry) {}
   ~table_of() { workers->at(0).cancel(retry); }
 

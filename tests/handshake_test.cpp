@@ -15,6 +15,7 @@ hello example() {
   h.max_destinations = 1024;
   h.max_routes = 4096;
   h.wants_shm = true;
+  h.max_message = 3 << 20;
   return h;
 }
 
@@ -39,6 +40,7 @@ TEST_CASE("a hello reads back as it was written") {
   CHECK(back->window == 128 * 1024);
   CHECK(back->max_destinations == 1024);
   CHECK(back->max_routes == 4096);
+  CHECK(back->max_message == 3 << 20);
   CHECK(back->wants_shm);
 }
 
@@ -55,8 +57,12 @@ TEST_CASE("a hello that is longer than ours is understood, a later minor version
 
 TEST_CASE("every truncated hello is refused") {
   const auto bytes = greet(greeting_kind::hello, example());
+  const std::size_t first_version = body_of(bytes).size() - sizeof hello::max_message;
   for (std::size_t n = 0; n < body_of(bytes).size(); ++n)
-    CHECK_FALSE((parse_hello(body_of(bytes).first(n))).has_value());
+    CHECK(parse_hello(body_of(bytes).first(n)).has_value() == (n == first_version));
+  const auto old = parse_hello(body_of(bytes).first(first_version));
+  REQUIRE(old.has_value());
+  CHECK(old->max_message == max_chunk);
 }
 
 TEST_CASE("a hello with a bad name or impossible limits is refused with the reason") {

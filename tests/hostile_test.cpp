@@ -36,7 +36,7 @@ TEST_CASE("row 1: a segment or frame length of all ones, zero or less than the h
 
 TEST_CASE("row 2: an unknown kind or flag closes the link, and the kinds 12 to 15 are skipped") {
   for (const std::uint32_t word :
-       {8u, 8u | 7u << 24, 8u | 11u << 24, 8u | 1u << 24 | 4u << 28, 8u | 6u << 24 | 8u << 28}) {
+       {8u, 8u | 8u << 24, 8u | 11u << 24, 8u | 1u << 24 | 8u << 28, 8u | 6u << 24 | 8u << 28}) {
     attacked_node victim;
     raw_peer peer(victim.at);
     REQUIRE(peer.link());
@@ -102,6 +102,54 @@ TEST_CASE("row 6: a count that claims 2^32 items is refused and closes the link"
   peer.say(peer.segment({route(0, 5), message(0, numbers(std::uint64_t{1}, ~0u))}));
   CHECK(peer.is_closed());
   CHECK(victim.closed_for("does not decode"));
+}
+
+TEST_CASE("row 8: chunks of nothing, inside another's, beyond the end or without end close the link") {
+  const bytes first = note_body(1, std::string(1000, 'x'));
+  const auto begins = [&](std::uint64_t total, byte_view body) {
+    return frame({frame_kind::message, 0, 0, 0, total}, body);
+  };
+  const auto chunk = [](std::size_t size) { return frame({frame_kind::chunk}, bytes(size)); };
+  const std::uint64_t most = link_options().max_message;
+  const std::pair<std::vector<bytes>, const char*> lies[] = {
+      {{chunk(1)}, "chunk of nothing"},
+      {{begins(most + 1, first)}, "over its limit"},
+      {{begins(~std::uint64_t{0}, first)}, "over its limit"},
+      {{begins(first.size(), first)}, "that is whole"},
+      {{begins(1, first)}, "that is whole"},
+      {{begins(most, {})}, "length that cannot be"},
+      {{begins(most, first), begins(most, first)}, "credit"},
+      {{begins(70'000, first), begins(70'000, first)}, "inside another"},
+      {{begins(70'000, first), frame({frame_kind::reply, 0, 1, 0, 70'000}, first)}, "inside another"},
+      {{begins(70'000, first), frame({frame_kind::chunk})}, "length that cannot be"},
+      {{begins(1100, first), chunk(1100)}, "length that cannot be"},
+      {{frame({frame_kind::control, 0, 0, 0, 70'000}, bytes(16))}, "chunks of what has none"},
+      {{frame({frame_kind::reply, 0, 1, 0, most + 1}, first)}, "over its limit"},
+  };
+  for (const auto& [frames, why] : lies) {
+    INFO(why);
+    attacked_node victim;
+    raw_peer peer(victim.at);
+    REQUIRE(peer.link());
+    peer.say(peer.segment({route(0, 1'000'000)}));
+    for (const bytes& f : frames) peer.say(peer.segment({f}));
+    CHECK(peer.is_closed());
+    CHECK(victim.closed_for(why));
+  }
+}
+
+TEST_CASE("row 8: what is announced and never comes costs nothing and goes with its link") {
+  attacked_node victim;
+  raw_peer peer(victim.at);
+  REQUIRE(peer.link());
+  peer.say(peer.segment({route(0, 5), route(1, 6, 1),
+                         frame({frame_kind::message, 0, 0, 0, link_options().max_message},
+                               note_body(1, std::string(1000, 'x'))),
+                         message(1, note_body(2, "between"))}));
+  CHECK(victim.node.host.wait_until([](record& r) { return r.arrivals.size() == 1; }));
+  peer.hang_up();
+  CHECK(victim.node.unlinked());
+  CHECK(victim.others_unharmed());
 }
 
 TEST_CASE("row 9: a segment that was received already is dropped and counted") {
@@ -229,8 +277,8 @@ TEST_CASE("random frames inside valid segments never do harm") {
       for (int f = 0; f < 4; ++f) {
         bytes body(random() % 64);
         for (std::byte& b : body) b = static_cast<std::byte>(random() % 4);
-        frames.push_back(frame({static_cast<frame_kind>(1 + random() % 6),
-                                static_cast<std::uint32_t>(random() % 4), random() % 3, 0},
+        frames.push_back(frame({static_cast<frame_kind>(1 + random() % 7),
+                                static_cast<std::uint32_t>(random() % 4), random() % 3, 0, random() % 100},
                                body));
       }
       peer.say(peer.segment(frames));

@@ -198,7 +198,7 @@ LANE_TEST("spawn_on: what is not offered, differs, is unknown or does not fit is
     CHECK(outcome(differs) == "wrong protocol");
     const auto unknown = co_await me.node().spawn_on("nowhere", clerk, "x", 1, ref<word>());
     CHECK(outcome(unknown) == "not found");
-    const std::string huge(70'000, 'h');
+    const std::string huge(2 << 20, 'h');
     const auto too_large = co_await me.node().spawn_on(where, clerk, huge, 1, ref<word>());
     CHECK(outcome(too_large) == "too large");
   });

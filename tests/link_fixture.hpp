@@ -44,6 +44,7 @@ struct arrival {
 struct record {
   std::vector<arrival> arrivals;
   std::vector<std::string> controls;
+  std::vector<std::size_t> arrivals_at_control;  // how many there were
   std::vector<std::pair<std::uint64_t, errc>> replies;
   std::vector<std::string> ups;
   std::vector<std::pair<link_end, std::string>> downs;
@@ -112,6 +113,7 @@ class recording_host : public session_host {
       r.controls.push_back(std::to_string(c.kind) + ":" + std::to_string(c.subject) + ":" +
                            std::to_string(c.object) + ":" + std::to_string(c.code) + ":" +
                            std::string(c.text));
+      r.arrivals_at_control.push_back(r.arrivals.size());
     });
   }
   void stream_acked(worker&, std::uint64_t messages) override {
@@ -311,6 +313,48 @@ struct pair_of_nodes {
   test_node back;
   test_node front;
   std::string joined;
+};
+
+inline lane_case each_lane() {
+  return GENERATE(lane_case{"tcp", lane_kind::tcp, io_backend::asio},
+                  lane_case{"tcp", lane_kind::tcp, io_backend::automatic},
+                  lane_case{"local socket", lane_kind::local_socket, io_backend::automatic},
+                  lane_case{"shm", lane_kind::shm, io_backend::asio},
+                  lane_case{"shm", lane_kind::shm, io_backend::automatic});
+}
+
+/// A message that waits for room, with what became of it.
+struct waiting_note {
+  waiting_note(std::uint64_t target, std::uint64_t number, std::size_t text = 0)
+      : message{number, std::string(text, 'w')} {
+    waiter.what.target = target;
+    waiter.what.type = &wire_type_of<note>;
+    waiter.what.message = &message;
+  }
+  struct slot : room_waiter {
+    slot()
+        : room_waiter([](room_waiter& self, send_outcome how) noexcept {
+            static_cast<slot&>(self).outcome.set_value(how);
+          }) {}
+    std::promise<send_outcome> outcome;
+  };
+  note message;
+  slot waiter;
+};
+
+inline constexpr std::uint64_t slow = 1'000'000;  // a target whose messages are consumed only by consume_held
+
+/// Keeps a worker busy until it is released.
+struct blocked_worker {
+  explicit blocked_worker(worker& w) {
+    std::promise<void> there;
+    w.post([&there, until = release.get_future().share()](worker&) {
+      there.set_value();
+      until.wait();
+    });
+    there.get_future().get();
+  }
+  std::promise<void> release;
 };
 
 }  // namespace link_test

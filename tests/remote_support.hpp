@@ -32,6 +32,7 @@ struct setting {
     o.name = std::move(name);
     o.workers = workers;
     o.io = io;
+    o.max_message = 1u << 20;
     o.lanes = tcp ? troupe::lane_choice::tcp : troupe::lane_choice::automatic;
     return o;
   }

@@ -36,7 +36,7 @@ bool destination_table::give_window(destination& d) {
   d.window = free_windows_.back();
   free_windows_.pop_back();
   by_window_[d.window] = &d;
-  d.available = limits_.window_bytes;
+  d.out = 0;
   return true;
 }
 
@@ -61,23 +61,46 @@ std::uint32_t destination_table::route_number(destination& d) {
   return number;
 }
 
+bool destination_table::may_overdraw(destination& d, std::uint64_t cost) noexcept {
+  if (!limits_.lets_overdraw(d.out, cost)) return false;
+  const std::uint64_t more = limits_.overdraft(d.out + cost) - limits_.overdraft(d.out);
+  d.crowded = overdrafts_ + more > limits_.most_overdraft();
+  return !d.crowded;
+}
+
+void destination_table::count_out(destination& d, std::uint32_t out) noexcept {
+  overdrafts_ += limits_.overdraft(out) - limits_.overdraft(d.out);
+  d.out = out;
+}
+
 void destination_table::spend(destination& d, std::uint32_t bytes) noexcept {
-  TROUPE_ASSERT(bytes <= d.available, "compare the cost with the credit before spending it");
-  d.available -= bytes;
+  TROUPE_ASSERT(bytes <= limits_.most_out() - d.out, "compare the cost with the credit before spending it");
+  count_out(d, d.out + bytes);
   if (d.place.in == &idle_) chain<destination>::remove(d);
 }
 
 bool destination_table::give_back(std::uint32_t window, std::uint32_t bytes) {
   if (window >= by_window_.size() || by_window_[window] == nullptr) return false;
   destination& d = *by_window_[window];
-  if (bytes > limits_.window_bytes - d.available) return false;
-  d.available += bytes;
+  if (bytes > d.out) return false;
+  const std::uint64_t before = overdrafts_;
+  count_out(d, d.out - bytes);
   if (d.has_waiters()) {
     make_ready(d);
   } else {
     settle(d);
   }
+  while (overdrafts_ != before && !crowded_.empty()) make_ready(*crowded_.front());
   return true;
+}
+
+void destination_table::end_chunks(destination& d) {
+  if (--d.chunked != 0) return;
+  if (d.has_waiters()) {
+    make_ready(d);
+  } else {
+    settle(d);
+  }
 }
 
 void destination_table::wait(room_waiter& w) {
@@ -116,6 +139,7 @@ void destination_table::remove(room_waiter& w) noexcept {
 
 void destination_table::make_ready(destination& d) {
   chain<destination>::remove(d);
+  d.crowded = false;
   ready_.push_back(d);
   on_.defer(retry_);
 }
@@ -134,10 +158,13 @@ void destination_table::house_homeless() {
 
 void destination_table::settle(destination& d) {
   chain<destination>::remove(d);
-  if (d.has_waiters()) return;  // starved: credit makes it ready
+  if (d.has_waiters()) {  // starved: credit makes it ready
+    if (d.crowded) crowded_.push_back(d);
+    return;
+  }
   if (d.window == destination::no_window) {
     all_.erase(d.target);
-  } else if (d.available == limits_.window_bytes) {
+  } else if (d.out == 0 && d.chunked == 0) {
     idle_.push_back(d);
     if (!homeless_.empty()) on_.defer(retry_);
   }

@@ -4,12 +4,14 @@
 // A window is an index that both sides know, below the peer's limit. A destination holds one while any of its
 // bytes is out; once the whole window has come back it is idle, and the longest idle one gives its index and
 // its routes to a newcomer. So both tables are bounded, and a destination that takes nothing keeps only its
-// own window. A message costs its encoded size plus `message_overhead`.
+// own window. What a message costs and what a window allows: credit.hpp. A destination whose message goes in chunks sends
+// nothing else until the last of them has gone.
 //
 // | state    | window | waiters | in list  | leaves it when                                   |
 // | idle     | full   | none    | idle     | something is sent, or a newcomer takes the index |
 // | active   | partly | none    | –        | all credit is back                               |
-// | starved  | partly | some    | –        | credit comes back                                |
+// | starved  | partly | some    | –        | credit comes back, or the last chunk has gone    |
+// | crowded  | partly | some    | crowded  | the stream's overdrafts shrink                   |
 // | ready    | any    | some    | ready    | the stream tries its waiters                     |
 // | homeless | none   | some    | homeless | an index is free                                 |
 //
@@ -22,11 +24,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "session.hpp"
+#include "credit.hpp"
 
 namespace troupe::detail {
-
-inline constexpr std::uint32_t message_overhead = 64;
 
 /// A doubly linked list through the elements; an element is in at most one.
 template <class T>
@@ -79,7 +79,9 @@ struct destination {
   destination_table& table;
   std::uint64_t target;
   std::uint32_t window = no_window;
-  std::uint32_t available = 0;
+  std::uint32_t out = 0;      // bytes that have not been given back
+  std::uint32_t chunked = 0;  // messages that go in chunks and have not gone yet
+  bool crowded = false;       // only the stream's overdrafts kept its first waiter back
   std::vector<route> routes;
   room_waiter* first = nullptr;
   room_waiter* last = nullptr;
@@ -88,13 +90,8 @@ struct destination {
 
 class destination_table {
  public:
-  struct limits {
-    std::uint32_t window_bytes;
-    std::uint32_t windows;
-    std::uint32_t routes;
-  };
   /// `retry` is asked for whenever a waiter may have become able to go on.
-  destination_table(const limits& l, worker& on, deferred& retry) noexcept
+  destination_table(const credit_limits& l, worker& on, deferred& retry) noexcept
       : limits_(l), on_(on), retry_(retry) {
     limits_.windows = std::min(limits_.windows, limits_.routes);  // so that each can have a route
   }
@@ -108,9 +105,17 @@ class destination_table {
   /// peer learns the new meaning in the stream's order.
   std::uint32_t route_number(destination& d);
 
+  bool has_credit(const destination& d, std::uint64_t cost) const noexcept {
+    return limits_.lets_pass(d.out, cost);
+  }
+  /// For what goes in chunks. If only the stream's overdrafts forbid it, `d` is tried again when they shrink.
+  bool may_overdraw(destination& d, std::uint64_t cost) noexcept;
   void spend(destination& d, std::uint32_t bytes) noexcept;
   /// The peer gives bytes back; false if that is more than it can owe.
   bool give_back(std::uint32_t window, std::uint32_t bytes);
+  /// A message to `d` goes in chunks; all of them have gone.
+  void begin_chunks(destination& d) noexcept { ++d.chunked; }
+  void end_chunks(destination& d);
 
   void wait(room_waiter& w);
   static void remove(room_waiter& w) noexcept;
@@ -129,8 +134,10 @@ class destination_table {
   void evict(destination& d);
   void house_homeless();
   void make_ready(destination& d);
+  void count_out(destination& d, std::uint32_t out) noexcept;
 
-  limits limits_;
+  credit_limits limits_;
+  std::uint64_t overdrafts_ = 0;  // of all destinations together
   worker& on_;
   deferred& retry_;
   std::unordered_map<std::uint64_t, std::unique_ptr<destination>> all_;
@@ -141,6 +148,7 @@ class destination_table {
   chain<destination> idle_;
   chain<destination> ready_;
   chain<destination> homeless_;
+  chain<destination> crowded_;
 };
 
 }  // namespace troupe::detail

@@ -2,18 +2,20 @@
 // body.
 //
 //   word       length 24 bits (the whole frame) | kind 4 | flags 4 | route 32
-//   extensions correlation u64 (flag 1), remaining time in nanoseconds u64 (flag 2), in this order
+//   extensions correlation u64 (flag 1), remaining time in nanoseconds u64 (flag 2), bytes in all u64 (flag 4), in this order
 //
 // | kind        | route               | body                                                     |
-// | 1 message   | the route           | the encoded message                                      |
-// | 2 reply     | errc of the answer  | the encoded answer; the correlation is the asker's       |
+// | 1 message   | the route           | the encoded message; with flag 4 its first chunk         |
+// | 2 reply     | errc of the answer  | the same of an answer; the correlation is the asker's    |
 // | 3 route     | the route's number  | target u64, destination u32, schema u32, schema text     |
 // | 4 credit    | the sending stream  | pairs of destination u32, bytes u32                      |
 // | 5 control   | kind 8 | code 8     | subject u64, object u64, text                            |
 // | 6 goodbye   | 0                   | nothing: the last frame of its stream                    |
+// | 7 chunk     | 0                   | what comes next of the message or answer under way       |
 // | 12–15       | any                 | for later versions: skipped                              |
 //
-// Every other kind and flag ends the link. Stateless; safe from any thread.
+// Every other kind and flag ends the link. What is over 64 KiB goes in chunks: of a stream one such message or answer at a
+// time, with other frames between its chunks. Stateless; safe from any thread.
 #pragma once
 
 #include <cstdint>
@@ -31,15 +33,17 @@ enum class frame_kind : std::uint8_t {
   credit = 4,
   control = 5,
   goodbye = 6,
+  chunk = 7,
   first_ignorable = 12,
 };
 
 inline constexpr std::uint8_t flag_correlation = 1;
 inline constexpr std::uint8_t flag_deadline = 2;
+inline constexpr std::uint8_t flag_chunked = 4;
 
 inline constexpr std::size_t frame_word_bytes = 8;
-inline constexpr std::size_t max_frame_header = frame_word_bytes + 8 + 8;
-inline constexpr std::size_t max_frame = max_frame_header + max_encoded_message;
+inline constexpr std::size_t max_frame_header = frame_word_bytes + 8 + 8 + 8;
+inline constexpr std::size_t max_frame = max_frame_header + max_chunk;
 inline constexpr std::size_t max_schema_text = 16 * 1024;
 inline constexpr std::size_t max_control_text = 256;
 inline constexpr std::size_t route_fixed_bytes = 8 + 4 + 4;
@@ -51,25 +55,28 @@ struct frame_header {
   std::uint32_t route = 0;
   std::uint64_t correlation = 0;   // 0: none
   std::uint64_t remaining_ns = 0;  // 0: no deadline
+  std::uint64_t total = 0;         // 0: the body is all of it
 
   std::size_t bytes() const noexcept {
-    return frame_word_bytes + (correlation != 0 ? 8u : 0u) + (remaining_ns != 0 ? 8u : 0u);
+    return frame_word_bytes + (correlation != 0 ? 8u : 0u) + (remaining_ns != 0 ? 8u : 0u) +
+           (total != 0 ? 8u : 0u);
   }
 };
 
 /// Writes the header of a frame with `body` more bytes; there is room for header.bytes().
 inline void write_frame_header(std::byte* to, const frame_header& header, std::size_t body) noexcept {
   const auto length = static_cast<std::uint32_t>(header.bytes() + body);
-  const std::uint32_t flags =
-      (header.correlation != 0 ? flag_correlation : 0u) | (header.remaining_ns != 0 ? flag_deadline : 0u);
+  const std::uint32_t flags = (header.correlation != 0 ? flag_correlation : 0u) |
+                              (header.remaining_ns != 0 ? flag_deadline : 0u) |
+                              (header.total != 0 ? flag_chunked : 0u);
   store<std::uint32_t>(to, length | static_cast<std::uint32_t>(header.kind) << 24 | flags << 28);
   store<std::uint32_t>(to + 4, header.route);
   std::byte* at = to + frame_word_bytes;
-  if (header.correlation != 0) {
-    store<std::uint64_t>(at, header.correlation);
+  for (const std::uint64_t extension : {header.correlation, header.remaining_ns, header.total}) {
+    if (extension == 0) continue;
+    store<std::uint64_t>(at, extension);
     at += 8;
   }
-  if (header.remaining_ns != 0) store<std::uint64_t>(at, header.remaining_ns);
 }
 
 struct frame_view {
@@ -96,12 +103,13 @@ inline std::optional<frame_view> next_frame(byte_view& rest) noexcept {
     view.ignorable = true;
     return view;
   }
-  if (kind == 0 || kind > static_cast<std::uint8_t>(frame_kind::goodbye)) return std::nullopt;
-  if ((flags & ~(flag_correlation | flag_deadline)) != 0) return std::nullopt;
+  if (kind == 0 || kind > static_cast<std::uint8_t>(frame_kind::chunk)) return std::nullopt;
+  if ((flags & ~(flag_correlation | flag_deadline | flag_chunked)) != 0) return std::nullopt;
 
   byte_view body = frame.subspan(frame_word_bytes);
-  for (const auto& [flag, field] : {std::pair{flag_correlation, &view.header.correlation},
-                                    std::pair{flag_deadline, &view.header.remaining_ns}}) {
+  for (const auto& [flag, field] :
+       {std::pair{flag_correlation, &view.header.correlation},
+        std::pair{flag_deadline, &view.header.remaining_ns}, std::pair{flag_chunked, &view.header.total}}) {
     if ((flags & flag) == 0) continue;
     if (body.size() < 8) return std::nullopt;
     *field = load<std::uint64_t>(body.data());

@@ -71,6 +71,7 @@ std::vector<std::byte> greet(greeting_kind kind, const hello& h) {
     put(out, h.node.id.high);
     put(out, h.node.id.low);
     out.write(h.node.name.data(), h.node.name.size());
+    put(out, h.max_message);
   });
 }
 
@@ -116,6 +117,9 @@ result<hello, std::string> parse_hello(byte_view body) {
   h.node.id.low = get<std::uint64_t>(in);
   h.node.name.resize(name_bytes);
   in.read(h.node.name.data(), name_bytes);
+  if (in.remaining() != 0) {  // the first version ended here
+    h.max_message = std::clamp(get<std::uint32_t>(in), least_message_limit, most_message_limit);
+  }
   if (!in.ok()) return std::string("the hello is too short");
   if (!valid_node_name(h.node.name)) {
     return std::string("a node name is 1 to 64 characters of A-Z a-z 0-9 . _ -");
@@ -123,7 +127,7 @@ result<hello, std::string> parse_hello(byte_view body) {
   constexpr std::uint32_t largest_window = 1u << 30;
   constexpr std::uint32_t largest_table = 1u << 16;
   if (h.workers == 0) return std::string("the hello names no workers");
-  if (h.window < max_encoded_message + message_overhead || h.window > largest_window) {
+  if (h.window < max_chunk + message_overhead || h.window > largest_window) {
     return std::string("the hello's credit window is out of range");
   }
   if (h.max_destinations == 0 || h.max_routes == 0)

@@ -50,6 +50,7 @@ struct hello {
   std::uint32_t window = 0;
   std::uint32_t max_destinations = 0;
   std::uint32_t max_routes = 0;
+  std::uint32_t max_message = max_chunk;
   bool wants_shm = false;
 };
 

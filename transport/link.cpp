@@ -79,6 +79,7 @@ hello link::own_hello() const {
   h.window = o.window;
   h.max_destinations = o.max_destinations;
   h.max_routes = o.max_routes;
+  h.max_message = o.max_message;
   h.wants_shm = !o.tcp_only;
   return h;
 }
@@ -257,8 +258,8 @@ void link::finish(std::shared_ptr<lane> over) {
       .peer = peer_.node,
       .peer_streams = peer_.workers,
       .send = {peer_.window, std::min(o.max_destinations, peer_.max_destinations),
-               std::min(o.max_routes, peer_.max_routes)},
-      .receive = {o.window, o.max_destinations, o.max_routes},
+               std::min(o.max_routes, peer_.max_routes), peer_.max_message},
+      .receive = {o.window, o.max_destinations, o.max_routes, o.max_message},
       .over = std::move(over),
       .lane_reason = lane_reason_,
       .up = [self] { self->owner_.link_is_up(self->number_, self->session_); },

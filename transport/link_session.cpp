@@ -133,7 +133,8 @@ void link_session::write_credit(sending_stream& through) {
       ++count;
     }
     const byte_view entries = byte_view(body).first(count * credit_entry_bytes);
-    if (!through.put({frame_kind::credit, stream, 0, 0}, entries)) return;  // tried again when there is room
+    if (!through.put({frame_kind::credit, stream, 0, 0, 0}, entries))
+      return;  // tried again when there is room
     for (; count != 0; --count) {
       receiving_[stream].repaid(debts_.back().window);
       debts_.pop_back();

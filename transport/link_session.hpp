@@ -39,8 +39,8 @@ class link_session final : public session,
     session_host& host;
     node_identity peer;
     unsigned peer_streams;
-    destination_table::limits send;  // what the peer grants us
-    receive_limits receive;          // what we grant it
+    credit_limits send;     // what the peer grants us
+    credit_limits receive;  // what we grant it
     std::shared_ptr<troupe::detail::lane> over;
     std::string lane_reason;
     std::function<void()> up;    // home worker, after link_up

@@ -1,6 +1,8 @@
 #include "receiving_stream.hpp"
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 #include <troupe/assert.hpp>
 
@@ -40,12 +42,14 @@ std::string receiving_stream::take_frame(const frame_view& frame, instant now) {
   if (frame.header.remaining_ns != 0 &&
       (frame.header.kind != frame_kind::message || frame.header.correlation == 0))
     return "a deadline on no request";
+  if (frame.header.total != 0 && !may_correlate) return "chunks of what has none";
   switch (frame.header.kind) {
     case frame_kind::message: return take_message(frame, now);
     case frame_kind::reply: return take_reply(frame);
     case frame_kind::route: return take_route(frame);
     case frame_kind::credit: return take_credit(frame);
     case frame_kind::control: return take_control(frame);
+    case frame_kind::chunk: return take_chunk(frame.body);
     default: break;
   }
   if (!frame.body.empty()) return "a goodbye with a body";
@@ -57,20 +61,32 @@ std::string receiving_stream::take_message(const frame_view& frame, instant now)
   if (frame.header.route >= routes_.size()) return "a message on a route that was never named";
   const route_state route = routes_[frame.header.route];
   if (route.binding.deliver == nullptr) return "a message on a route that was never named";
-  if (frame.body.size() > max_encoded_message) return "a message over 64 KiB";
-  const auto cost = static_cast<std::uint32_t>(frame.body.size()) + message_overhead;
+  const bool whole = frame.header.total == 0;
+  const std::size_t size = whole ? frame.body.size() : frame.header.total;
+  if (size > (whole ? max_chunk : limits_.max_message)) return "a message over its limit";
+  const auto cost = static_cast<std::uint32_t>(size) + message_overhead;
   window_state& window = windows_[route.window];
-  if (cost > limits_.window_bytes - window.used) return "a message beyond its destination's credit";
-  window.used += cost;
+  if (!(whole ? limits_.lets_pass(window.used, cost) : limits_.lets_overdraw(window.used, cost)))
+    return "a message beyond its destination's credit";
+  count_used(window, window.used + cost);
+  if (overdrafts_ > limits_.most_overdraft()) return "a message beyond its stream's credit";
 
-  reader body(frame.body, sink_.as_session().cookie);
   instant deadline{};
   if (frame.header.remaining_ns != 0) {
     const auto most = static_cast<std::uint64_t>((instant::max() - now).count());
     deadline = now + duration(static_cast<duration::rep>(std::min(frame.header.remaining_ns, most)));
   }
-  inbound_message message{
-      body, route.binding.longer_schema, frame.header.correlation, deadline, {number_, route.window, cost}};
+  return whole ? deliver(route, frame.header, deadline, frame.body, false)
+               : begin_chunked(frame, route, deadline);
+}
+
+std::string receiving_stream::deliver(const route_state& route, const frame_header& header, instant deadline,
+                                      byte_view bytes, bool lost) {
+  const auto cost =
+      static_cast<std::uint32_t>(header.total != 0 ? header.total : bytes.size()) + message_overhead;
+  reader body(bytes, sink_.as_session().cookie);
+  inbound_message message{body,     route.binding.longer_schema,  lost, header.correlation,
+                          deadline, {number_, route.window, cost}};
   route.binding.deliver(route.binding.cookie, route.binding.cookie2, sink_.as_session(), message);
   if (!body.ok()) return "a message body that does not decode";
   return {};
@@ -80,12 +96,48 @@ std::string receiving_stream::take_reply(const frame_view& frame) {
   if (frame.header.correlation == 0) return "a reply without a correlation";
   if (frame.header.route > static_cast<std::uint32_t>(errc::io_failed))
     return "a reply with an unknown status";
-  if (frame.body.size() > max_encoded_message) return "a reply over 64 KiB";
-  reader body(frame.body, sink_.as_session().cookie);
-  sink_.host().reply(sink_.as_session(), frame.header.correlation, static_cast<errc>(frame.header.route),
-                     body);
+  if (frame.header.total > limits_.max_message || frame.body.size() > max_chunk)
+    return "a reply over its limit";
+  return frame.header.total == 0 ? answer(frame.header, frame.body, false) : begin_chunked(frame, {}, {});
+}
+
+std::string receiving_stream::answer(const frame_header& header, byte_view bytes, bool lost) {
+  reader body(bytes, sink_.as_session().cookie);
+  const errc status = lost ? errc::no_memory : static_cast<errc>(header.route);
+  sink_.host().reply(sink_.as_session(), header.correlation, status, body);
   if (!body.ok()) return "a reply body that does not decode";
   return {};
+}
+
+std::string receiving_stream::begin_chunked(const frame_view& frame, const route_state& route,
+                                            instant deadline) {
+  if (under_way_) return "a chunked message or reply inside another";
+  if (frame.header.total <= frame.body.size()) return "a chunked message or reply that is whole";
+  std::unique_ptr<std::byte[]> bytes(new (std::nothrow) std::byte[frame.header.total]);
+  under_way_ = chunked{frame.header, route, deadline, std::move(bytes)};
+  return take_chunk(frame.body);
+}
+
+std::string receiving_stream::take_chunk(byte_view body) {
+  if (!under_way_) return "a chunk of nothing";
+  chunked& c = *under_way_;
+  if (body.empty() || body.size() > max_chunk || body.size() > c.header.total - c.filled)
+    return "a chunk of a length that cannot be";
+  if (c.bytes != nullptr) std::memcpy(c.bytes.get() + c.filled, body.data(), body.size());
+  c.filled += body.size();
+  if (c.filled != c.header.total) return {};
+  const chunked whole = std::move(c);
+  under_way_.reset();
+  const bool lost = whole.bytes == nullptr;
+  const byte_view bytes(whole.bytes.get(), lost ? 0 : whole.filled);
+  return whole.header.kind == frame_kind::message
+             ? deliver(whole.route, whole.header, whole.deadline, bytes, lost)
+             : answer(whole.header, bytes, lost);
+}
+
+void receiving_stream::count_used(window_state& window, std::uint32_t used) noexcept {
+  overdrafts_ += limits_.overdraft(used) - limits_.overdraft(window.used);
+  window.used = used;
 }
 
 std::string receiving_stream::take_route(const frame_view& frame) {
@@ -154,8 +206,8 @@ bool receiving_stream::owe(std::uint32_t window, std::uint32_t bytes) {
 }
 
 void receiving_stream::repaid(std::uint32_t window) noexcept {
-  windows_[window].used -= windows_[window].owed;
-  windows_[window].owed = 0;
+  window_state& w = windows_[window];
+  count_used(w, w.used - std::exchange(w.owed, 0));
 }
 
 }  // namespace troupe::detail

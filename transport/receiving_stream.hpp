@@ -6,19 +6,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "credit.hpp"
 #include "segment.hpp"
 
 namespace troupe::detail {
-
-/// The limits of this side, which the peer was told in the handshake.
-struct receive_limits {
-  std::uint32_t window_bytes;
-  std::uint32_t windows;
-  std::uint32_t routes;
-};
 
 /// What a receiving stream does for the session as a whole.
 class frame_sink {
@@ -33,7 +28,8 @@ class frame_sink {
 
 class receiving_stream {
  public:
-  receiving_stream(std::uint8_t number, const receive_limits& limits, frame_sink& sink) noexcept
+  /// `limits`: of this side, which the peer was told in the handshake.
+  receiving_stream(std::uint8_t number, const credit_limits& limits, frame_sink& sink) noexcept
       : number_(number), limits_(limits), sink_(sink) {}
 
   enum class order : std::uint8_t { next, duplicate, broken };
@@ -62,18 +58,35 @@ class receiving_stream {
     std::uint32_t window = 0;
   };
 
+  /// What has begun and goes on in chunks.
+  struct chunked {
+    frame_header header;  // of its first
+    route_state route;    // of a message
+    instant deadline{};
+    std::unique_ptr<std::byte[]> bytes;  // header.total; null: there was no memory for them
+    std::size_t filled = 0;
+  };
+
   std::string take_frame(const frame_view& frame, instant now);
   std::string take_message(const frame_view& frame, instant now);
   std::string take_reply(const frame_view& frame);
+  std::string begin_chunked(const frame_view& frame, const route_state& route, instant deadline);
+  std::string take_chunk(byte_view body);
+  std::string deliver(const route_state& route, const frame_header& header, instant deadline, byte_view bytes,
+                      bool lost);
+  std::string answer(const frame_header& header, byte_view bytes, bool lost);
+  void count_used(window_state& window, std::uint32_t used) noexcept;
   std::string take_route(const frame_view& frame);
   std::string take_credit(const frame_view& frame);
   std::string take_control(const frame_view& frame);
 
   std::uint8_t number_;
-  receive_limits limits_;
+  credit_limits limits_;
   frame_sink& sink_;
   std::uint64_t next_ = 1;
   bool said_goodbye_ = false;
+  std::uint64_t overdrafts_ = 0;  // of all windows together
+  std::optional<chunked> under_way_;
   std::vector<window_state> windows_;
   std::vector<route_state> routes_;
   std::vector<std::string> schemas_;

@@ -13,8 +13,9 @@ sending_stream::sending_stream(const setup& s)
       on_(s.on),
       duties_(s.duties),
       builder_(s.port, static_cast<std::uint8_t>(s.on.index()), s.duties),
+      max_message_(s.limits.max_message),
       destinations_(s.limits, s.on, flush_),
-      board_(s.limits.windows, s.limits.window_bytes) {}
+      board_(s.limits.windows, s.limits.most_out()) {}
 
 send_outcome sending_stream::try_send(const outgoing& what) {
   if (life_ != life::up) return send_outcome::closed;
@@ -25,25 +26,77 @@ send_outcome sending_stream::try_send(const outgoing& what) {
 }
 
 send_outcome sending_stream::send_to(destination& to, const outgoing& what) {
-  if (to.available < message_overhead) return send_outcome::no_credit;
+  if (to.chunked != 0) return send_outcome::no_credit;
+  const bool is_spent = !destinations_.has_credit(to, message_overhead);
+  if (is_spent && encoded_size(*what.type, what.message, what.codec_context) <= max_chunk)
+    return send_outcome::no_credit;
   if (what.type->schema.size() > max_schema_text) return send_outcome::too_large;
   const destination::route* const route = learn_route(to, what.type);
   if (route == nullptr) return send_outcome::blocked;
 
-  frame_header header{frame_kind::message, route->number, what.correlation, 0};
-  if (what.deadline != instant{}) {
-    header.remaining_ns =
-        static_cast<std::uint64_t>(std::max<duration::rep>((what.deadline - on_.now()).count(), 1));
-  }
+  frame_header header{frame_kind::message, route->number, what.correlation, 0, 0};
+  header.remaining_ns = remaining(what.deadline, on_.now());
   std::size_t bytes = 0;
   const send_outcome how = encode(header, what.type, what.message, what.codec_context, room::ordinary, bytes);
+  if (how == send_outcome::too_large) return send_chunked(to, what, header);
   if (how != send_outcome::sent) return how;
   const auto cost = static_cast<std::uint32_t>(bytes) + message_overhead;
-  if (cost > to.available) return send_outcome::no_credit;
+  if (!destinations_.has_credit(to, cost)) return send_outcome::no_credit;
   destinations_.spend(to, cost);
   builder_.add(header.bytes() + bytes, true);
   on_.defer(flush_);
   return send_outcome::sent;
+}
+
+send_outcome sending_stream::send_chunked(destination& to, const outgoing& what, const frame_header& header) {
+  const std::size_t bytes = encoded_size(*what.type, what.message, what.codec_context);
+  if (bytes <= max_chunk || bytes > max_message_) return send_outcome::too_large;
+  const auto cost = static_cast<std::uint32_t>(bytes) + message_overhead;
+  if (!destinations_.may_overdraw(to, cost)) return send_outcome::no_credit;
+  std::optional<chunked_frame> whole =
+      encode_chunked(header, *what.type, what.message, what.codec_context, bytes);
+  if (!whole) return send_outcome::no_memory;
+  if (whole->total() != bytes) return send_outcome::too_large;  // its codec fails on a link
+  destinations_.spend(to, cost);
+  destinations_.begin_chunks(to);
+  whole->to = &to;
+  whole->type = what.type;
+  whole->deadline = what.deadline;
+  chunks_.add(std::move(*whole));
+  on_.defer(flush_);
+  return send_outcome::sent;
+}
+
+/// One frame of what waits there. False: there is nothing, or the lane is full.
+bool sending_stream::send_chunk() {
+  chunked_frame* const c = chunks_.front();
+  if (c == nullptr) return false;
+  frame_header header = c->next_header();
+  if (c->to != nullptr && c->at_start()) {
+    const destination::route* const route = learn_route(*c->to, c->type);
+    if (route == nullptr) return false;
+    header.route = route->number;
+    header.remaining_ns = remaining(c->deadline, on_.now());
+  }
+  const byte_view body = c->next_bytes();
+  const std::size_t bytes = header.bytes() + body.size();
+  const byte_span space = builder_.space(bytes, c->is_note() ? room::reserve : room::ordinary);
+  if (space.empty()) return false;
+  write_frame_header(space.data(), header, body.size());
+  std::ranges::copy(body, space.begin() + static_cast<std::ptrdiff_t>(header.bytes()));
+  c->advance(body.size());
+  builder_.add(bytes, c->to != nullptr && c->at_end());
+  on_.defer(flush_);
+  if (!c->at_end()) return true;
+  destination* const to = c->to;
+  chunks_.pop();
+  if (to != nullptr) destinations_.end_chunks(*to);
+  return true;
+}
+
+void sending_stream::send_chunks() {
+  while (send_chunk()) {
+  }
 }
 
 const destination::route* sending_stream::learn_route(destination& to, const wire_type* type) {
@@ -64,7 +117,7 @@ const destination::route* sending_stream::learn_route(destination& to, const wir
     next_schema_ = (next_schema_ + 1) % max_schemas;
   }
   const std::uint32_t number = destinations_.route_number(to);
-  write_frame_header(space.data(), {frame_kind::route, number, 0, 0}, bytes - frame_word_bytes);
+  write_frame_header(space.data(), {frame_kind::route, number, 0, 0, 0}, bytes - frame_word_bytes);
   std::byte* const body = space.data() + frame_word_bytes;
   store<std::uint64_t>(body, to.target);
   store<std::uint32_t>(body + 8, to.window);
@@ -82,7 +135,7 @@ send_outcome sending_stream::encode(const frame_header& header, const wire_type*
     const byte_span space = builder_.space(least, from);
     if (space.empty()) return send_outcome::blocked;
     const byte_span rest = space.subspan(header.bytes());
-    writer out(rest.first(std::min(rest.size(), max_encoded_message)), context);
+    writer out(rest.first(std::min(rest.size(), max_chunk)), context);
     type->encode(out, body);
     if (out.ok()) {
       bytes = out.size();
@@ -96,7 +149,8 @@ send_outcome sending_stream::encode(const frame_header& header, const wire_type*
 bool sending_stream::has_room(std::uint64_t target) {
   if (life_ != life::up || !side_queue_.empty()) return false;
   const destination* const to = destinations_.open(target);
-  if (to == nullptr || to->has_waiters() || to->available < max_encoded_message + message_overhead)
+  if (to == nullptr || to->has_waiters() || to->chunked != 0 ||
+      !destinations_.has_credit(*to, max_chunk + message_overhead))
     return false;
   return builder_.has_room(3);  // the rest of the open one, one for the route, one for the message
 }
@@ -109,7 +163,7 @@ void sending_stream::wait(room_waiter& w) {
 void sending_stream::reply(std::uint64_t correlation, errc status, const wire_type* type, const void* body,
                            void* codec_context) {
   if (life_ > life::closing) return;
-  frame_header header{frame_kind::reply, static_cast<std::uint32_t>(status), correlation, 0};
+  const frame_header header{frame_kind::reply, static_cast<std::uint32_t>(status), correlation, 0, 0};
   if (body == nullptr) return put_or_keep(header, {});
   std::size_t bytes = 0;
   send_outcome how = send_outcome::blocked;
@@ -119,14 +173,24 @@ void sending_stream::reply(std::uint64_t correlation, errc status, const wire_ty
     on_.defer(flush_);
     return;
   }
-  if (how == send_outcome::blocked) {
-    std::vector<std::byte> encoded(max_encoded_message);
-    writer out(encoded, codec_context);
-    type->encode(out, body);
-    if (out.ok()) return keep_aside(header, byte_view(encoded).first(out.size()));
-  }
-  header.route = static_cast<std::uint32_t>(errc::too_large);
-  put_or_keep(header, {});
+  reply_later(header, type, body, codec_context);
+}
+
+void sending_stream::reply_later(frame_header header, const wire_type* type, const void* body,
+                                 void* context) {
+  const auto fail = [&](errc why) {
+    header.route = static_cast<std::uint32_t>(why);
+    put_or_keep(header, {});
+  };
+  const std::size_t bytes = encoded_size(*type, body, context);
+  if (bytes > max_message_) return fail(errc::too_large);
+  if (!may_keep(bytes)) return;
+  std::optional<chunked_frame> whole = encode_chunked(header, *type, body, context, bytes);
+  if (!whole) return fail(errc::no_memory);
+  if (whole->total() != bytes) return fail(errc::too_large);  // its codec fails on a link
+  if (bytes <= max_chunk) return keep_aside(header, whole->next_bytes());
+  chunks_.add(std::move(*whole));
+  on_.defer(flush_);
 }
 
 void sending_stream::control(const control_note& note) {
@@ -138,8 +202,10 @@ void sending_stream::control(const control_note& note) {
   if (!note.text.empty()) std::memcpy(body + control_fixed_bytes, note.text.data(), note.text.size());
   const std::uint32_t what = static_cast<std::uint32_t>(note.kind) | static_cast<std::uint32_t>(note.code)
                                                                          << 8;
-  put_or_keep({frame_kind::control, what, 0, 0},
-              byte_view(body).first(control_fixed_bytes + note.text.size()));
+  const frame_header header{frame_kind::control, what, 0, 0, 0};
+  const byte_view bytes = byte_view(body).first(control_fixed_bytes + note.text.size());
+  if (!note.in_order || chunks_.front() == nullptr) return put_or_keep(header, bytes);
+  if (may_keep(bytes.size())) chunks_.add(chunked_frame(header, bytes));
 }
 
 void sending_stream::put_or_keep(const frame_header& header, byte_view body) {
@@ -160,14 +226,19 @@ bool sending_stream::put(const frame_header& header, byte_view body) {
 
 void sending_stream::keep_aside(const frame_header& header, byte_view body) {
   const std::size_t bytes = header.bytes() + body.size();
-  if (side_bytes_ + bytes > side_queue_limit) {
-    return events_.port_violated(
-        "the peer does not read: over 64 MiB of replies and control notes wait for it");
-  }
+  if (!may_keep(bytes)) return;
   std::vector<std::byte>& frame = side_queue_.emplace_back(bytes);
   write_frame_header(frame.data(), header, body.size());
   std::ranges::copy(body, frame.begin() + static_cast<std::ptrdiff_t>(header.bytes()));
   side_bytes_ += bytes;
+}
+
+/// No: the session ends.
+bool sending_stream::may_keep(std::size_t bytes) {
+  const bool may = side_bytes_ + chunks_.reply_bytes() + bytes <= side_queue_limit;
+  if (!may)
+    events_.port_violated("the peer does not read: over 64 MiB of replies and control notes wait for it");
+  return may;
 }
 
 bool sending_stream::drain_side_queue() {
@@ -223,9 +294,11 @@ void sending_stream::flush() {
   if (life_ == life::stopped) return;
   if (life_ != life::up) refuse_waiters();
   if (life_ != life::said_goodbye && drain_side_queue()) {
+    send_chunk();  // so that neither those who wait nor what goes in chunks keeps the other from the lane's room
     serve_waiters();
     if (duties_ != nullptr) duties_->write_credit(*this);
-    if (life_ == life::closing) say_goodbye();
+    send_chunks();
+    if (life_ == life::closing && chunks_.front() == nullptr) say_goodbye();
   }
   builder_.seal();
   while (duties_ != nullptr && duties_->ack_due() && builder_.seal_ack()) {
@@ -258,7 +331,7 @@ void sending_stream::finish() {
 }
 
 void sending_stream::say_goodbye() {
-  const frame_header header{frame_kind::goodbye, 0, 0, 0};
+  const frame_header header{frame_kind::goodbye, 0, 0, 0, 0};
   const byte_span space = builder_.space(header.bytes(), room::reserve);
   if (space.empty()) return;
   write_frame_header(space.data(), header, 0);
@@ -273,7 +346,9 @@ std::uint64_t sending_stream::stop() {
   life_ = life::stopped;
   refuse_waiters();
   on_.cancel(flush_);
-  return builder_.unacked();
+  const std::uint64_t messages = unacked();
+  chunks_.clear();
+  return messages;
 }
 
 }  // namespace troupe::detail

@@ -6,6 +6,10 @@
 // a bounded side queue; as long as that holds anything, it goes first and messages are refused. Waiting
 // senders are served one for each destination in turn, so a destination without credit holds up nobody else.
 //
+// What is over 64 KiB is encoded into memory of its own, is accepted then, and goes in chunks (chunk_queue.hpp) as the lane
+// has room for messages. Between them goes whatever is not for the same destination; control notes that keep their order
+// wait behind it.
+//
 // Life. up: everything works. closing (after finish): no new messages, the side queue goes out, then a
 // goodbye. stopped: nothing is sent any more.
 //
@@ -21,6 +25,7 @@
 #include <vector>
 
 #include "announcement.hpp"
+#include "chunk_queue.hpp"
 #include "destinations.hpp"
 #include "return_board.hpp"
 #include "segment_builder.hpp"
@@ -48,7 +53,7 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
     worker& on;
     lane_port& port;
     home_duties* duties;  // null but for the home worker's stream
-    destination_table::limits limits;
+    credit_limits limits;
   };
   explicit sending_stream(const setup& s);
 
@@ -59,7 +64,7 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
   void reply(std::uint64_t correlation, errc status, const wire_type* type, const void* body,
              void* codec_context) override;
   void control(const control_note& note) override;
-  std::uint64_t unacked() const noexcept override { return builder_.unacked(); }
+  std::uint64_t unacked() const noexcept override { return builder_.unacked() + chunks_.messages(); }
 
   worker& on() const noexcept { return on_; }
   std::uint64_t frames_out() const noexcept { return builder_.frames_out(); }
@@ -86,11 +91,16 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
   enum class life : std::uint8_t { up, closing, said_goodbye, stopped };
 
   send_outcome send_to(destination& to, const outgoing& what);
+  send_outcome send_chunked(destination& to, const outgoing& what, const frame_header& header);
+  bool send_chunk();
+  void send_chunks();
   const destination::route* learn_route(destination& to, const wire_type* type);
   send_outcome encode(const frame_header& header, const wire_type* type, const void* body, void* context,
                       room from, std::size_t& bytes);
   void put_or_keep(const frame_header& header, byte_view body);
   void keep_aside(const frame_header& header, byte_view body);
+  bool may_keep(std::size_t bytes);
+  void reply_later(frame_header header, const wire_type* type, const void* body, void* context);
   void take_over();
   void flush();
   bool drain_side_queue();
@@ -106,7 +116,9 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
   life life_ = life::up;
   bound_flush<sending_stream, &sending_stream::flush> flush_{*this};
   segment_builder builder_;
+  std::uint32_t max_message_;
   destination_table destinations_;
+  chunk_queue chunks_;
   return_board board_;
   std::uint64_t last_ack_ = 0;  // the home worker's
   std::atomic<std::uint64_t> goodbye_{0};

@@ -30,9 +30,9 @@
 namespace troupe::detail {
 
 #ifdef TROUPE_CHECKED
-inline constexpr std::size_t max_encoded_message = 16;  // a ring of a few segments is small enough to explore
+inline constexpr std::size_t max_chunk = 16;  // a ring of a few segments is small enough to explore
 #else
-inline constexpr std::size_t max_encoded_message = 64 * 1024;  // bytes of one encoded message
+inline constexpr std::size_t max_chunk = 64 * 1024;  // bytes of an encoded message in one frame
 #endif
 
 enum class lane_kind : std::uint8_t { shm, local_socket, tcp };
@@ -72,6 +72,7 @@ struct held_credit {
 struct inbound_message {
   reader& body;
   bool longer_schema = false;     // as the route's binding says; for wire_type::decode
+  bool lost = false;              // there was no memory for its chunks, and the body is empty
   std::uint64_t correlation = 0;  // not 0: a request, to be answered with out_stream::reply
   instant deadline{};             // zero: none
   held_credit credit;
@@ -88,14 +89,15 @@ struct route_binding {
   bool longer_schema = false;  // the peer's schema has fields that ours lacks
 };
 
-/// The control notes that the layer above exchanges; opaque to the link, delivered in order with everything
-/// else that their stream carries, never refused for lack of user credit.
+/// The control notes that the layer above exchanges; opaque to the link, never refused for lack of user credit. They keep
+/// their order with whatever fits into one frame, and pass what goes in chunks unless they are to keep theirs with that too.
 struct control_note {
   std::uint8_t kind = 0;  // the layer above's own numbering
   std::uint64_t subject = 0;
   std::uint64_t object = 0;
   std::uint8_t code = 0;
   std::string_view text;  // at most 256 bytes
+  bool in_order = false;  // it may not overtake what was sent before it
 };
 
 /// Implemented by the layer above.
@@ -129,7 +131,8 @@ enum class send_outcome : std::uint8_t {
   sent,       // encoded into the lane
   no_credit,  // the destination's window is used up, or somebody already waits for it
   blocked,    // the lane's buffer is full
-  too_large,  // over max_encoded_message
+  too_large,  // over what the peer takes: link_options::max_message
+  no_memory,  // for an encoding that goes in chunks
   closed,     // the session has ended
 };
 
@@ -146,7 +149,7 @@ struct outgoing {
 /// message was then never sent). First come, first served for each destination.
 class room_waiter {
  public:
-  using handler = void (*)(room_waiter& self, send_outcome how) noexcept;  // sent, too_large or closed
+  using handler = void (*)(room_waiter& self, send_outcome how) noexcept;  // not no_credit nor blocked
   explicit room_waiter(handler h) noexcept : on_done(h) {}
   room_waiter(const room_waiter&) = delete;
   room_waiter& operator=(const room_waiter&) = delete;
@@ -170,8 +173,8 @@ class out_stream {
   /// Encodes and counts it as accepted, or changes nothing. What was sent becomes visible to the peer at the
   /// end of the worker's turn at the latest.
   virtual send_outcome try_send(const outgoing& what) = 0;
-  /// True if try_send would accept a message of the largest size to `target` now (credit, no waiter before it,
-  /// room in the lane), so that a caller can build the message only once it is sure to be taken.
+  /// True if try_send would accept a message of any size up to the limit to `target` now (credit, no waiter before it,
+  /// room in the lane), so that a caller can build the message only once it is sure to be taken, if there is memory.
   virtual bool has_room(std::uint64_t target) = 0;
   /// Queues behind whoever waits for that destination; `w.what` is set and stays valid while it waits.
   virtual void wait(room_waiter& w) = 0;

@@ -48,7 +48,9 @@ struct node_options {
   duration stop_deadline = std::chrono::seconds(5);   // for the ordered stop of all actors
   std::uint32_t most_actors = 16u << 20;
   std::uint64_t mailbox_memory =
-      std::uint64_t{1} << 30;      // bytes in all mailboxes together: beyond it, those with messages are full
+      std::uint64_t{1} << 30;  // bytes in all mailboxes together: beyond it, those with messages are full
+  std::uint32_t max_message =
+      16u << 20;                   // bytes of one that comes from another node, encoded; 64 KiB to 256 MiB
   unsigned blocking_threads = 16;  // of them at most (blocking.hpp)
   std::uint32_t blocking_calls = 1024;   // that may wait for one
   std::uint32_t most_names = 65536;      // published names, of all nodes together

@@ -84,8 +84,9 @@ class ref {
   }
 
   /// Never waits: ok, full, no_such_actor, stopped, unreachable, too_large or no_memory. Any thread. When there is no
-  /// room the message is not built and the arguments are as they were. From a thread that is no worker, a
-  /// message to another node is encoded later, by a worker: what is then too large is a dead letter.
+  /// room the message is not built and the arguments are as they were; only one for another node that takes over 64 KiB
+  /// encoded may find out later that it is too much for the credit there, and then it is gone. From a thread that is no
+  /// worker, a message to another node is encoded later, by a worker: what is then too large is a dead letter.
   template <class M, class... Args>
   result<void> try_send(Args&&... args) const {
     check<M, false, Args...>();

@@ -25,7 +25,7 @@ enum class errc : std::uint8_t {
   handler_failed,  // the target's handler threw
   unreachable,     // no link to that node
   link_down,       // the link broke while the request was out
-  too_large,       // the encoded message is over the limit (64 KiB)
+  too_large,       // the encoded message is over what its target's node takes (16 MiB, if not set otherwise)
   not_encodable,   // the message type is local-only
   not_found,       // no such name, kind, node or file
   bad_name,        // a name is empty, over 255 bytes, or has an @

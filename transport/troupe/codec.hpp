@@ -32,7 +32,7 @@ class writer {
   explicit writer(std::span<std::byte> out, void* context = nullptr) noexcept
       : data_(out.data()), capacity_(out.size()), context_(context) {}
   /// Writes nothing: counts what would be written, and never fails.
-  static writer scale() noexcept { return writer(); }
+  static writer scale(void* context = nullptr) noexcept { return writer(context); }
   writer(const writer&) = delete;
   writer& operator=(const writer&) = delete;
 
@@ -58,7 +58,7 @@ class writer {
   template <class Stream>
   friend class nesting;
 
-  writer() noexcept : data_(nullptr), capacity_(SIZE_MAX), context_(nullptr) {}
+  explicit writer(void* context) noexcept : data_(nullptr), capacity_(SIZE_MAX), context_(context) {}
 
   std::byte* data_;
   std::size_t size_ = 0;
