@@ -110,7 +110,7 @@ TEST_CASE("row 8: chunks of nothing, inside another's, beyond the end or without
     return frame({frame_kind::message, 0, 0, 0, total}, body);
   };
   const auto chunk = [](std::size_t size) { return frame({frame_kind::chunk}, bytes(size)); };
-  const std::uint64_t most = link_options().max_message;
+  const std::uint64_t most = attacked_node::max_message;
   const std::pair<std::vector<bytes>, const char*> lies[] = {
       {{chunk(1)}, "chunk of nothing"},
       {{begins(most + 1, first)}, "over its limit"},
@@ -143,7 +143,7 @@ TEST_CASE("row 8: what is announced and never comes costs nothing and goes with 
   raw_peer peer(victim.at);
   REQUIRE(peer.link());
   peer.say(peer.segment({route(0, 5), route(1, 6, 1),
-                         frame({frame_kind::message, 0, 0, 0, link_options().max_message},
+                         frame({frame_kind::message, 0, 0, 0, attacked_node::max_message},
                                note_body(1, std::string(1000, 'x'))),
                          message(1, note_body(2, "between"))}));
   CHECK(victim.node.host.wait_until([](record& r) { return r.arrivals.size() == 1; }));

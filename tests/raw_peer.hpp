@@ -166,8 +166,10 @@ class raw_peer {
 
 /// A node under attack, with an honest link that must not notice.
 struct attacked_node {
+  static constexpr std::uint32_t max_message = 1 << 20;
   attacked_node()
-      : node({1, io_backend::automatic, true, "victim"}),
+      : node({1, io_backend::automatic, true, "victim"},
+             [](link_options& o) { o.max_message = max_message; }),
         friendly({1, io_backend::automatic, true, "friend"}) {
     at = node.listen();
     node.start();

@@ -3,10 +3,8 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
 #include <deque>
 #include <memory>
-#include <new>
 #include <optional>
 #include <utility>
 
@@ -19,16 +17,11 @@ namespace troupe::detail {
 struct destination;
 
 /// The bytes of the encoding.
-inline std::size_t encoded_size(const wire_type& type, const void* message, void* context) {
-  writer scale = writer::scale(context);
-  type.encode(scale, message);
-  return scale.size();
-}
-
-inline std::uint64_t remaining(instant deadline, instant now) noexcept {
-  if (deadline == instant{}) return 0;
-  return static_cast<std::uint64_t>(std::max<duration::rep>((deadline - now).count(), 1));
-}
+std::size_t encoded_size(const wire_type& type, const void* message, void* context);
+/// What a frame says of it.
+std::uint64_t remaining(instant deadline, worker& on) noexcept;
+/// For what is over a frame; null: there is none.
+std::unique_ptr<std::byte[]> chunk_memory(std::size_t bytes) noexcept;
 
 /// The body of a message, a reply or a note on its way.
 class chunked_frame {
@@ -69,41 +62,37 @@ class chunked_frame {
 };
 
 /// Empty: there is no memory for it. If it fails on this link, its total is not `bytes`.
-inline std::optional<chunked_frame> encode_chunked(const frame_header& header, const wire_type& type,
-                                                   const void* message, void* context, std::size_t bytes) {
-  std::unique_ptr<std::byte[]> memory(new (std::nothrow) std::byte[bytes]);
-  if (memory == nullptr) return std::nullopt;
-  writer out({memory.get(), bytes}, context);
-  type.encode(out, message);
-  return chunked_frame(header, std::move(memory), out.ok() ? out.size() : bytes + 1);
-}
+std::optional<chunked_frame> encode_chunked(const frame_header& header, const wire_type& type,
+                                            const void* message, void* context, std::size_t bytes);
 
 class chunk_queue {
  public:
   chunked_frame* front() noexcept { return queue_.empty() ? nullptr : &queue_.front(); }
   void add(chunked_frame f) {
-    (f.to != nullptr ? messages_ : reply_bytes_) += f.to != nullptr ? 1 : f.total();
+    (f.to != nullptr ? messages_ : answers_) += f.to != nullptr ? 1 : cost(f);
     queue_.push_back(std::move(f));
   }
   void pop() noexcept {
     const chunked_frame& f = queue_.front();
-    (f.to != nullptr ? messages_ : reply_bytes_) -= f.to != nullptr ? 1 : f.total();
+    (f.to != nullptr ? messages_ : answers_) -= f.to != nullptr ? 1 : cost(f);
     queue_.pop_front();
   }
   void clear() noexcept {
     queue_.clear();
-    messages_ = reply_bytes_ = 0;
+    messages_ = answers_ = 0;
   }
 
   /// Messages that have not gone to their end.
   std::uint64_t messages() const noexcept { return messages_; }
-  /// Of what no credit bounds.
-  std::size_t reply_bytes() const noexcept { return reply_bytes_; }
+  /// Of replies and notes, which no credit bounds.
+  std::size_t bytes_of_answers() const noexcept { return answers_; }
 
  private:
+  static std::size_t cost(const chunked_frame& f) noexcept { return sizeof f + f.total(); }
+
   std::deque<chunked_frame> queue_;
   std::uint64_t messages_ = 0;
-  std::uint64_t reply_bytes_ = 0;
+  std::size_t answers_ = 0;
 };
 
 }  // namespace troupe::detail

@@ -1,10 +1,12 @@
 // The limits of one stream that its receiver sets and its sender keeps to, and what a destination's window of credit allows:
 // the sender and the receiver ask the same functions.
 //
-// A message costs its encoded size and `message_overhead`. One that fits into a frame has to fit into the window. One that goes
-// in chunks may overdraw it, by one such message, or by more as long as all that is out is a quarter of the largest. All
-// overdrafts of a stream together are bounded. The receiver sees less of it out than the sender, so what is right for the
-// sender is right for the receiver.
+// A message costs its encoded size and `message_overhead`. Each destination is sure of its window. It may overdraw that while
+// all overdrafts of the stream together are within their bound: so those who take much of what comes get more, and those who take
+// nothing cost the others no more than the bound. With messages that fit into a frame a destination gets up to a sixteenth of
+// the largest message, with those that go in chunks up to a quarter, or one message. The former may use half of the bound,
+// so there is always one message of the largest size for the latter, unless those are not taken either. The receiver sees less
+// out than the sender, so what is right for the sender is right for the receiver.
 #pragma once
 
 #include <algorithm>
@@ -36,8 +38,9 @@ struct credit_limits {
 
   bool lets_pass(std::uint64_t out, std::uint64_t cost) const noexcept { return out + cost <= window_bytes; }
   /// As far as its own destination goes.
-  bool lets_overdraw(std::uint64_t out, std::uint64_t cost) const noexcept {
-    return out <= window_bytes || out + cost <= max_message / 4;
+  bool lets_overdraw(std::uint64_t out, std::uint64_t cost, bool in_chunks) const noexcept {
+    if (in_chunks && out <= window_bytes) return true;
+    return out + cost <= max_message / (in_chunks ? 4 : 16);
   }
 };
 

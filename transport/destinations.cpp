@@ -1,5 +1,7 @@
 #include "destinations.hpp"
 
+#include <utility>
+
 #include <troupe/assert.hpp>
 
 namespace troupe::detail {
@@ -14,14 +16,20 @@ destination* destination_table::find(std::uint64_t target) noexcept {
 }
 
 destination* destination_table::open(std::uint64_t target) {
+  if (last_ != nullptr && last_->target == target) return last_;
   destination* const known = find(target);
-  if (known != nullptr) return known->window != destination::no_window ? known : nullptr;
+  if (known != nullptr) return known->window != destination::no_window ? last_ = known : nullptr;
   if (!homeless_.empty()) return nullptr;  // they asked first
   auto made = std::make_unique<destination>(*this, target);
   if (!give_window(*made)) return nullptr;
   destination& d = *(all_[target] = std::move(made));
   settle(d);
-  return &d;
+  return last_ = &d;
+}
+
+void destination_table::forget(destination& d) {
+  if (last_ == &d) last_ = nullptr;
+  all_.erase(d.target);
 }
 
 bool destination_table::give_window(destination& d) {
@@ -45,7 +53,7 @@ void destination_table::evict(destination& d) {
   by_window_[d.window] = nullptr;
   free_windows_.push_back(d.window);
   for (const destination::route& r : d.routes) free_routes_.push_back(r.number);
-  all_.erase(d.target);
+  forget(d);
 }
 
 std::uint32_t destination_table::route_number(destination& d) {
@@ -61,11 +69,14 @@ std::uint32_t destination_table::route_number(destination& d) {
   return number;
 }
 
-bool destination_table::may_overdraw(destination& d, std::uint64_t cost) noexcept {
-  if (!limits_.lets_overdraw(d.out, cost)) return false;
+bool destination_table::may_overdraw(destination& d, std::uint64_t cost, bool in_chunks) noexcept {
+  if (!limits_.lets_overdraw(d.out, cost, in_chunks)) return false;
   const std::uint64_t more = limits_.overdraft(d.out + cost) - limits_.overdraft(d.out);
-  d.crowded = overdrafts_ + more > limits_.most_overdraft();
-  return !d.crowded;
+  const std::uint64_t most = limits_.most_overdraft() / (in_chunks ? 1 : 2);
+  const bool others_wait = !crowded_.empty() && crowded_.front() != &d;
+  const bool may = overdrafts_ + more <= most && (more == 0 || !others_wait);
+  d.crowded = !may && in_chunks;
+  return may;
 }
 
 void destination_table::count_out(destination& d, std::uint32_t out) noexcept {
@@ -82,20 +93,21 @@ void destination_table::spend(destination& d, std::uint32_t bytes) noexcept {
 bool destination_table::give_back(std::uint32_t window, std::uint32_t bytes) {
   if (window >= by_window_.size() || by_window_[window] == nullptr) return false;
   destination& d = *by_window_[window];
-  if (bytes > d.out) return false;
+  if (bytes > d.out - d.chunked) return false;
   const std::uint64_t before = overdrafts_;
   count_out(d, d.out - bytes);
+  try_crowded_ = try_crowded_ || overdrafts_ != before;
   if (d.has_waiters()) {
     make_ready(d);
   } else {
     settle(d);
   }
-  while (overdrafts_ != before && !crowded_.empty()) make_ready(*crowded_.front());
+  if (try_crowded_ && !crowded_.empty()) on_.defer(retry_);
   return true;
 }
 
 void destination_table::end_chunks(destination& d) {
-  if (--d.chunked != 0) return;
+  d.chunked = 0;
   if (d.has_waiters()) {
     make_ready(d);
   } else {
@@ -138,7 +150,7 @@ void destination_table::remove(room_waiter& w) noexcept {
 }
 
 void destination_table::make_ready(destination& d) {
-  chain<destination>::remove(d);
+  leave(d);
   d.crowded = false;
   ready_.push_back(d);
   on_.defer(retry_);
@@ -146,7 +158,13 @@ void destination_table::make_ready(destination& d) {
 
 destination* destination_table::next_ready() {
   house_homeless();
-  return ready_.front();
+  if (!ready_.empty()) return ready_.front();
+  return std::exchange(try_crowded_, false) ? crowded_.front() : nullptr;
+}
+
+void destination_table::leave(destination& d) noexcept {
+  if (d.place.in == &crowded_) try_crowded_ = true;  // the next one
+  chain<destination>::remove(d);
 }
 
 void destination_table::house_homeless() {
@@ -157,13 +175,14 @@ void destination_table::house_homeless() {
 }
 
 void destination_table::settle(destination& d) {
-  chain<destination>::remove(d);
+  if (d.place.in == &crowded_ && d.crowded && d.has_waiters()) return;
+  leave(d);
   if (d.has_waiters()) {  // starved: credit makes it ready
     if (d.crowded) crowded_.push_back(d);
     return;
   }
   if (d.window == destination::no_window) {
-    all_.erase(d.target);
+    forget(d);
   } else if (d.out == 0 && d.chunked == 0) {
     idle_.push_back(d);
     if (!homeless_.empty()) on_.defer(retry_);

@@ -5,13 +5,14 @@
 // bytes is out; once the whole window has come back it is idle, and the longest idle one gives its index and
 // its routes to a newcomer. So both tables are bounded, and a destination that takes nothing keeps only its
 // own window. What a message costs and what a window allows: credit.hpp. A destination whose message goes in chunks sends
-// nothing else until the last of them has gone.
+// nothing else until the last of them has gone. While some are crowded nobody else overdraws: else the large would wait for ever
+// behind the middling.
 //
 // | state    | window | waiters | in list  | leaves it when                                   |
 // | idle     | full   | none    | idle     | something is sent, or a newcomer takes the index |
 // | active   | partly | none    | –        | all credit is back                               |
 // | starved  | partly | some    | –        | credit comes back, or the last chunk has gone    |
-// | crowded  | partly | some    | crowded  | the stream's overdrafts shrink                   |
+// | crowded  | partly | some    | crowded  | it is the first, and the overdrafts have shrunk  |
 // | ready    | any    | some    | ready    | the stream tries its waiters                     |
 // | homeless | none   | some    | homeless | an index is free                                 |
 //
@@ -80,7 +81,7 @@ struct destination {
   std::uint64_t target;
   std::uint32_t window = no_window;
   std::uint32_t out = 0;      // bytes that have not been given back
-  std::uint32_t chunked = 0;  // messages that go in chunks and have not gone yet
+  std::uint32_t chunked = 0;  // of `out`, the cost of a message that goes in chunks and has not gone yet
   bool crowded = false;       // only the stream's overdrafts kept its first waiter back
   std::vector<route> routes;
   room_waiter* first = nullptr;
@@ -105,16 +106,15 @@ class destination_table {
   /// peer learns the new meaning in the stream's order.
   std::uint32_t route_number(destination& d);
 
-  bool has_credit(const destination& d, std::uint64_t cost) const noexcept {
-    return limits_.lets_pass(d.out, cost);
+  bool has_credit(destination& d, std::uint64_t cost, bool in_chunks = false) noexcept {
+    d.crowded = false;
+    return limits_.lets_pass(d.out, cost) || may_overdraw(d, cost, in_chunks);
   }
-  /// For what goes in chunks. If only the stream's overdrafts forbid it, `d` is tried again when they shrink.
-  bool may_overdraw(destination& d, std::uint64_t cost) noexcept;
   void spend(destination& d, std::uint32_t bytes) noexcept;
   /// The peer gives bytes back; false if that is more than it can owe.
   bool give_back(std::uint32_t window, std::uint32_t bytes);
   /// A message to `d` goes in chunks; all of them have gone.
-  void begin_chunks(destination& d) noexcept { ++d.chunked; }
+  void begin_chunks(destination& d, std::uint32_t cost) noexcept { d.chunked = cost; }
   void end_chunks(destination& d);
 
   void wait(room_waiter& w);
@@ -122,6 +122,8 @@ class destination_table {
 
   /// The next destination whose waiters should be tried; null if none is ready.
   destination* next_ready();
+  /// It was tried and the lane was full: it is tried again.
+  void not_tried() noexcept { try_crowded_ = true; }
   /// After a try: no longer ready, because its first waiter lacks credit or nobody waits.
   void settle(destination& d);
   /// Takes any waiter off; null when nobody waits.
@@ -130,17 +132,21 @@ class destination_table {
   std::size_t size() const noexcept { return all_.size(); }
 
  private:
+  bool may_overdraw(destination& d, std::uint64_t cost, bool in_chunks) noexcept;
   bool give_window(destination& d);
   void evict(destination& d);
   void house_homeless();
   void make_ready(destination& d);
+  void leave(destination& d) noexcept;
   void count_out(destination& d, std::uint32_t out) noexcept;
 
   credit_limits limits_;
   std::uint64_t overdrafts_ = 0;  // of all destinations together
   worker& on_;
   deferred& retry_;
+  void forget(destination& d);
   std::unordered_map<std::uint64_t, std::unique_ptr<destination>> all_;
+  destination* last_ = nullptr;  // that was opened: it has a window
   std::vector<destination*> by_window_;
   std::vector<std::uint32_t> free_windows_;
   std::vector<std::uint32_t> free_routes_;
@@ -149,6 +155,7 @@ class destination_table {
   chain<destination> ready_;
   chain<destination> homeless_;
   chain<destination> crowded_;
+  bool try_crowded_ = false;  // the first of them
 };
 
 }  // namespace troupe::detail

@@ -87,9 +87,7 @@ bool link_session::segment_arrived(const segment_header& header, byte_view frame
     case receiving_stream::order::broken: return violated("a gap in a stream's sequence numbers");
     case receiving_stream::order::duplicate: duplicates_.fetch_add(1, std::memory_order_relaxed); break;
     case receiving_stream::order::next:
-      if (std::string wrong = from.take(header, frames, home_.now()); !wrong.empty()) {
-        return violated(std::move(wrong));
-      }
+      if (const char* const wrong = from.take(header, frames, home_.now())) return violated(wrong);
       if (!live()) return false;
       frames_in_.fetch_add(header.frames, std::memory_order_relaxed);
       if (header.frames != 0) acks_.received(header.stream, from.received(), header.length);
@@ -173,10 +171,25 @@ void link_session::close() {
 void link_session::begin_closing(bool by_us) {
   life_ = life::closing;
   closed_by_us_ = by_us;
+  acked_then_ = acked();
   home_.timers().arm(close_timer_, home_.now() + goodbye_patience);
   for (const auto& stream : streams_) {
     stream->on().post([self = shared_from_this(), stream](worker&) { stream->finish(); });
   }
+}
+
+void link_session::close_expired() {
+  if (const std::uint64_t now = acked(); now != acked_then_ && ++waited_ < most_patience) {
+    acked_then_ = now;
+    return home_.timers().arm(close_timer_, home_.now() + goodbye_patience);
+  }
+  end(closing_end(), "the peer did not say goodbye in time");
+}
+
+std::uint64_t link_session::acked() const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& s : streams_) sum += s->last_ack();
+  return sum;
 }
 
 bool link_session::all_goodbyes_in() const noexcept {

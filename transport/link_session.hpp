@@ -6,8 +6,8 @@
 //   up        reads and writes
 //   closing   close() was called, or every stream of the peer has said goodbye: the streams send what is
 //   queued
-//             and say goodbye; over when both sides' goodbyes are acknowledged, the peer hangs up, or a
-//             second passed
+//             and say goodbye; over when both sides' goodbyes are acknowledged, the peer hangs up, or takes nothing for a
+//             second, or ten are over
 //   ended     the lane stops and every stream is closed on its own worker; then link_down, then `gone`
 //
 // The object lives until the last posted call that holds it has run.
@@ -32,6 +32,7 @@ class link_session final : public session,
                            private home_duties {
  public:
   static constexpr duration goodbye_patience = std::chrono::seconds(1);
+  static constexpr unsigned most_patience = 10;  // times that, as long as the peer takes what it is sent
 
   struct setup {
     scheduler& workers;
@@ -89,7 +90,8 @@ class link_session final : public session,
   bool violated(std::string text);
   void begin_closing(bool by_us);
   void finish_if_done();
-  void close_expired() { end(closing_end(), "the peer did not say goodbye in time"); }
+  void close_expired();
+  std::uint64_t acked() const noexcept;
   link_end closing_end() const noexcept { return closed_by_us_ ? link_end::closed : link_end::left; }
   bool all_goodbyes_in() const noexcept;
   void end(link_end why, std::string text);
@@ -106,6 +108,8 @@ class link_session final : public session,
   life life_ = life::starting;
   bool close_wanted_ = false;
   bool closed_by_us_ = false;
+  unsigned waited_ = 0;           // closing: how often the timer has run out
+  std::uint64_t acked_then_ = 0;  // what acked() was when it was armed
   std::optional<ending> ending_;
   unsigned waiting_for_ = 0;  // workers that have not done what on_each_worker asked
   unsigned parts_ = 0;        // of the lane and the streams, how many have not stopped

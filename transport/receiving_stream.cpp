@@ -1,11 +1,11 @@
 #include "receiving_stream.hpp"
 
 #include <algorithm>
-#include <new>
 #include <utility>
 
 #include <troupe/assert.hpp>
 
+#include "chunk_queue.hpp"
 #include "destinations.hpp"
 #include "sending_stream.hpp"
 
@@ -17,7 +17,7 @@ receiving_stream::order receiving_stream::classify(const segment_header& header)
   return order::duplicate;
 }
 
-std::string receiving_stream::take(const segment_header& header, byte_view frames, instant now) {
+const char* receiving_stream::take(const segment_header& header, byte_view frames, instant now) {
   if (said_goodbye_ && header.frames != 0) return "a frame after the goodbye";
   std::uint32_t count = 0;
   while (!frames.empty()) {
@@ -26,16 +26,15 @@ std::string receiving_stream::take(const segment_header& header, byte_view frame
     if (++count > header.frames) return "more frames in a segment than its header says";
     if (frame->ignorable) continue;
     if (said_goodbye_) return "a frame after the goodbye";
-    std::string wrong = take_frame(*frame, now);
-    if (!wrong.empty()) return wrong;
-    if (!sink_.live()) return {};
+    if (const char* const wrong = take_frame(*frame, now)) return wrong;
+    if (!sink_.live()) return nullptr;
   }
   if (count != header.frames) return "fewer frames in a segment than its header says";
   next_ += count;
-  return {};
+  return nullptr;
 }
 
-std::string receiving_stream::take_frame(const frame_view& frame, instant now) {
+const char* receiving_stream::take_frame(const frame_view& frame, instant now) {
   const bool may_correlate =
       frame.header.kind == frame_kind::message || frame.header.kind == frame_kind::reply;
   if (frame.header.correlation != 0 && !may_correlate) return "a correlation on a frame that has none";
@@ -54,10 +53,10 @@ std::string receiving_stream::take_frame(const frame_view& frame, instant now) {
   }
   if (!frame.body.empty()) return "a goodbye with a body";
   said_goodbye_ = true;
-  return {};
+  return nullptr;
 }
 
-std::string receiving_stream::take_message(const frame_view& frame, instant now) {
+const char* receiving_stream::take_message(const frame_view& frame, instant now) {
   if (frame.header.route >= routes_.size()) return "a message on a route that was never named";
   const route_state route = routes_[frame.header.route];
   if (route.binding.deliver == nullptr) return "a message on a route that was never named";
@@ -66,7 +65,7 @@ std::string receiving_stream::take_message(const frame_view& frame, instant now)
   if (size > (whole ? max_chunk : limits_.max_message)) return "a message over its limit";
   const auto cost = static_cast<std::uint32_t>(size) + message_overhead;
   window_state& window = windows_[route.window];
-  if (!(whole ? limits_.lets_pass(window.used, cost) : limits_.lets_overdraw(window.used, cost)))
+  if (!limits_.lets_pass(window.used, cost) && !limits_.lets_overdraw(window.used, cost, !whole))
     return "a message beyond its destination's credit";
   count_used(window, window.used + cost);
   if (overdrafts_ > limits_.most_overdraft()) return "a message beyond its stream's credit";
@@ -80,19 +79,19 @@ std::string receiving_stream::take_message(const frame_view& frame, instant now)
                : begin_chunked(frame, route, deadline);
 }
 
-std::string receiving_stream::deliver(const route_state& route, const frame_header& header, instant deadline,
+const char* receiving_stream::deliver(const route_state& route, const frame_header& header, instant deadline,
                                       byte_view bytes, bool lost) {
   const auto cost =
       static_cast<std::uint32_t>(header.total != 0 ? header.total : bytes.size()) + message_overhead;
-  reader body(bytes, sink_.as_session().cookie);
+  reader body(bytes, session_.cookie);
   inbound_message message{body,     route.binding.longer_schema,  lost, header.correlation,
                           deadline, {number_, route.window, cost}};
-  route.binding.deliver(route.binding.cookie, route.binding.cookie2, sink_.as_session(), message);
+  route.binding.deliver(route.binding.cookie, route.binding.cookie2, session_, message);
   if (!body.ok()) return "a message body that does not decode";
-  return {};
+  return nullptr;
 }
 
-std::string receiving_stream::take_reply(const frame_view& frame) {
+const char* receiving_stream::take_reply(const frame_view& frame) {
   if (frame.header.correlation == 0) return "a reply without a correlation";
   if (frame.header.route > static_cast<std::uint32_t>(errc::io_failed))
     return "a reply with an unknown status";
@@ -101,31 +100,30 @@ std::string receiving_stream::take_reply(const frame_view& frame) {
   return frame.header.total == 0 ? answer(frame.header, frame.body, false) : begin_chunked(frame, {}, {});
 }
 
-std::string receiving_stream::answer(const frame_header& header, byte_view bytes, bool lost) {
-  reader body(bytes, sink_.as_session().cookie);
+const char* receiving_stream::answer(const frame_header& header, byte_view bytes, bool lost) {
+  reader body(bytes, session_.cookie);
   const errc status = lost ? errc::no_memory : static_cast<errc>(header.route);
-  sink_.host().reply(sink_.as_session(), header.correlation, status, body);
+  host_.reply(session_, header.correlation, status, body);
   if (!body.ok()) return "a reply body that does not decode";
-  return {};
+  return nullptr;
 }
 
-std::string receiving_stream::begin_chunked(const frame_view& frame, const route_state& route,
+const char* receiving_stream::begin_chunked(const frame_view& frame, const route_state& route,
                                             instant deadline) {
   if (under_way_) return "a chunked message or reply inside another";
   if (frame.header.total <= frame.body.size()) return "a chunked message or reply that is whole";
-  std::unique_ptr<std::byte[]> bytes(new (std::nothrow) std::byte[frame.header.total]);
-  under_way_ = chunked{frame.header, route, deadline, std::move(bytes)};
+  under_way_ = chunked{frame.header, route, deadline, chunk_memory(frame.header.total)};
   return take_chunk(frame.body);
 }
 
-std::string receiving_stream::take_chunk(byte_view body) {
+const char* receiving_stream::take_chunk(byte_view body) {
   if (!under_way_) return "a chunk of nothing";
   chunked& c = *under_way_;
   if (body.empty() || body.size() > max_chunk || body.size() > c.header.total - c.filled)
     return "a chunk of a length that cannot be";
   if (c.bytes != nullptr) std::memcpy(c.bytes.get() + c.filled, body.data(), body.size());
   c.filled += body.size();
-  if (c.filled != c.header.total) return {};
+  if (c.filled != c.header.total) return nullptr;
   const chunked whole = std::move(c);
   under_way_.reset();
   const bool lost = whole.bytes == nullptr;
@@ -140,7 +138,7 @@ void receiving_stream::count_used(window_state& window, std::uint32_t used) noex
   window.used = used;
 }
 
-std::string receiving_stream::take_route(const frame_view& frame) {
+const char* receiving_stream::take_route(const frame_view& frame) {
   if (frame.body.size() < route_fixed_bytes) return "a route frame that is too short";
   const auto target = load<std::uint64_t>(frame.body.data());
   const auto window = load<std::uint32_t>(frame.body.data() + 8);
@@ -163,14 +161,14 @@ std::string receiving_stream::take_route(const frame_view& frame) {
   if (w.used != 0 && w.target != target) return "a destination number taken over while its credit is out";
   w.target = target;
   if (routes_.size() <= frame.header.route) routes_.resize(frame.header.route + 1);
-  const route_binding binding = sink_.host().bind(sink_.as_session(), target, schemas_[schema]);
+  const route_binding binding = host_.bind(session_, target, schemas_[schema]);
   TROUPE_ASSERT(binding.deliver != nullptr,
                 "bind() answers with a function; unknown targets make dead letters");
   routes_[frame.header.route] = {binding, window};
-  return {};
+  return nullptr;
 }
 
-std::string receiving_stream::take_credit(const frame_view& frame) {
+const char* receiving_stream::take_credit(const frame_view& frame) {
   if (frame.body.empty() || frame.body.size() % credit_entry_bytes != 0)
     return "a credit frame of a wrong length";
   for (byte_view rest = frame.body; !rest.empty(); rest = rest.subspan(credit_entry_bytes)) {
@@ -178,10 +176,10 @@ std::string receiving_stream::take_credit(const frame_view& frame) {
     const auto bytes = load<std::uint32_t>(rest.data() + 4);
     if (!sink_.credited(frame.header.route, window, bytes)) return "more credit than was owed";
   }
-  return {};
+  return nullptr;
 }
 
-std::string receiving_stream::take_control(const frame_view& frame) {
+const char* receiving_stream::take_control(const frame_view& frame) {
   if (frame.body.size() < control_fixed_bytes) return "a control frame that is too short";
   const byte_view text = frame.body.subspan(control_fixed_bytes);
   if (text.size() > max_control_text || frame.header.route > 0xFFFF) return "a control frame over its limits";
@@ -193,8 +191,8 @@ std::string receiving_stream::take_control(const frame_view& frame) {
   note.subject = load<std::uint64_t>(frame.body.data());
   note.object = load<std::uint64_t>(frame.body.data() + 8);
   note.text = {copy, text.size()};
-  sink_.host().control(sink_.as_session(), note);
-  return {};
+  host_.control(session_, note);
+  return nullptr;
 }
 
 bool receiving_stream::owe(std::uint32_t window, std::uint32_t bytes) {

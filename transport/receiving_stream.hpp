@@ -30,13 +30,13 @@ class receiving_stream {
  public:
   /// `limits`: of this side, which the peer was told in the handshake.
   receiving_stream(std::uint8_t number, const credit_limits& limits, frame_sink& sink) noexcept
-      : number_(number), limits_(limits), sink_(sink) {}
+      : number_(number), limits_(limits), sink_(sink), session_(sink.as_session()), host_(sink.host()) {}
 
   enum class order : std::uint8_t { next, duplicate, broken };
   /// Where a segment stands in this stream; its checksum is right.
   order classify(const segment_header& header) const noexcept;
-  /// Hands up the frames of the next segment. An empty text if all is well, else what is wrong.
-  std::string take(const segment_header& header, byte_view frames, instant now);
+  /// Hands up the frames of the next segment. Null if all is well, else what is wrong.
+  const char* take(const segment_header& header, byte_view frames, instant now);
 
   /// All frames up to this one were taken.
   std::uint64_t received() const noexcept { return next_ - 1; }
@@ -67,22 +67,24 @@ class receiving_stream {
     std::size_t filled = 0;
   };
 
-  std::string take_frame(const frame_view& frame, instant now);
-  std::string take_message(const frame_view& frame, instant now);
-  std::string take_reply(const frame_view& frame);
-  std::string begin_chunked(const frame_view& frame, const route_state& route, instant deadline);
-  std::string take_chunk(byte_view body);
-  std::string deliver(const route_state& route, const frame_header& header, instant deadline, byte_view bytes,
+  const char* take_frame(const frame_view& frame, instant now);
+  const char* take_message(const frame_view& frame, instant now);
+  const char* take_reply(const frame_view& frame);
+  const char* begin_chunked(const frame_view& frame, const route_state& route, instant deadline);
+  const char* take_chunk(byte_view body);
+  const char* deliver(const route_state& route, const frame_header& header, instant deadline, byte_view bytes,
                       bool lost);
-  std::string answer(const frame_header& header, byte_view bytes, bool lost);
+  const char* answer(const frame_header& header, byte_view bytes, bool lost);
   void count_used(window_state& window, std::uint32_t used) noexcept;
-  std::string take_route(const frame_view& frame);
-  std::string take_credit(const frame_view& frame);
-  std::string take_control(const frame_view& frame);
+  const char* take_route(const frame_view& frame);
+  const char* take_credit(const frame_view& frame);
+  const char* take_control(const frame_view& frame);
 
   std::uint8_t number_;
   credit_limits limits_;
   frame_sink& sink_;
+  session& session_;
+  session_host& host_;
   std::uint64_t next_ = 1;
   bool said_goodbye_ = false;
   std::uint64_t overdrafts_ = 0;  // of all windows together

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <troupe/assert.hpp>
+#include <troupe/detail/checked.hpp>
 
 namespace troupe::detail {
 
@@ -19,7 +20,7 @@ sending_stream::sending_stream(const setup& s)
 
 send_outcome sending_stream::try_send(const outgoing& what) {
   if (life_ != life::up) return send_outcome::closed;
-  if (!side_queue_.empty()) return send_outcome::blocked;
+  if (!side_queue_.empty() || somebody_waits_) return send_outcome::blocked;
   destination* const to = destinations_.open(what.target);
   if (to == nullptr || to->has_waiters()) return send_outcome::no_credit;
   return send_to(*to, what);
@@ -35,7 +36,7 @@ send_outcome sending_stream::send_to(destination& to, const outgoing& what) {
   if (route == nullptr) return send_outcome::blocked;
 
   frame_header header{frame_kind::message, route->number, what.correlation, 0, 0};
-  header.remaining_ns = remaining(what.deadline, on_.now());
+  header.remaining_ns = remaining(what.deadline, on_);
   std::size_t bytes = 0;
   const send_outcome how = encode(header, what.type, what.message, what.codec_context, room::ordinary, bytes);
   if (how == send_outcome::too_large) return send_chunked(to, what, header);
@@ -52,13 +53,13 @@ send_outcome sending_stream::send_chunked(destination& to, const outgoing& what,
   const std::size_t bytes = encoded_size(*what.type, what.message, what.codec_context);
   if (bytes <= max_chunk || bytes > max_message_) return send_outcome::too_large;
   const auto cost = static_cast<std::uint32_t>(bytes) + message_overhead;
-  if (!destinations_.may_overdraw(to, cost)) return send_outcome::no_credit;
+  if (!destinations_.has_credit(to, cost, true)) return send_outcome::no_credit;
   std::optional<chunked_frame> whole =
       encode_chunked(header, *what.type, what.message, what.codec_context, bytes);
   if (!whole) return send_outcome::no_memory;
   if (whole->total() != bytes) return send_outcome::too_large;  // its codec fails on a link
   destinations_.spend(to, cost);
-  destinations_.begin_chunks(to);
+  destinations_.begin_chunks(to, cost);
   whole->to = &to;
   whole->type = what.type;
   whole->deadline = what.deadline;
@@ -76,7 +77,11 @@ bool sending_stream::send_chunk() {
     const destination::route* const route = learn_route(*c->to, c->type);
     if (route == nullptr) return false;
     header.route = route->number;
-    header.remaining_ns = remaining(c->deadline, on_.now());
+    header.remaining_ns = remaining(c->deadline, on_);
+  }
+  if (mutated(mutant::lost_chunk) && !c->at_start() && on_.world().random() % 8 == 0) {
+    c->advance(c->next_bytes().size());
+    if (c->at_end()) return false;
   }
   const byte_view body = c->next_bytes();
   const std::size_t bytes = header.bytes() + body.size();
@@ -147,8 +152,8 @@ send_outcome sending_stream::encode(const frame_header& header, const wire_type*
 }
 
 bool sending_stream::has_room(std::uint64_t target) {
-  if (life_ != life::up || !side_queue_.empty()) return false;
-  const destination* const to = destinations_.open(target);
+  if (life_ != life::up || !side_queue_.empty() || somebody_waits_) return false;
+  destination* const to = destinations_.open(target);
   if (to == nullptr || to->has_waiters() || to->chunked != 0 ||
       !destinations_.has_credit(*to, max_chunk + message_overhead))
     return false;
@@ -184,7 +189,7 @@ void sending_stream::reply_later(frame_header header, const wire_type* type, con
   };
   const std::size_t bytes = encoded_size(*type, body, context);
   if (bytes > max_message_) return fail(errc::too_large);
-  if (!may_keep(bytes)) return;
+  if (kept() + bytes > most_of_answers()) return fail(errc::no_memory);
   std::optional<chunked_frame> whole = encode_chunked(header, *type, body, context, bytes);
   if (!whole) return fail(errc::no_memory);
   if (whole->total() != bytes) return fail(errc::too_large);  // its codec fails on a link
@@ -205,7 +210,7 @@ void sending_stream::control(const control_note& note) {
   const frame_header header{frame_kind::control, what, 0, 0, 0};
   const byte_view bytes = byte_view(body).first(control_fixed_bytes + note.text.size());
   if (!note.in_order || chunks_.front() == nullptr) return put_or_keep(header, bytes);
-  if (may_keep(bytes.size())) chunks_.add(chunked_frame(header, bytes));
+  if (may_keep(sizeof(chunked_frame) + bytes.size())) chunks_.add(chunked_frame(header, bytes));
 }
 
 void sending_stream::put_or_keep(const frame_header& header, byte_view body) {
@@ -235,7 +240,7 @@ void sending_stream::keep_aside(const frame_header& header, byte_view body) {
 
 /// No: the session ends.
 bool sending_stream::may_keep(std::size_t bytes) {
-  const bool may = side_bytes_ + chunks_.reply_bytes() + bytes <= side_queue_limit;
+  const bool may = kept() + bytes <= most_of_answers() + side_queue_limit;
   if (!may)
     events_.port_violated("the peer does not read: over 64 MiB of replies and control notes wait for it");
   return may;
@@ -294,7 +299,8 @@ void sending_stream::flush() {
   if (life_ == life::stopped) return;
   if (life_ != life::up) refuse_waiters();
   if (life_ != life::said_goodbye && drain_side_queue()) {
-    send_chunk();  // so that neither those who wait nor what goes in chunks keeps the other from the lane's room
+    // Neither those who wait nor what goes in chunks keeps the other from the lane's room, nor do others keep it from them.
+    somebody_waits_ = !send_chunk() && chunks_.front() != nullptr;
     serve_waiters();
     if (duties_ != nullptr) duties_->write_credit(*this);
     send_chunks();
@@ -309,7 +315,10 @@ void sending_stream::serve_waiters() {
   while (destination* const d = destinations_.next_ready()) {
     room_waiter& w = *d->first;
     const send_outcome how = send_to(*d, w.what);
-    if (how == send_outcome::blocked) return;
+    if (how == send_outcome::blocked) {
+      somebody_waits_ = true;
+      return destinations_.not_tried();
+    }
     if (how == send_outcome::no_credit) {
       destinations_.settle(*d);
       continue;

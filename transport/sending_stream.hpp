@@ -3,7 +3,8 @@
 //
 // Order. Everything goes out in the order of the calls. While the lane is full, messages are refused (their
 // senders wait at their destination) and what may not be refused, replies and control notes, is encoded into
-// a bounded side queue; as long as that holds anything, it goes first and messages are refused. Waiting
+// a bounded side queue; as long as that holds anything, it goes first and messages are refused. Past its bound a reply is
+// answered with no_memory, and notes end the session. Waiting
 // senders are served one for each destination in turn, so a destination without credit holds up nobody else.
 //
 // What is over 64 KiB is encoded into memory of its own, is accepted then, and goes in chunks (chunk_queue.hpp) as the lane
@@ -32,8 +33,9 @@
 
 namespace troupe::detail {
 
-inline constexpr std::uint32_t max_schemas = 256;                       // remembered per stream
-inline constexpr std::size_t side_queue_limit = std::size_t{64} << 20;  // bytes
+inline constexpr std::uint32_t max_schemas = 256;  // remembered per stream
+inline constexpr std::size_t side_queue_limit = std::size_t{64}
+                                                << 20;  // bytes of notes and answers without a body
 
 class sending_stream;
 
@@ -77,6 +79,8 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
   /// Makes the stream's worker take over acks and credit, and try again where the lane was full.
   void poke();
   void flush_soon() { on_.defer(flush_); }
+  /// Of the peer. Home worker.
+  std::uint64_t last_ack() const noexcept { return last_ack_; }
   /// The goodbye went out and the peer has it. Home worker.
   bool goodbye_acked() const noexcept;
 
@@ -99,6 +103,8 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
                       room from, std::size_t& bytes);
   void put_or_keep(const frame_header& header, byte_view body);
   void keep_aside(const frame_header& header, byte_view body);
+  std::size_t kept() const noexcept { return side_bytes_ + chunks_.bytes_of_answers(); }
+  std::size_t most_of_answers() const noexcept { return side_queue_limit + 4 * std::size_t{max_message_}; }
   bool may_keep(std::size_t bytes);
   void reply_later(frame_header header, const wire_type* type, const void* body, void* context);
   void take_over();
@@ -119,6 +125,7 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
   std::uint32_t max_message_;
   destination_table destinations_;
   chunk_queue chunks_;
+  bool somebody_waits_ = false;  // for the lane's room: nobody else takes it before
   return_board board_;
   std::uint64_t last_ack_ = 0;  // the home worker's
   std::atomic<std::uint64_t> goodbye_{0};

@@ -46,6 +46,7 @@ const std::vector<planted>& all_mutants() {
       {mutant::forgetful_move, "forgetful_move",
        "an actor that begins on another worker loses what it was sent before"},
       {mutant::kept_burst, "kept_burst", "what a run has sent to another worker and not published is lost"},
+      {mutant::lost_chunk, "lost_chunk", "one chunk in eight is not sent"},
   };
 #else
   static const std::vector<planted> all;

@@ -129,8 +129,9 @@ void monitor_surely(const self<P>& me, const ref<Q>& whom) {
 
 constexpr std::uint64_t node_memory = 1 << 20;     // of all mailboxes of a node
 constexpr std::uint64_t link_window = 128 * 1024;  // of one sending worker and destination
-constexpr std::uint64_t largest = 60'000;          // of a message
-constexpr std::uint64_t most_talkers = 4;          // of a node
+constexpr std::uint64_t largest = 120'000;         // of a message
+constexpr std::uint32_t message_limit = 512 * 1024;
+constexpr std::uint64_t most_talkers = 4;  // of a node
 constexpr unsigned most_workers = 3;
 
 /// What may be under way to a mailbox: beside what it holds, one message that came when there was just room, and for each
@@ -192,7 +193,8 @@ actor run_talker(self<protocol<>> me, place_ptr at, unsigned rounds) {
         continue;
       }
       const bool large = at->heavy || dice.one_in(200);
-      const std::uint64_t limit = large ? largest : dice.one_in(10) ? 4'000 : 40;
+      const bool in_chunks = dice.one_in(large ? 8 : 400);
+      const std::uint64_t limit = in_chunks ? largest : large ? 60'000 : dice.one_in(10) ? 4'000 : 40;
       const std::uint64_t size = dice.below(limit);
       // Counted before: on another worker it may arrive before this goes on.
       if (scene* const s = at->speak()) s->accepted(to.stream, number, size);
@@ -287,7 +289,7 @@ actor run_boss(self<protocol<down>> me, place_ptr at) {
                   : troupe::overflow::wait;
     // The node's sum is known to within a sixteenth. A link bounds bytes only.
     const load local = bound_of(mailbox, std::min(bytes, node_memory + node_memory / 16));
-    const load remote = bound_of(~0u, link_window * most_workers);
+    const load remote = bound_of(~0u, (link_window + largest) * most_workers);
     constexpr load any{~0ull, ~0ull};  // what was shed seems to be under way
     const bool exact = when_full == troupe::overflow::wait;
     const std::uint64_t number = s->new_station(at->own, sheds ? any : local, exact ? remote : any);
@@ -433,6 +435,7 @@ std::vector<const process*> start_system(const scene_ptr& s) {
     options.listen = {"tcp://0.0.0.0:" + std::to_string(sites[i].port)};
     options.workers = static_cast<unsigned>(1 + world.random(most_workers));
     options.mailbox_memory = node_memory;
+    options.max_message = message_limit;
     options.join_deadline = 500ms;
     options.lanes = world.random(4) == 0 ? troupe::lane_choice::tcp : troupe::lane_choice::automatic;
     const unsigned workers = options.workers;

@@ -37,6 +37,7 @@ enum class mutant : std::uint8_t {
   lazy_sync,
   forgetful_move,
   kept_burst,
+  lost_chunk,
 };
 
 #ifdef TROUPE_SIM_CHECKED
