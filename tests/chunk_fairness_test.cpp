@@ -124,7 +124,7 @@ TEST_CASE("chunks: small messages that fill the lane starve nobody") {
   const bool accepted_before = GENERATE(true, false);
   pair_of_nodes nodes(lane.kind, lane.io, 1, 1, [](link_options& o) { o.max_message = 8 << 20; });
   filler small{nodes.front};
-  const std::size_t size = GENERATE(100, (8 << 20) - 100);
+  const std::size_t size = GENERATE(100u, (8u << 20) - 100);
   waiting_note waits(slow, 2, size);
   if (accepted_before) {
     REQUIRE(nodes.front.send(0, slow, 1, size) == send_outcome::sent);

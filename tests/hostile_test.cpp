@@ -294,10 +294,10 @@ TEST_CASE("row 14: a peer that does not finish the handshake is hung up on, and 
   const endpoint at = node.listen();
   node.start();
   raw_peer silent(at);
-  raw_peer slow(at);
-  slow.say(byte_view(greet(greeting_kind::hello, raw_peer::introduction())).first(20));
+  raw_peer halfway(at);
+  halfway.say(byte_view(greet(greeting_kind::hello, raw_peer::introduction())).first(20));
   CHECK(silent.is_closed());
-  CHECK(slow.is_closed());
+  CHECK(halfway.is_closed());
   raw_peer honest(at);
   CHECK(honest.link());
 }
