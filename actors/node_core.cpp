@@ -76,6 +76,10 @@ result<std::unique_ptr<node_core>, setup_error> node_core::create(node_options o
                        std::to_string(least_message_limit) + " (64 KiB) to " +
                        std::to_string(most_message_limit) + " bytes (256 MiB)"};
   }
+  if (options.lease < std::chrono::milliseconds(100) || options.lease > std::chrono::hours(1)) {
+    return setup_error("node option lease = " + std::to_string(options.lease / std::chrono::milliseconds(1)) +
+                       " ms: use 100 ms to 1 h");
+  }
   check(options.supervision);
   auto workers = scheduler::create(*options.world, {options.workers, options.io});
   if (!workers) return std::move(workers).error();
@@ -102,6 +106,7 @@ node_core::node_core(node_options options, std::unique_ptr<scheduler> s)
   links.self = identity_;
   links.tcp_only = options_.lanes == lane_choice::tcp;
   links.max_message = options_.max_message;
+  links.lease = options_.lease;
   hub_ = hub::create(*scheduler_, *peers_, links);
 }
 

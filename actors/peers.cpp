@@ -140,10 +140,11 @@ std::vector<link_info> peers::links() {
   const std::lock_guard lock(guard_);
   std::vector<link_info> all;
   for (const auto& [name, peer] : last_of_name_) {
-    link_info info{peer->who.name, "none", "the link has ended", 0, 0};
+    link_info info{peer->who.name, "none", "the link has ended", 0, 0, false};
     if (const session* const s = peer->link.any_session()) {
-      info = {peer->who.name, std::string(to_string(s->lane())), s->lane_reason(), s->frames_out(),
-              s->frames_in()};
+      info = {peer->who.name,   std::string(to_string(s->lane())),
+              s->lane_reason(), s->frames_out(),
+              s->frames_in(),   s->stalled()};
     }
     all.push_back(std::move(info));
   }
@@ -274,6 +275,16 @@ void peers::control(session& s, const control_note& note) {
     case note_unlink:
     case note_sever: return take_link_note(node_, peer, note);
     default: return;  // a later version's note: not for us
+  }
+}
+
+void peers::link_stalled(session& s) {
+  const std::string link = node_.identity().name + ": link with " + s.peer().name;
+  if (s.stalled()) {
+    log(log_level::warning, link + " stalls: nothing has come for a while; it ends with its lease of " +
+                                std::to_string(node_.options().lease / std::chrono::milliseconds(1)) + " ms");
+  } else {
+    log(log_level::info, link + " goes on");
   }
 }
 

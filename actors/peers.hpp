@@ -80,6 +80,7 @@ class peers : public session_host {
   route_binding bind(session& s, std::uint64_t target, std::string_view schema) override;
   void reply(session& s, std::uint64_t correlation, errc status, reader& body) override;
   void control(session& s, const control_note& note) override;
+  void link_stalled(session& s) override;
   void stream_acked(worker& on, std::uint64_t messages) override;
   void stream_down(worker& on, session& s, std::uint64_t unacked) override;
   void link_down(session& s, link_end why, std::string_view text) override;

@@ -131,6 +131,48 @@ bool worker::inbox_looks_empty() {
   return !had_some && !has_runs();
 }
 
+void worker::look_at(lookout& l) noexcept {
+  l.in_vain = 0;
+  if (std::exchange(l.listed, true)) return;
+  l.next = std::exchange(lookouts_, &l);
+}
+
+void worker::forget(lookout& l) noexcept {
+  if (!std::exchange(l.listed, false)) return;
+  lookout** at = &lookouts_;
+  while (*at != &l) at = &(*at)->next;
+  *at = l.next;
+}
+
+/// True: one of them had news. `counts`: this look is a turn's.
+bool worker::look_round(bool counts) noexcept {
+  bool any = false;
+  for (lookout** at = &lookouts_; *at != nullptr;) {
+    lookout& l = **at;
+    const bool news = l.news(l);
+    const bool asleep = !news && counts && ++l.in_vain == most_looks_in_vain && l.sleeps(l);
+    if (!news && !asleep && l.in_vain != most_looks_in_vain) {
+      at = &l.next;
+      continue;
+    }
+    any = any || !asleep;
+    *at = l.next;
+    l.listed = false;
+  }
+  return any;
+}
+
+/// False: one of them had news after all.
+bool worker::lookouts_sleep() noexcept {
+  bool quiet = true;
+  while (lookouts_ != nullptr) {
+    lookout& l = *std::exchange(lookouts_, lookouts_->next);
+    l.listed = false;
+    quiet = l.sleeps(l) && quiet;
+  }
+  return quiet;
+}
+
 /// Looks out for what would end a sleep. True: there is something to do.
 bool worker::something_comes() {
   if (!io_->has_news()) return false;  // it cannot say
@@ -144,7 +186,7 @@ bool worker::something_comes() {
     for (unsigned i = 0; i < look_out::looks; ++i) {
       const std::optional<bool> news = io_->has_news();
       if (!news) return false;
-      if (*news || inbox_->queue.size_approx() != 0 || stopping_.load()) {
+      if (*news || inbox_->queue.size_approx() != 0 || look_round(false) || stopping_.load()) {
         look_out_.something_came();
         return true;
       }
@@ -210,6 +252,7 @@ void worker::turn(bool may_sleep) {
   if (slept_) look_after_ = 1;
   read_clock();
   drain_inbox();
+  if (lookouts_ != nullptr) look_round(true);
   timers_.advance(now_);
   if (has_runs() && idle_.load(std::memory_order_relaxed)) idle_.store(false, std::memory_order_relaxed);
   run_queue(run_budget);
@@ -225,7 +268,7 @@ void worker::turn(bool may_sleep) {
   std::optional<instant> until;
   if (idle && !has_runs() && flushes_ == nullptr) {
     gate_.before_last_look();
-    if (inbox_looks_empty() && !stopping_.load()) {
+    if (lookouts_sleep() && inbox_looks_empty() && !stopping_.load()) {
       until = timers_.next_due().value_or(instant::max());
     }
   }

@@ -59,6 +59,7 @@ struct record {
   unsigned streams_down = 0;
   bool handed_over_early = false;  // before link_up
   bool linked = false;
+  std::vector<bool> stalls;  // and goings on
 };
 
 class recording_host : public session_host {
@@ -115,6 +116,9 @@ class recording_host : public session_host {
                            std::string(c.text));
       r.arrivals_at_control.push_back(r.arrivals.size());
     });
+  }
+  void link_stalled(session& s) override {
+    change([&](record& r) { r.stalls.push_back(s.stalled()); });
   }
   void stream_acked(worker&, std::uint64_t messages) override {
     change([&](record& r) { r.acked += messages; });

@@ -190,3 +190,48 @@ TEST_CASE("remote monitor: DOWN when the peer's process is killed, and it is cer
     CHECK(log->all().size() == 24);
   }
 }
+
+TEST_CASE(
+    "row 21: an actor of a stopped process is DOWN with its link's lease, and the process can be linked "
+    "again") {
+  for (const setting& how : every_setting()) {
+    if (how.workers != 1) continue;
+    INFO(how.text());
+    const auto with_lease = [&](std::string name) {
+      troupe::node_options options = how.options(std::move(name));
+      options.lease = 1s;
+      return options;
+    };
+    child_process stopped([&](auto say) {
+      troupe::node back = start_listening(with_lease("back"));
+      play(back, [&](self<nothing>& me) -> troupe::task<void> {
+        const auto target = back.spawn(run_mortal);
+        (void)co_await me.node().publish("mortal", target);
+      });
+      say(back.endpoints()[0]);
+      const bool linked = eventually([&] { return link_to(back, "front").lane == how.lane(); });
+      const bool lost = eventually([&] { return link_to(back, "front").lane == "none"; });
+      say(linked && lost ? "lost it" : "?");
+      stay();
+    });
+    const std::string url = stopped.line();
+    troupe::node front = start(with_lease("front"));
+    join(front, url);
+    const auto log = new_book();
+    front.spawn(run_watcher, find_mortal(front), 1u, log);
+    CHECK(log->wait_for(1) == lines{"watching ok"});
+    stopped.signal(SIGSTOP);
+    CHECK(
+        eventually([&] { return link_to(front, "back").stalled || link_to(front, "back").lane == "none"; }));
+    CHECK(log->wait_for(2).back() == "unreachable: the peer has said nothing for its lease");
+    CHECK(link_to(front, "back").lane == "none");
+    stopped.signal(SIGCONT);
+    CHECK(stopped.line() == "lost it");
+    join(front, url);
+    (void)find_mortal(front);
+    CHECK(log->all().size() == 2);
+    stopped.kill();
+    settled(front);
+    CHECK(front.stop());
+  }
+}

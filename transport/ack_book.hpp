@@ -1,6 +1,7 @@
 // What this side has received and still has to acknowledge, for each of the peer's streams. Acknowledgements
 // ride on whatever the home worker's stream sends; when it sends nothing they become due 20 ms after the
-// first frame or after 256 KiB. Each is said once: an idle link is silent. Home worker only.
+// first frame or after 256 KiB. Each is said once: an idle link is silent but for its probes (link_session.hpp). Home worker
+// only.
 #pragma once
 
 #include <vector>

@@ -12,7 +12,8 @@
 // | 5 control   | kind 8 | code 8     | subject u64, object u64, text                            |
 // | 6 goodbye   | 0                   | nothing: the last frame of its stream                    |
 // | 7 chunk     | 0                   | what comes next of the message or answer under way       |
-// | 12–15       | any                 | for later versions: skipped                              |
+// | 12 probe    | 0                   | nothing: it is there to be acknowledged                  |
+// | 13–15       | any                 | for later versions: skipped, as a probe is               |
 //
 // Every other kind and flag ends the link. What is over 64 KiB goes in chunks: of a stream one such message or answer at a
 // time, with other frames between its chunks. Stateless; safe from any thread.
@@ -34,7 +35,7 @@ enum class frame_kind : std::uint8_t {
   control = 5,
   goodbye = 6,
   chunk = 7,
-  first_ignorable = 12,
+  probe = 12,  // the first of those that are skipped
 };
 
 inline constexpr std::uint8_t flag_correlation = 1;
@@ -99,7 +100,7 @@ inline std::optional<frame_view> next_frame(byte_view& rest) noexcept {
   frame_view view;
   view.header.kind = static_cast<frame_kind>(kind);
   view.header.route = static_cast<std::uint32_t>(word >> 32);
-  if (kind >= static_cast<std::uint8_t>(frame_kind::first_ignorable)) {
+  if (kind >= static_cast<std::uint8_t>(frame_kind::probe)) {
     view.ignorable = true;
     return view;
   }

@@ -22,6 +22,7 @@ struct link_options {
   std::uint32_t send_buffer = 1024 * 1024;  // bytes queued on a socket link before senders wait
   std::uint32_t max_links = 1024;
   duration handshake_deadline = std::chrono::seconds(5);
+  duration lease = std::chrono::seconds(10);  // how long a session lives without a word from the peer
 };
 
 class hub {

@@ -262,6 +262,7 @@ void link::finish(std::shared_ptr<lane> over) {
       .receive = {o.window, o.max_destinations, o.max_routes, o.max_message},
       .over = std::move(over),
       .lane_reason = lane_reason_,
+      .lease = o.lease,
       .up = [self] { self->owner_.link_is_up(self->number_, self->session_); },
       .gone = [self] { self->gone(); },
   };

@@ -24,6 +24,7 @@ link_session::link_session(setup s)
       lane_reason_(std::move(s.lane_reason)),
       up_(std::move(s.up)),
       gone_(std::move(s.gone)),
+      lease_(s.lease),
       acks_(s.peer_streams, s.home, [this] { home_stream().flush_soon(); }),
       given_(s.workers.size(), false) {
   for (unsigned i = 0; i < workers_.size(); ++i) {
@@ -70,10 +71,30 @@ void link_session::streams_are_up() {
   if (ending_) return end(ending_->why, std::move(ending_->text));
   if (life_ == life::up && close_wanted_) begin_closing(true);
   lane_->start(*this);
+  if (live()) home_.timers().arm(lease_timer_, home_.now() + lease_ / looks_in_a_lease);
+}
+
+void link_session::look_for_life() {
+  if (std::exchange(heard_, false)) {
+    silent_ = 0;
+    set_stalled(false);
+  } else {
+    ++silent_;
+    if (silent_ == looks_in_a_lease - 1)
+      return lane_ended(link_end::unreachable, "the peer has said nothing for its lease");
+    if (silent_ == silent_looks_to_stall) set_stalled(true);
+    home_stream().put({frame_kind::probe, 0, 0, 0, 0}, {});
+  }
+  home_.timers().arm(lease_timer_, home_.now() + lease_ / looks_in_a_lease);
+}
+
+void link_session::set_stalled(bool is) {
+  if (stalled_.exchange(is, std::memory_order_relaxed) != is) host_.link_stalled(*this);
 }
 
 bool link_session::segment_arrived(const segment_header& header, byte_view frames) {
   if (!live()) return false;
+  heard_ = true;
   if (header.stream >= receiving_.size()) return violated("a segment of a stream that does not exist");
   if (checksum_of(header, frames) != header.checksum) return violated("a segment with a wrong checksum");
   receiving_stream& from = receiving_[header.stream];
@@ -208,6 +229,7 @@ void link_session::end(link_end why, std::string text) {
   if (life_ == life::starting) return;  // streams_are_up goes on with it
   life_ = life::ended;
   home_.timers().cancel(close_timer_);
+  home_.timers().cancel(lease_timer_);
   acks_.rest();
   parts_ = 2;
   lane_->stop([self = shared_from_this()] { self->part_stopped(); });

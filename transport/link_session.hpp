@@ -10,6 +10,11 @@
 //             second, or ten are over
 //   ended     the lane stops and every stream is closed on its own worker; then link_down, then `gone`
 //
+// The lease. A peer that is stopped, or cut off without a word, keeps its connection. So a session looks five times in a lease
+// whether anything has come, and if nothing has, says something that is to be acknowledged. Silent at two looks in a row it is
+// stalled, at four it is over; the peer, once it wakes, finds the connection ended, and its memory is never looked at
+// again. Looks are counted and not times compared: whoever was stopped itself, or whose clock jumps, has missed looks only.
+//
 // The object lives until the last posted call that holds it has run.
 #pragma once
 
@@ -32,6 +37,8 @@ class link_session final : public session,
                            private home_duties {
  public:
   static constexpr duration goodbye_patience = std::chrono::seconds(1);
+  static constexpr unsigned looks_in_a_lease = 5;
+  static constexpr unsigned silent_looks_to_stall = 2;
   static constexpr unsigned most_patience = 10;  // times that, as long as the peer takes what it is sent
 
   struct setup {
@@ -44,6 +51,7 @@ class link_session final : public session,
     credit_limits receive;  // what we grant it
     std::shared_ptr<troupe::detail::lane> over;
     std::string lane_reason;
+    duration lease;
     std::function<void()> up;    // home worker, after link_up
     std::function<void()> gone;  // home worker, after link_down
   };
@@ -57,6 +65,7 @@ class link_session final : public session,
   const std::string& lane_reason() const noexcept override { return lane_reason_; }
   std::uint64_t frames_out() const noexcept override;
   std::uint64_t frames_in() const noexcept override { return frames_in_.load(std::memory_order_relaxed); }
+  bool stalled() const noexcept override { return stalled_.load(std::memory_order_relaxed); }
   std::uint64_t duplicates() const noexcept { return duplicates_.load(std::memory_order_relaxed); }
   void consumed(const held_credit& credit) override;
   void close() override;
@@ -91,6 +100,8 @@ class link_session final : public session,
   void begin_closing(bool by_us);
   void finish_if_done();
   void close_expired();
+  void look_for_life();
+  void set_stalled(bool is);
   std::uint64_t acked() const noexcept;
   link_end closing_end() const noexcept { return closed_by_us_ ? link_end::closed : link_end::left; }
   bool all_goodbyes_in() const noexcept;
@@ -111,6 +122,10 @@ class link_session final : public session,
   unsigned waited_ = 0;           // closing: how often the timer has run out
   std::uint64_t acked_then_ = 0;  // what acked() was when it was armed
   std::optional<ending> ending_;
+  const duration lease_;
+  bool heard_ = true;    // anything since the last look
+  unsigned silent_ = 0;  // looks in a row
+  std::atomic<bool> stalled_{false};
   unsigned waiting_for_ = 0;  // workers that have not done what on_each_worker asked
   unsigned parts_ = 0;        // of the lane and the streams, how many have not stopped
 
@@ -126,6 +141,7 @@ class link_session final : public session,
   std::atomic<std::uint64_t> frames_in_{0};
   std::atomic<std::uint64_t> duplicates_{0};
   bound_timer<link_session, &link_session::close_expired> close_timer_{*this};
+  bound_timer<link_session, &link_session::look_for_life> lease_timer_{*this};
 };
 
 }  // namespace troupe::detail

@@ -117,6 +117,8 @@ class session_host {
   virtual route_binding bind(session& s, std::uint64_t target, std::string_view schema) = 0;
   virtual void reply(session& s, std::uint64_t correlation, errc status, reader& body) = 0;
   virtual void control(session& s, const control_note& note) = 0;
+  /// The peer has said nothing for a while, which is the session's end if it goes on (session::stalled); or it does again.
+  virtual void link_stalled(session& s) = 0;
 
   /// The peer has acknowledged `messages` more of this worker's messages.
   virtual void stream_acked(worker& on, std::uint64_t messages) = 0;
@@ -198,6 +200,7 @@ class session {
   virtual const std::string& lane_reason() const noexcept = 0;  // why this lane and no better one
   virtual std::uint64_t frames_out() const noexcept = 0;        // any thread
   virtual std::uint64_t frames_in() const noexcept = 0;         // any thread
+  virtual bool stalled() const noexcept = 0;                    // any thread
 
   /// The message was taken or dropped: its sender may use the room again.
   virtual void consumed(const held_credit& credit) = 0;

@@ -59,13 +59,17 @@ inline released release_ring(ring_reader& ring, const sleep_gate& wants_room) no
   return wants_room.asleep_after_post() ? released::room_that_is_wanted : released::room;
 }
 
+template <class Rings>
+bool has_something(Rings& rings) noexcept {
+  return std::ranges::any_of(rings, [](ring_reader& r) { return r.next().has_value() || r.violated(); });
+}
+
 /// Nothing was found in `rings`. False: now there is something.
 template <class Rings>
 bool stays_asleep(sleep_gate& reader, Rings& rings) noexcept {
   store_comes();
   reader.before_last_look();
-  const bool more =
-      std::ranges::any_of(rings, [](ring_reader& r) { return r.next().has_value() || r.violated(); });
+  const bool more = has_something(rings);
   if (more) reader.awake();
   return !more;
 }

@@ -100,13 +100,21 @@ void shm_lane::poll() {
   constexpr std::size_t budget = 128 * 1024;  // bytes of each ring in one turn
   switch (read_all(budget)) {
     case found::something: return home_.schedule(poll_);
-    case found::nothing: return sleep_or_poll_again();
+    case found::nothing: return home_.look_at(lookout_);
     case found::the_end: return;
   }
 }
 
-void shm_lane::sleep_or_poll_again() {
-  if (!stays_asleep(memory_.mine.sleep(), readers_)) home_.schedule(poll_);
+bool shm_lane::has_news() noexcept {
+  const bool news = has_something(readers_);
+  if (news) home_.schedule(poll_);
+  return news;
+}
+
+bool shm_lane::falls_asleep() noexcept {
+  const bool asleep = stays_asleep(memory_.mine.sleep(), readers_);
+  if (!asleep) home_.schedule(poll_);
+  return asleep;
 }
 
 shm_lane::found shm_lane::read_all(std::size_t at_most) {
@@ -163,6 +171,7 @@ void shm_lane::peer_is_gone(link_end why) {
 void shm_lane::stop(std::function<void()> done) {
   stopping_ = true;
   on_stopped_ = std::move(done);
+  home_.forget(lookout_);
   if (doorbell_op_.in_flight) home_.io().cancel(doorbell_op_);
   if (socket_op_.in_flight) home_.io().cancel(socket_op_);
   watch_.stop([this] { close_if_idle(); });

@@ -2,9 +2,9 @@
 // local socket that the handshake ran on, whose end tells that the peer is gone.
 //
 // Sleeping. The home worker reads every ring of the peer's. As long as it finds something it looks again in
-// its next turn; then it sleeps at its gate until the doorbell rings, as a writer without room does
-// (shm_handshake.hpp). The doorbell is waited for all the time: whoever hears it opens the gate and reads, and tells
-// each stream that wanted room.
+// its next turn; then it only looks whether there is something (lookout), and when it goes to sleep itself it shuts its gate:
+// from then on the doorbell rings, as it does for a writer without room (shm_handshake.hpp). The doorbell is waited for all
+// the time: whoever hears it opens the gate and reads, and tells each stream that wanted room.
 //
 // | operation                            | who                            |
 // | ports: open, publish                 | the stream's own worker        |
@@ -35,6 +35,13 @@ class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane
 
  private:
   class stream_port;
+  struct ring_lookout : lookout {
+    explicit ring_lookout(shm_lane& l) noexcept
+        : lookout([](lookout& self) noexcept { return static_cast<ring_lookout&>(self).of.has_news(); },
+                  [](lookout& self) noexcept { return static_cast<ring_lookout&>(self).of.falls_asleep(); }),
+          of(l) {}
+    shm_lane& of;
+  };
   enum class found : std::uint8_t { nothing, something, the_end };
 
   void ring_peer() noexcept;
@@ -45,7 +52,8 @@ class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane
   found read_ring(unsigned stream, std::size_t at_most);
   found violated(const char* how);
   void offer_room();
-  void sleep_or_poll_again();
+  bool has_news() noexcept;
+  bool falls_asleep() noexcept;
   void peer_is_gone(link_end why);
   void close_if_idle();
 
@@ -61,6 +69,7 @@ class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane
   bound_io<shm_lane, &shm_lane::doorbell_rang> doorbell_op_{*this};
   bound_io<shm_lane, &shm_lane::socket_readable> socket_op_{*this};
   bound_run<shm_lane, &shm_lane::poll> poll_{*this};
+  ring_lookout lookout_{*this};
 };
 
 }  // namespace troupe::detail

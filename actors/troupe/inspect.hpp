@@ -33,6 +33,7 @@ struct link_info {
   std::string why;   // why this lane
   std::uint64_t frames_out = 0;
   std::uint64_t frames_in = 0;
+  bool stalled = false;  // nothing has come for a while: it ends with its lease if that goes on
 };
 
 /// What passes through a mailbox. Messages that are refused do not.

@@ -16,13 +16,18 @@ struct parcel {
   std::int64_t value;
   std::int64_t a, b, c, d, e, f, g;
 };
+/// Of any size.
+struct load {
+  std::int64_t value;
+  std::vector<std::uint8_t> bytes;
+};
 struct total {
   using reply = std::int64_t;
 };
 struct return_to {
   troupe::ref<parcel> whom;
 };
-using far_protocol = troupe::protocol<parcel, total, return_to>;
+using far_protocol = troupe::protocol<parcel, load, total, return_to>;
 }  // namespace lanes
 using namespace lanes;
 
@@ -40,14 +45,15 @@ troupe::actor run_far(troupe::self<far_protocol> me) {
     sum += p.value;
     if (back) co_await back.send<parcel>(p.value, 0, 0, 0, 0, 0, 0, 0);
   };
+  const auto take_load = [&](const load& l) { sum += l.value + l.bytes.back(); };
   const auto tell = [&](total) { return sum; };
   const auto turn = [&](return_to r) { back = r.whom; };
-  co_await me.serve(take, tell, turn);
+  co_await me.serve(take, take_load, tell, turn);
 }
 
 /// Runs `near` in an actor of this process, with the address of a node in another.
-template <class F>
-double with_far(troupe::lane_choice lane, F near, const setting& how) {
+template <class F, class... Args>
+double with_far(troupe::lane_choice lane, F near, const setting& how, Args... args) {
   const far_side far([&](auto tell) {
     auto node =
         troupe::node::start({.name = "far", .listen = {"tcp://127.0.0.1:0"}, .workers = 1, .lanes = lane});
@@ -56,55 +62,132 @@ double with_far(troupe::lane_choice lane, F near, const setting& how) {
     tell(node->endpoints().front());
     for (;;) pause();
   });
-  auto node = troupe::node::start({.name = "near", .workers = 1, .lanes = lane});
+  auto node = troupe::node::start({.name = "near", .workers = how.workers, .lanes = lane});
   if (!node) check(false, node.error().text.c_str());
   const report done = std::make_shared<std::promise<double>>();
   auto value = done->get_future();
-  node->spawn(near, far.told(), done, how);
+  node->spawn(near, far.told(), done, how, args...);
   return value.get();
 }
 
-troupe::actor run_near_stream(troupe::self<nothing> me, std::string url, report done, setting how) {
+template <class P>
+troupe::task<troupe::ref<far_protocol>> find_far(troupe::self<P>& me, std::string url) {
   co_await me.node().join(url);
-  const auto far = co_await me.node().lookup<far_protocol>("far").within(std::chrono::seconds(10));
+  const auto far = co_await me.node().template lookup<far_protocol>("far").within(std::chrono::seconds(10));
   check(far.has_value(), "the other node is not there");
-  const std::uint64_t count = how.times(full_lane_stream);
-  const stopwatch watch;
-  for (std::uint64_t i = 0; i < count; ++i) co_await far->send<parcel>(i, 0, 0, 0, 0, 0, 0, 0);
-  const auto sum = co_await far->ask<total>().within(std::chrono::minutes(5));
-  const double rate = watch.millions_per_second(count);
-  check(sum && *sum == sum_below(count), "stream: the sum is wrong");
-  done->set_value(rate);
+  co_return *far;
 }
 
-troupe::actor run_near_pingpong(troupe::self<parcel> me, std::string url, report done, setting how) {
-  co_await me.node().join(url);
-  const auto far = co_await me.node().lookup<far_protocol>("far").within(std::chrono::seconds(10));
-  check(far.has_value(), "the other node is not there");
-  co_await far->send<return_to>(me.me());
-  const std::uint64_t rounds = how.times(full_lane_rounds);
+/// When all of that sum have come.
+troupe::task<void> all_came(troupe::ref<far_protocol> far, std::int64_t expected) {
   std::int64_t sum = 0;
-  const auto take = [&](const parcel& p) { sum += p.value; };
-  const stopwatch watch;
-  for (std::uint64_t i = 0; i < rounds; ++i) {
-    co_await far->send<parcel>(i, 0, 0, 0, 0, 0, 0, 0);
-    (void)co_await me.receive(take);
+  while (sum != expected) {
+    const auto said = co_await far.ask<total>().within(std::chrono::minutes(5));
+    check(said.has_value() && *said <= expected, "oneway: the sum is wrong");
+    sum = *said;
   }
-  const double each = watch.ns_each(rounds);
-  check(sum == sum_below(rounds), "pingpong: the sum is wrong");
-  done->set_value(each);
+}
+
+troupe::task<void> send_packets(troupe::ref<far_protocol> far, std::uint64_t count) {
+  for (std::uint64_t i = 0; i < count; ++i) co_await far.send<parcel>(i, 0, 0, 0, 0, 0, 0, 0);
+}
+
+troupe::actor run_oneway(troupe::self<nothing> me, std::string url, report done, setting how) {
+  const auto far = co_await find_far(me, url);
+  const std::uint64_t count = how.times(full_lane_stream);
+  const stopwatch watch;
+  co_await send_packets(far, count);
+  co_await all_came(far, sum_below(count));
+  done->set_value(watch.millions_per_second(count));
+}
+
+/// One in each turn of the worker.
+troupe::actor run_oneway_single(troupe::self<nothing> me, std::string url, report done, setting how) {
+  const auto far = co_await find_far(me, url);
+  const std::uint64_t count = how.times(full_lane_stream / 5);
+  const stopwatch watch;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    co_await far.send<parcel>(i, 0, 0, 0, 0, 0, 0, 0);
+    co_await me.yield();
+  }
+  co_await all_came(far, sum_below(count));
+  done->set_value(watch.millions_per_second(count));
+}
+
+troupe::actor run_source(troupe::self<nothing>, troupe::ref<far_protocol> far, std::uint64_t count) {
+  co_await send_packets(far, count);
+}
+/// An actor on each worker sends.
+troupe::actor run_two_workers(troupe::self<nothing> me, std::string url, report done, setting how) {
+  const auto far = co_await find_far(me, url);
+  const std::uint64_t each = how.times(full_lane_stream) / how.workers;
+  const stopwatch watch;
+  for (unsigned i = 0; i < how.workers; ++i)
+    me.spawn(troupe::spawn_options{.worker = i}, run_source, far, each);
+  co_await all_came(far, how.workers * sum_below(each));
+  done->set_value(watch.millions_per_second(how.workers * each));
+}
+
+troupe::actor run_oneway_loads(troupe::self<nothing> me, std::string url, report done, setting how,
+                               std::uint64_t size) {
+  const auto far = co_await find_far(me, url);
+  const std::uint64_t count = how.times(full_lane_loads(size));
+  const std::vector<std::uint8_t> bytes(size, 1);
+  const stopwatch watch;
+  for (std::uint64_t i = 0; i < count; ++i) co_await far.send<load>(i, bytes);
+  co_await all_came(far, sum_below(count) + static_cast<std::int64_t>(count));
+  done->set_value(watch.millions_per_second(count));
+}
+
+/// `pause`: before each round, so that both sides sleep.
+troupe::actor run_rtt(troupe::self<parcel> me, std::string url, report done, setting how, std::uint64_t full,
+                      troupe::duration pause) {
+  const auto far = co_await find_far(me, url);
+  co_await far.send<return_to>(me.me());
+  const std::uint64_t rounds = how.times(full);
+  std::int64_t sum = 0;
+  double ns = 0;
+  const auto take = [&](const parcel& p) { sum += p.value; };
+  for (std::uint64_t i = 0; i < rounds; ++i) {
+    if (pause != troupe::duration{}) co_await me.sleep(pause);
+    const stopwatch watch;
+    co_await far.send<parcel>(i, 0, 0, 0, 0, 0, 0, 0);
+    (void)co_await me.receive(take);
+    ns += watch.ns_each(1);
+  }
+  check(sum == sum_below(rounds), "rtt: the sum is wrong");
+  done->set_value(ns / static_cast<double>(rounds));
 }
 
 }  // namespace
 
-void add_lane_cases(cases& all, troupe::lane_choice lane, bench_case::measure raw_pingpong,
-                    bench_case::measure raw_stream) {
-  all.push_back({"pingpong", 1, placement::free, "ns",
-                 [lane](const setting& how) { return with_far(lane, run_near_pingpong, how); },
-                 std::move(raw_pingpong)});
-  all.push_back({"stream", 1, placement::free, "M/s",
-                 [lane](const setting& how) { return with_far(lane, run_near_stream, how); },
-                 std::move(raw_stream)});
+void add_lane_cases(cases& all, troupe::lane_choice lane, const lane_yardsticks& raw) {
+  const auto add = [&](const char* name, const char* unit, auto near, bench_case::measure yardstick,
+                       auto... args) {
+    all.push_back({name, 1, placement::free, unit,
+                   [=](const setting& how) { return with_far(lane, near, how, args...); },
+                   std::move(yardstick)});
+  };
+  const auto packets = [&raw](std::uint32_t batch) {
+    return [oneway = raw.oneway, batch](const setting& how) {
+      return oneway(how, sizeof(packet), how.times(4 * full_lane_stream), batch);
+    };
+  };
+  add("rtt_awake", "ns", run_rtt, raw.rtt_awake, full_lane_rounds, troupe::duration{});
+  add("rtt_asleep", "ns", run_rtt, raw.rtt_asleep, full_asleep_rounds, troupe::duration(asleep_after));
+  add("oneway", "M/s", run_oneway, packets(32));
+  add("oneway_single", "M/s", run_oneway_single, packets(1));
+  for (const auto& [name, size] :
+       {std::pair{"oneway_1k", 1u << 10}, {"oneway_64k", 1u << 16}, {"oneway_1m", 1u << 20}}) {
+    add(
+        name, "M/s", run_oneway_loads,
+        [oneway = raw.oneway, size = size](const setting& how) {
+          return oneway(how, size, how.times(full_lane_loads(size)), 1);
+        },
+        std::uint64_t{size});
+  }
+  all.push_back({"two_workers", 2, placement::free, "M/s",
+                 [lane](const setting& how) { return with_far(lane, run_two_workers, how); }, packets(32)});
 }
 
 }  // namespace bench

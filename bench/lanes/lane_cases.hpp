@@ -1,6 +1,8 @@
 // What the groups `shm` and `tcp` have in common: two actors in two processes of this host.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <vector>
 
 #include <troupe/troupe.hpp>
@@ -11,8 +13,15 @@ namespace bench {
 
 using cases = std::vector<bench_case>;
 
-/// Adds the cases of messages over that lane, with these yardsticks.
-void add_lane_cases(cases& all, troupe::lane_choice lane, bench_case::measure raw_pingpong,
-                    bench_case::measure raw_stream);
+/// The same by hand.
+struct lane_yardsticks {
+  bench_case::measure rtt_awake;   // a packet there and back; both sides look all the time
+  bench_case::measure rtt_asleep;  // the same, when both sides have gone to sleep
+  /// So many of that size there, published in batches, each copied in and out.
+  std::function<double(const setting&, std::size_t bytes, std::uint64_t count, std::uint32_t batch)> oneway;
+};
+
+/// Adds the cases of messages over that lane.
+void add_lane_cases(cases& all, troupe::lane_choice lane, const lane_yardsticks& raw);
 
 }  // namespace bench

@@ -6,6 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstring>
+#include <thread>
+#include <vector>
+
 #include "lane_cases.hpp"
 #include "packet.hpp"
 #include "two_processes.hpp"
@@ -61,8 +66,8 @@ int connect_to(const sockaddr_in& at) {
   return to;
 }
 
-double raw_pingpong(const setting& how) {
-  const std::uint64_t rounds = how.times(full_lane_rounds);
+/// Whether both sides wait in the kernel for long or not: a read that waits is all there is.
+double raw_rtt(std::uint64_t rounds, bool after_a_pause) {
   sockaddr_in at{};
   const int listener = listen_somewhere(at);
   const far_side other([&](auto tell) {
@@ -77,45 +82,56 @@ double raw_pingpong(const setting& how) {
   const int far = connect_to(at);
   packet p{};
   std::int64_t sum = 0;
-  const stopwatch watch;
+  double ns = 0;
   for (std::uint64_t i = 0; i < rounds; ++i) {
+    if (after_a_pause) std::this_thread::sleep_for(asleep_after);
     p.value = static_cast<std::int64_t>(i);
+    const stopwatch watch;
     write_all(far, &p, sizeof p);
     read_all(far, &p, sizeof p);
+    ns += watch.ns_each(1);
     sum += p.value;
   }
-  const double each = watch.ns_each(rounds);
-  check(sum == sum_below(rounds), "pingpong: the sum is wrong");
-  return each;
+  check(sum == sum_below(rounds), "rtt: the sum is wrong");
+  return ns / static_cast<double>(rounds);
 }
 
-double raw_stream(const setting& how) {
-  constexpr std::size_t batch = 1024;
-  const std::uint64_t count = how.times(2 * full_lane_stream) / batch * batch;
+/// As many to a write as fit into 64 KiB, or `batch` if that is one.
+double raw_oneway(std::size_t bytes, std::uint64_t count, std::uint32_t batch) {
+  const std::size_t together = batch == 1 ? 1 : std::max<std::size_t>(1, (64 << 10) / bytes);
+  count = std::max<std::uint64_t>(count / together, 1) * together;
   sockaddr_in at{};
   const int listener = listen_somewhere(at);
+  const auto each = [bytes](std::byte* all, std::size_t k) { return all + k * bytes; };
   const far_side other([&](auto tell) {
     tell("here");
     const int from = accept_one(listener);
-    std::vector<packet> all(batch);
+    std::vector<std::byte> all(together * bytes);
     std::int64_t sum = 0;
-    for (std::uint64_t i = 0; i < count; i += batch) {
-      read_all(from, all.data(), batch * sizeof(packet));
-      for (const packet& p : all) sum += p.value;
+    for (std::uint64_t i = 0; i < count; i += together) {
+      read_all(from, all.data(), all.size());
+      for (std::size_t k = 0; k < together; ++k) {
+        std::int64_t number = 0;
+        std::memcpy(&number, each(all.data(), k), sizeof number);
+        sum += number;
+      }
     }
     write_all(from, &sum, sizeof sum);
   });
   const int far = connect_to(at);
-  std::vector<packet> all(batch);
+  std::vector<std::byte> all(together * bytes);
   const stopwatch watch;
-  for (std::uint64_t i = 0; i < count; i += batch) {
-    for (std::size_t k = 0; k < batch; ++k) all[k].value = static_cast<std::int64_t>(i + k);
-    write_all(far, all.data(), batch * sizeof(packet));
+  for (std::uint64_t i = 0; i < count; i += together) {
+    for (std::size_t k = 0; k < together; ++k) {
+      const auto number = static_cast<std::int64_t>(i + k);
+      std::memcpy(each(all.data(), k), &number, sizeof number);
+    }
+    write_all(far, all.data(), all.size());
   }
   std::int64_t sum = 0;
   read_all(far, &sum, sizeof sum);
   const double rate = watch.millions_per_second(count);
-  check(sum == sum_below(count), "stream: the sum is wrong");
+  check(sum == sum_below(count), "oneway: the sum is wrong");
   return rate;
 }
 
@@ -125,6 +141,12 @@ double raw_stream(const setting& how) {
 int main(int argc, char** argv) {
   using namespace bench;
   cases all;
-  add_lane_cases(all, troupe::lane_choice::tcp, raw_pingpong, raw_stream);
+  add_lane_cases(all, troupe::lane_choice::tcp,
+                 {[](const setting& how) { return raw_rtt(how.times(full_lane_rounds), false); },
+                  [](const setting& how) { return raw_rtt(how.times(full_asleep_rounds), true); },
+                  [](const setting&, std::size_t bytes, std::uint64_t count, std::uint32_t batch) {
+                    return raw_oneway(bytes, batch == 1 && bytes == sizeof(packet) ? count / 10 : count,
+                                      batch);
+                  }});
   return run_group("tcp", all, {}, argc, argv);
 }

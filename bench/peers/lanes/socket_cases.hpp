@@ -1,6 +1,7 @@
 // The cases of a peer whose two ends are a Socket: listen() gives the name to connect() to, send() and receive() carry a packet.
 #pragma once
 
+#include <thread>
 #include <vector>
 
 #include "bench_case.hpp"
@@ -9,9 +10,9 @@
 
 namespace bench {
 
+/// `asleep`: with a pause before each round.
 template <class Socket>
-double pingpong(const setting& how) {
-  const std::uint64_t rounds = how.times(full_lane_rounds);
+double rtt(std::uint64_t rounds, bool asleep) {
   const far_side far([&](auto tell) {
     Socket socket;
     tell(socket.listen());
@@ -20,18 +21,20 @@ double pingpong(const setting& how) {
   Socket socket;
   socket.connect(far.told());
   std::int64_t sum = 0;
-  const stopwatch watch;
+  double ns = 0;
   for (std::uint64_t i = 0; i < rounds; ++i) {
+    if (asleep) std::this_thread::sleep_for(asleep_after);
+    const stopwatch watch;
     socket.send({static_cast<std::int64_t>(i), {}});
     sum += socket.receive().value;
+    ns += watch.ns_each(1);
   }
-  const double each = watch.ns_each(rounds);
-  check(sum == sum_below(rounds), "pingpong: the sum is wrong");
-  return each;
+  check(sum == sum_below(rounds), "rtt: the sum is wrong");
+  return ns / static_cast<double>(rounds);
 }
 
 template <class Socket>
-double stream(const setting& how, std::uint64_t full) {
+double oneway(const setting& how, std::uint64_t full) {
   const std::uint64_t count = how.times(full);
   const far_side far([&](auto tell) {
     Socket socket;
@@ -46,16 +49,19 @@ double stream(const setting& how, std::uint64_t full) {
   for (std::uint64_t i = 0; i < count; ++i) socket.send({static_cast<std::int64_t>(i), {}});
   const std::int64_t sum = socket.receive().value;
   const double rate = watch.millions_per_second(count);
-  check(sum == sum_below(count), "stream: the sum is wrong");
+  check(sum == sum_below(count), "oneway: the sum is wrong");
   return rate;
 }
 
-/// `full`: how many packets a stream has.
+/// `full`: how many packets go one way.
 template <class Socket>
 std::vector<bench_case> socket_cases(std::uint64_t full = full_lane_stream) {
-  return {{"pingpong", 1, placement::free, "ns", pingpong<Socket>},
-          {"stream", 1, placement::free, "M/s",
-           [full](const setting& how) { return stream<Socket>(how, full); }}};
+  return {{"rtt_awake", 1, placement::free, "ns",
+           [](const setting& how) { return rtt<Socket>(how.times(full_lane_rounds), false); }},
+          {"rtt_asleep", 1, placement::free, "ns",
+           [](const setting& how) { return rtt<Socket>(how.times(full_asleep_rounds), true); }},
+          {"oneway", 1, placement::free, "M/s",
+           [full](const setting& how) { return oneway<Socket>(how, full); }}};
 }
 
 }  // namespace bench

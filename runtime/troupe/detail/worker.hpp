@@ -20,7 +20,7 @@
 // Long ones end the turn; and when two looks in a row find such, it hands half of what may move to those that have nothing
 // to do. Talkers are best off together, and one long run may be chance. How they move: home_word.hpp.
 //
-// A turn: drain the inbox; fire timers; run at most `run_budget` runnables; run the deferred flushes when the
+// A turn: drain the inbox; look at what is written without a word (lookout); fire timers; run at most `run_budget` runnables; run the deferred flushes when the
 // run queue is empty (or 20 µs after the first was asked for); give the I/O driver its turn, and if there is nothing to run,
 // look out for something, and then sleep.
 #pragma once
@@ -102,6 +102,21 @@ struct deferred {
   bool queued = false;
 };
 
+/// Memory that others write without a word to the worker: it looks there in each turn for as long as it is awake. When it goes
+/// to sleep, or nothing has come for many turns, the lookout sleeps, and from then on they have to ring. The worker's own thread.
+struct lookout {
+  using look = bool (*)(lookout& self) noexcept;
+  lookout(look has_news, look falls_asleep) noexcept : news(has_news), sleeps(falls_asleep) {}
+  lookout(const lookout&) = delete;
+  lookout& operator=(const lookout&) = delete;
+
+  look news;    // true: there is something, and a run for it is scheduled
+  look sleeps;  // true: it does; false: there is something after all, likewise
+  lookout* next = nullptr;
+  unsigned in_vain = 0;
+  bool listed = false;
+};
+
 class worker {
  public:
   static constexpr std::size_t cache_line = 64;
@@ -109,6 +124,7 @@ class worker {
   static constexpr duration flush_after = std::chrono::microseconds(20);
   static constexpr unsigned most_newborn = run_budget / 2;  // a turn, if others wait
   static constexpr unsigned most_shared = 64;               // runnables handed over at a time
+  static constexpr unsigned most_looks_in_vain = 256;       // of turns, at the same lookout
   static constexpr unsigned most_unseen = 16;               // runs of a turn, before it looks at the clock
   static constexpr duration long_run = std::chrono::microseconds(100);
 
@@ -155,6 +171,9 @@ class worker {
   /// The turn's time, for whoever has asked whether it is known; else it takes a look at the clock.
   bool knows_time() const noexcept { return !slept_; }
   instant known_time() const noexcept { return now_; }
+  /// From then on it looks there, until `l` has news or sleeps.
+  void look_at(lookout& l) noexcept;
+  void forget(lookout& l) noexcept;
   io_driver& io() noexcept { return *io_; }
   timer_wheel& timers() noexcept { return timers_; }
   pool_cache& pool() noexcept { return pool_; }
@@ -198,6 +217,8 @@ class worker {
   void read_clock() noexcept;
   bool inbox_looks_empty();
   bool something_comes();
+  bool look_round(bool counts) noexcept;
+  bool lookouts_sleep() noexcept;
 
   // What others read, in lines of their own: its own thread writes none of it while it is busy.
   alignas(cache_line) env& world_;
@@ -221,6 +242,7 @@ class worker {
   bool long_before_ = false;   // the runs that it looked at last were long ones
   bool others_first_ = false;  // two long runs, of newborns, have kept others from their turn
   look_out look_out_;
+  lookout* lookouts_ = nullptr;
   timer_wheel timers_;
   pool_cache pool_;
   std::coroutine_handle<> continue_with_ = nullptr;
