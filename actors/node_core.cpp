@@ -76,9 +76,9 @@ result<std::unique_ptr<node_core>, setup_error> node_core::create(node_options o
                        std::to_string(least_message_limit) + " (64 KiB) to " +
                        std::to_string(most_message_limit) + " bytes (256 MiB)"};
   }
-  if (options.lease < std::chrono::milliseconds(100) || options.lease > std::chrono::hours(1)) {
+  if (options.lease < std::chrono::milliseconds(500) || options.lease > std::chrono::hours(1)) {
     return setup_error("node option lease = " + std::to_string(options.lease / std::chrono::milliseconds(1)) +
-                       " ms: use 100 ms to 1 h");
+                       " ms: use 500 ms to 1 h");
   }
   check(options.supervision);
   auto workers = scheduler::create(*options.world, {options.workers, options.io});

@@ -131,6 +131,29 @@ TEST_CASE("chunks: the overdrafts of a stream are bounded together, and whoever 
   REQUIRE(nodes.arrived(5));
 }
 
+TEST_CASE("chunks: when the first of those who wait for an overdraft is gone, the next goes on") {
+  pair_of_nodes nodes(lane_kind::shm, io_backend::automatic, 1, 1, [](link_options& o) {
+    o.max_message = largest;
+    o.lease = 1h;  // no probe flushes
+  });
+  const auto wait_with = [&](waiting_note& w) {
+    nodes.front.on(0, [&] { nodes.front.stream(0).wait(w.waiter); });
+  };
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    waiting_note slow_ones(slow + i, i, 850'000);
+    wait_with(slow_ones);
+    CHECK(slow_ones.waiter.outcome.get_future().get() == send_outcome::sent);
+  }
+  REQUIRE(nodes.front.host.wait_until([](record& r) { return r.acked == 2; }));
+  auto too_much = std::make_unique<waiting_note>(slow + 2, 2, largest - 100);
+  wait_with(*too_much);
+  waiting_note fits(slow + 3, 3, 200'000);
+  wait_with(fits);
+  auto outcome = fits.waiter.outcome.get_future();
+  nodes.front.on(0, [&] { too_much.reset(); });
+  CHECK(outcome.wait_for(10s) == std::future_status::ready);
+}
+
 TEST_CASE("chunks: a waiter that is gone was never sent, and nobody is held up by it") {
   chunked_pair nodes({"shm", lane_kind::shm, io_backend::automatic});
   REQUIRE(nodes.front.send(0, slow, 1, 200'000) == send_outcome::sent);

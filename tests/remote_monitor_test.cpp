@@ -209,14 +209,15 @@ TEST_CASE(
         (void)co_await me.node().publish("mortal", target);
       });
       say(back.endpoints()[0]);
-      const bool linked = eventually([&] { return link_to(back, "front").lane == how.lane(); });
+      say(eventually([&] { return link_to(back, "front").lane == how.lane(); }) ? "linked" : "?");
       const bool lost = eventually([&] { return link_to(back, "front").lane == "none"; });
-      say(linked && lost ? "lost it" : "?");
+      say(lost ? "lost it" : "?");
       stay();
     });
     const std::string url = stopped.line();
     troupe::node front = start(with_lease("front"));
     join(front, url);
+    REQUIRE(stopped.line() == "linked");
     const auto log = new_book();
     front.spawn(run_watcher, find_mortal(front), 1u, log);
     CHECK(log->wait_for(1) == lines{"watching ok"});

@@ -163,7 +163,10 @@ destination* destination_table::next_ready() {
 }
 
 void destination_table::leave(destination& d) noexcept {
-  if (d.place.in == &crowded_) try_crowded_ = true;  // the next one
+  if (d.place.in == &crowded_) {  // the next one's turn
+    try_crowded_ = true;
+    on_.defer(retry_);
+  }
   chain<destination>::remove(d);
 }
 

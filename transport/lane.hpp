@@ -42,6 +42,8 @@ class lane_events {
   virtual ~lane_events() = default;
   /// One segment, not yet checked beyond its length. False: the session is over, stop reading.
   virtual bool segment_arrived(const segment_header& header, byte_view frames) = 0;
+  /// A part of a segment.
+  virtual void something_arrived() = 0;
   /// Nothing more arrives. Comes once, unless stop() came first.
   virtual void lane_ended(link_end why, std::string text) = 0;
   /// Everything published has left this process.
@@ -59,6 +61,8 @@ class lane {
   /// Starts to read.
   virtual void start(lane_events& events) = 0;
   virtual bool drained() const noexcept = 0;
+  /// The peer has said something that was not read yet.
+  virtual bool unread() noexcept = 0;
   /// Gives up the connection; `done` runs later on the home worker, when nothing is in flight any more.
   virtual void stop(std::function<void()> done) = 0;
 };

@@ -75,13 +75,14 @@ void link_session::streams_are_up() {
 }
 
 void link_session::look_for_life() {
-  if (std::exchange(heard_, false)) {
+  if (life_ == life::closing) return;  // which has patience of its own
+  if (std::exchange(heard_, false) || lane_->unread()) {
     silent_ = 0;
     set_stalled(false);
   } else {
     ++silent_;
     if (silent_ == looks_in_a_lease - 1)
-      return lane_ended(link_end::unreachable, "the peer has said nothing for its lease");
+      return end(link_end::unreachable, "the peer has said nothing for its lease");
     if (silent_ == silent_looks_to_stall) set_stalled(true);
     home_stream().put({frame_kind::probe, 0, 0, 0, 0}, {});
   }

@@ -79,6 +79,7 @@ class link_session final : public session,
 
   // lane_events
   bool segment_arrived(const segment_header& header, byte_view frames) override;
+  void something_arrived() override { heard_ = true; }
   void lane_ended(link_end why, std::string text) override;
   void lane_drained() override { finish_if_done(); }
   void room_appeared(unsigned stream) override { streams_[stream]->poke(); }

@@ -31,6 +31,7 @@ class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane
   lane_port& port(unsigned stream) noexcept override;
   void start(lane_events& events) override;
   bool drained() const noexcept override { return true; }  // published is as good as received
+  bool unread() noexcept override { return has_something(readers_); }
   void stop(std::function<void()> done) override;
 
  private:

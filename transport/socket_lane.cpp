@@ -178,6 +178,7 @@ void socket_lane::receive_more() {
 void socket_lane::received(std::int32_t result) {
   if (stopping_) return close_if_idle();
   if (result <= 0) return watch_.hung_up();
+  events_->something_arrived();
   filled_ += static_cast<std::size_t>(result);
   if (parse()) receive_more();
 }

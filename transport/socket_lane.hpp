@@ -37,6 +37,7 @@ class socket_lane final : public lane, public std::enable_shared_from_this<socke
   lane_port& port(unsigned stream) noexcept override;
   void start(lane_events& events) override;
   bool drained() const noexcept override;
+  bool unread() noexcept override { return false; }  // what has come is read in each turn
   void stop(std::function<void()> done) override;
 
  private:

@@ -46,8 +46,8 @@ struct node_options {
   duration ask_deadline = std::chrono::seconds(5);    // of an ask without within()
   duration join_deadline = std::chrono::seconds(10);  // how long join keeps dialling
   duration stop_deadline = std::chrono::seconds(5);   // for the ordered stop of all actors
-  duration lease =
-      std::chrono::seconds(10);  // of a link: so long without a word from the peer, and it is DOWN
+  duration lease = std::chrono::seconds(
+      10);  // of a link: so long without a word from the peer, and it is DOWN; 500 ms to 1 h
   std::uint32_t most_actors = 16u << 20;
   std::uint64_t mailbox_memory =
       std::uint64_t{1} << 30;  // bytes in all mailboxes together: beyond it, those with messages are full

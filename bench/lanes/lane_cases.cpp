@@ -181,8 +181,8 @@ void add_lane_cases(cases& all, troupe::lane_choice lane, const lane_yardsticks&
        {std::pair{"oneway_1k", 1u << 10}, {"oneway_64k", 1u << 16}, {"oneway_1m", 1u << 20}}) {
     add(
         name, "M/s", run_oneway_loads,
-        [oneway = raw.oneway, size = size](const setting& how) {
-          return oneway(how, size, how.times(full_lane_loads(size)), 1);
+        [oneway = raw.oneway, bytes = size](const setting& how) {
+          return oneway(how, bytes, how.times(full_lane_loads(bytes)), 1);
         },
         std::uint64_t{size});
   }

@@ -41,9 +41,12 @@ void run_traffic(scene& s, const std::vector<const process*>& all) {
 
 /// Whether a link has ended because the peer broke the rules of the wire: here everybody keeps them.
 bool is_a_breach(std::string_view line) {
-  constexpr std::array<std::string_view, 5> honest = {
-      "both have said goodbye", "it was closing", "the peer's process has ended",
-      "the connection ended without a goodbye", "the peer did not say goodbye in time"};
+  constexpr std::array<std::string_view, 6> honest = {"both have said goodbye",
+                                                      "it was closing",
+                                                      "the peer's process has ended",
+                                                      "the connection ended without a goodbye",
+                                                      "the peer did not say goodbye in time",
+                                                      "the peer has said nothing for its lease"};
   constexpr std::string_view ended = " has ended: ";
   const std::size_t at = line.find(ended);
   return at != line.npos && std::ranges::find(honest, line.substr(at + ended.size())) == honest.end();
