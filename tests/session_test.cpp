@@ -336,8 +336,7 @@ TEST_CASE("idle links take no turns") {
   const lane_case lane = each_lane();
   INFO(lane.name << " " << to_string(lane.io));
   counting_env world;
-  pair_of_nodes nodes(
-      lane.kind, lane.io, 2, 2, [](link_options& o) { o.lease = 1h; }, world);
+  pair_of_nodes nodes(lane.kind, lane.io, 2, 2, [](link_options& o) { o.lease = 1h; }, world);
   for (std::uint64_t i = 0; i < 100; ++i) REQUIRE(nodes.front.send(i % 2, 1, i, 100) == send_outcome::sent);
   REQUIRE(nodes.front.host.wait_until([](record& r) { return r.acked == 100; }));
 
