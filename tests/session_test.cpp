@@ -11,11 +11,16 @@ using namespace link_test;
 
 namespace {
 
-/// Sends notes with 1,000 bytes of text to `target` until something else than `sent` comes back.
+/// Sends notes with 1,000 bytes of text to `target`, and waits while only the lane is full, until something else comes back.
 std::pair<std::uint64_t, send_outcome> send_until_refused(test_node& from, std::uint64_t target) {
-  for (std::uint64_t n = 0;; ++n) {
+  const auto until = std::chrono::steady_clock::now() + 20s;
+  for (std::uint64_t n = 0;;) {
     const send_outcome how = from.send(0, target, n, 1000);
-    if (how != send_outcome::sent) return {n, how};
+    if (how == send_outcome::sent) {
+      ++n;
+    } else if (how != send_outcome::blocked || std::chrono::steady_clock::now() > until) {
+      return {n, how};
+    }
   }
 }
 
@@ -50,6 +55,7 @@ TEST_CASE("credit runs out at a destination that takes nothing, and comes back w
   const auto [sent, how] = send_until_refused(nodes.front, slow);
   CHECK(how == send_outcome::no_credit);
   CHECK(sent == link_options().max_message / 16 / (empty_note + 1000 + message_overhead));
+  REQUIRE(nodes.back.host.wait_until([&, n = sent](record& r) { return r.held.size() == n; }));
   CHECK(nodes.front.send(0, slow + 1, 0) == send_outcome::sent);  // another one is not affected
 
   waiting_note first(slow, 1001, 1000);

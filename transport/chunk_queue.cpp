@@ -12,11 +12,6 @@ std::size_t encoded_size(const wire_type& type, const void* message, void* conte
   return scale.size();
 }
 
-std::uint64_t remaining(instant deadline, worker& on) noexcept {
-  if (deadline == instant{}) return 0;
-  return static_cast<std::uint64_t>(std::max<duration::rep>((deadline - on.now()).count(), 1));
-}
-
 std::unique_ptr<std::byte[]> chunk_memory(std::size_t bytes) noexcept {
   if (allocation_fails()) return nullptr;
   return std::unique_ptr<std::byte[]>(new (std::nothrow) std::byte[bytes]);

@@ -18,8 +18,6 @@ struct destination;
 
 /// The bytes of the encoding.
 std::size_t encoded_size(const wire_type& type, const void* message, void* context);
-/// What a frame says of it.
-std::uint64_t remaining(instant deadline, worker& on) noexcept;
 /// For what is over a frame; null: there is none.
 std::unique_ptr<std::byte[]> chunk_memory(std::size_t bytes) noexcept;
 

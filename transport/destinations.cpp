@@ -97,22 +97,23 @@ bool destination_table::give_back(std::uint32_t window, std::uint32_t bytes) {
   const std::uint64_t before = overdrafts_;
   count_out(d, d.out - bytes);
   try_crowded_ = try_crowded_ || overdrafts_ != before;
-  if (d.has_waiters()) {
-    make_ready(d);
-  } else {
-    settle(d);
-  }
+  go_on(d);
   if (try_crowded_ && !crowded_.empty()) on_.defer(retry_);
   return true;
 }
 
-void destination_table::end_chunks(destination& d) {
-  d.chunked = 0;
+/// It has got something back.
+void destination_table::go_on(destination& d) {
   if (d.has_waiters()) {
     make_ready(d);
   } else {
     settle(d);
   }
+}
+
+void destination_table::end_chunks(destination& d) {
+  d.chunked = 0;
+  go_on(d);
 }
 
 void destination_table::wait(room_waiter& w) {

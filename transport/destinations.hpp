@@ -137,6 +137,8 @@ class destination_table {
   void evict(destination& d);
   void house_homeless();
   void make_ready(destination& d);
+  void go_on(destination& d);
+  void forget(destination& d);
   void leave(destination& d) noexcept;
   void count_out(destination& d, std::uint32_t out) noexcept;
 
@@ -144,7 +146,6 @@ class destination_table {
   std::uint64_t overdrafts_ = 0;  // of all destinations together
   worker& on_;
   deferred& retry_;
-  void forget(destination& d);
   std::unordered_map<std::uint64_t, std::unique_ptr<destination>> all_;
   destination* last_ = nullptr;  // that was opened: it has a window
   std::vector<destination*> by_window_;

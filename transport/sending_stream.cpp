@@ -7,6 +7,12 @@
 
 namespace troupe::detail {
 
+/// What a frame says of it.
+static inline std::uint64_t remaining(instant deadline, worker& on) noexcept {
+  if (deadline == instant{}) return 0;
+  return static_cast<std::uint64_t>(std::max<duration::rep>((deadline - on.now()).count(), 1));
+}
+
 sending_stream::sending_stream(const setup& s)
     : session_(s.of),
       host_(s.host),
@@ -241,8 +247,7 @@ void sending_stream::keep_aside(const frame_header& header, byte_view body) {
 /// No: the session ends.
 bool sending_stream::may_keep(std::size_t bytes) {
   const bool may = kept() + bytes <= most_of_answers() + side_queue_limit;
-  if (!may)
-    events_.port_violated("the peer does not read: over 64 MiB of replies and control notes wait for it");
+  if (!may) events_.port_violated("the peer does not read: too many replies and control notes wait for it");
   return may;
 }
 
