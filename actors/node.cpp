@@ -68,6 +68,7 @@ namespace detail {
 
 node_core& core_of(node& n) noexcept { return n.core(); }
 node& node_of(actor_core& core) noexcept { return core.node().face(); }
+result<bulk_buffer> loan(node_core& node, std::size_t size) { return node.bulks().loan(size); }
 
 // Spawning.
 

@@ -80,6 +80,10 @@ result<std::unique_ptr<node_core>, setup_error> node_core::create(node_options o
     return setup_error("node option lease = " + std::to_string(options.lease / std::chrono::milliseconds(1)) +
                        " ms: use 500 ms to 1 h");
   }
+  if (options.bulk_memory < bulk_pool::shared_slab) {
+    return setup_error{"node option bulk_memory = " + std::to_string(options.bulk_memory) +
+                       ": use at least " + std::to_string(bulk_pool::shared_slab) + " bytes (4 MiB)"};
+  }
   check(options.supervision);
   auto workers = scheduler::create(*options.world, {options.workers, options.io});
   if (!workers) return std::move(workers).error();
@@ -102,11 +106,13 @@ node_core::node_core(node_options options, std::unique_ptr<scheduler> s)
   slots_ = std::make_unique<slots>(*this, actors_, scheduler_->size(), options_.most_actors);
   peers_ = std::make_unique<peers>(*this);
   names_ = std::make_unique<names>(*this);
+  bulks_ = std::make_shared<bulk_pool>(*options_.world, options_.bulk_memory);
   link_options links;
   links.self = identity_;
   links.tcp_only = options_.lanes == lane_choice::tcp;
   links.max_message = options_.max_message;
   links.lease = options_.lease;
+  links.bulks = bulks_;
   hub_ = hub::create(*scheduler_, *peers_, links);
 }
 

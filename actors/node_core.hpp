@@ -122,6 +122,7 @@ class node_core {
     return state != nullptr && &state->node == this ? state : nullptr;
   }
   hub& links() noexcept { return *hub_; }
+  bulk_pool& bulks() noexcept { return *bulks_; }
   slots& all_slots() noexcept { return *slots_; }
   peers& all_peers() noexcept { return *peers_; }
   names& all_names() noexcept { return *names_; }
@@ -186,6 +187,7 @@ class node_core {
   std::unique_ptr<slots> slots_;
   std::unique_ptr<peers> peers_;
   std::unique_ptr<names> names_;
+  std::shared_ptr<bulk_pool> bulks_;
   std::unique_ptr<hub> hub_;
   std::vector<endpoint> endpoints_;
   actor_core* root_ = nullptr;

@@ -236,12 +236,12 @@ void peers::reply(session& s, std::uint64_t correlation, errc status, reader& bo
   }
   std::string copy(body.remaining(), '\0');
   body.read(copy.data(), copy.size());
-  asker.home.post(
-      [&asker, find, correlation, status, copy = std::move(copy), context = body.context()](worker&) {
-        reader again(std::as_bytes(std::span(copy)), context);
-        ask_base* const ask = find(asker, correlation);
-        return ask != nullptr ? ask->on_link_reply(status, again) : asker.node.count(entry::replies_lost);
-      });
+  asker.home.post([&asker, find, correlation, status, copy = std::move(copy), context = body.context(),
+                   lent = std::vector(body.attachments().begin(), body.attachments().end())](worker&) {
+    reader again(std::as_bytes(std::span(copy)), context, lent);
+    ask_base* const ask = find(asker, correlation);
+    return ask != nullptr ? ask->on_link_reply(status, again) : asker.node.count(entry::replies_lost);
+  });
 }
 
 void peers::control(session& s, const control_note& note) {

@@ -188,6 +188,7 @@ class test_node {
     link_options options;
     options.self = {o.name, {os_env().random(), os_env().random()}};
     options.tcp_only = o.tcp_only;
+    options.bulks = std::make_shared<bulk_pool>(world, std::uint64_t{256} << 20);
     if (adjust) adjust(options);
     identity = options.self;
     hub_ = hub::create(*workers_, host, options);

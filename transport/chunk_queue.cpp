@@ -6,10 +6,10 @@
 
 namespace troupe::detail {
 
-std::size_t encoded_size(const wire_type& type, const void* message, void* context) {
-  writer scale = writer::scale(context);
+std::size_t encoded_size(const wire_type& type, const void* message, void* context, outgoing_loans* loans) {
+  writer scale = writer::scale(context, loans);
   type.encode(scale, message);
-  return scale.size();
+  return scale.size() + (loans != nullptr ? loans->bytes() : 0);
 }
 
 std::unique_ptr<std::byte[]> chunk_memory(std::size_t bytes) noexcept {
@@ -17,13 +17,16 @@ std::unique_ptr<std::byte[]> chunk_memory(std::size_t bytes) noexcept {
   return std::unique_ptr<std::byte[]>(new (std::nothrow) std::byte[bytes]);
 }
 
-std::optional<chunked_frame> encode_chunked(const frame_header& header, const wire_type& type,
-                                            const void* message, void* context, std::size_t bytes) {
+std::optional<chunked_frame> encode_chunked(frame_header header, const wire_type& type, const void* message,
+                                            void* context, outgoing_loans* loans, std::size_t bytes) {
   std::unique_ptr<std::byte[]> memory = chunk_memory(bytes);
   if (memory == nullptr) return std::nullopt;
-  writer out({memory.get(), bytes}, context);
+  const std::size_t list = loans != nullptr ? loans->bytes() : 0;
+  writer out({memory.get(), bytes - list}, context, loans);
   type.encode(out, message);
-  return chunked_frame(header, std::move(memory), out.ok() ? out.size() : bytes + 1);
+  header.lends = list != 0;
+  if (header.lends && out.ok()) loans->write(memory.get() + out.size());
+  return chunked_frame(header, std::move(memory), out.ok() ? out.size() + list : bytes + 1);
 }
 
 }  // namespace troupe::detail

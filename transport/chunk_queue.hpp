@@ -11,13 +11,14 @@
 #include <troupe/detail/wire_type.hpp>
 
 #include "frame.hpp"
+#include "lender.hpp"
 
 namespace troupe::detail {
 
 struct destination;
 
-/// The bytes of the encoding.
-std::size_t encoded_size(const wire_type& type, const void* message, void* context);
+/// The bytes of the encoding, with the list of what it lends.
+std::size_t encoded_size(const wire_type& type, const void* message, void* context, outgoing_loans* loans);
 /// For what is over a frame; null: there is none.
 std::unique_ptr<std::byte[]> chunk_memory(std::size_t bytes) noexcept;
 
@@ -60,8 +61,8 @@ class chunked_frame {
 };
 
 /// Empty: there is no memory for it. If it fails on this link, its total is not `bytes`.
-std::optional<chunked_frame> encode_chunked(const frame_header& header, const wire_type& type,
-                                            const void* message, void* context, std::size_t bytes);
+std::optional<chunked_frame> encode_chunked(frame_header header, const wire_type& type, const void* message,
+                                            void* context, outgoing_loans* loans, std::size_t bytes);
 
 class chunk_queue {
  public:

@@ -3,6 +3,7 @@
 //
 //   word       length 24 bits (the whole frame) | kind 4 | flags 4 | route 32
 //   extensions correlation u64 (flag 1), remaining time in nanoseconds u64 (flag 2), bytes in all u64 (flag 4), in this order
+//   with flag 8, the encoded message or answer is followed by what it lends (loans.hpp)
 //
 // | kind        | route               | body                                                     |
 // | 1 message   | the route           | the encoded message; with flag 4 its first chunk         |
@@ -12,6 +13,7 @@
 // | 5 control   | kind 8 | code 8     | subject u64, object u64, text                            |
 // | 6 goodbye   | 0                   | nothing: the last frame of its stream                    |
 // | 7 chunk     | 0                   | what comes next of the message or answer under way       |
+// | 8 loans     | 0, 1                | loans that go back, u64 each; or slabs that are gone, u32 |
 // | 12 probe    | 0                   | nothing: it is there to be acknowledged                  |
 // | 13–15       | any                 | for later versions: skipped, as a probe is               |
 //
@@ -35,12 +37,14 @@ enum class frame_kind : std::uint8_t {
   control = 5,
   goodbye = 6,
   chunk = 7,
+  loans = 8,
   probe = 12,  // the first of those that are skipped
 };
 
 inline constexpr std::uint8_t flag_correlation = 1;
 inline constexpr std::uint8_t flag_deadline = 2;
 inline constexpr std::uint8_t flag_chunked = 4;
+inline constexpr std::uint8_t flag_lends = 8;
 
 inline constexpr std::size_t frame_word_bytes = 8;
 inline constexpr std::size_t max_frame_header = frame_word_bytes + 8 + 8 + 8;
@@ -57,6 +61,7 @@ struct frame_header {
   std::uint64_t correlation = 0;   // 0: none
   std::uint64_t remaining_ns = 0;  // 0: no deadline
   std::uint64_t total = 0;         // 0: the body is all of it
+  bool lends = false;
 
   std::size_t bytes() const noexcept {
     return frame_word_bytes + (correlation != 0 ? 8u : 0u) + (remaining_ns != 0 ? 8u : 0u) +
@@ -69,7 +74,7 @@ inline void write_frame_header(std::byte* to, const frame_header& header, std::s
   const auto length = static_cast<std::uint32_t>(header.bytes() + body);
   const std::uint32_t flags = (header.correlation != 0 ? flag_correlation : 0u) |
                               (header.remaining_ns != 0 ? flag_deadline : 0u) |
-                              (header.total != 0 ? flag_chunked : 0u);
+                              (header.total != 0 ? flag_chunked : 0u) | (header.lends ? flag_lends : 0u);
   store<std::uint32_t>(to, length | static_cast<std::uint32_t>(header.kind) << 24 | flags << 28);
   store<std::uint32_t>(to + 4, header.route);
   std::byte* at = to + frame_word_bytes;
@@ -104,8 +109,8 @@ inline std::optional<frame_view> next_frame(byte_view& rest) noexcept {
     view.ignorable = true;
     return view;
   }
-  if (kind == 0 || kind > static_cast<std::uint8_t>(frame_kind::chunk)) return std::nullopt;
-  if ((flags & ~(flag_correlation | flag_deadline | flag_chunked)) != 0) return std::nullopt;
+  if (kind == 0 || kind > static_cast<std::uint8_t>(frame_kind::loans)) return std::nullopt;
+  view.header.lends = (flags & flag_lends) != 0;
 
   byte_view body = frame.subspan(frame_word_bytes);
   for (const auto& [flag, field] :

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bulk_pool.hpp"
 #include "scheduler.hpp"
 #include "session.hpp"
 
@@ -23,6 +24,7 @@ struct link_options {
   std::uint32_t max_links = 1024;
   duration handshake_deadline = std::chrono::seconds(5);
   duration lease = std::chrono::seconds(10);  // how long a session lives without a word from the peer
+  std::shared_ptr<bulk_pool> bulks = {};      // whose memory is lent to peers of this host
 };
 
 class hub {

@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "bulk_pool.hpp"
 #include "io_driver.hpp"
 #include "segment.hpp"
 
@@ -51,6 +52,8 @@ class lane_events {
   virtual void room_appeared(unsigned stream) = 0;
   /// The peer broke the lane's rules in a way that a stream noticed.
   virtual void port_violated(std::string text) = 0;
+  /// What is wrong with it, or null.
+  virtual const char* slab_passed(const slab_name& name, const descriptor& file) = 0;
 };
 
 class lane {
@@ -63,6 +66,17 @@ class lane {
   virtual bool drained() const noexcept = 0;
   /// The peer has said something that was not read yet.
   virtual bool unread() noexcept = 0;
+  /// Whether memory can be lent to the peer: then it has the next two.
+  virtual bool lends() const noexcept { return false; }
+  /// The peer has the slab before anything that is published after this. False: it cannot be passed now. Any worker, before
+  /// stop().
+  virtual bool pass(const slab_name& name, int file) {
+    static_cast<void>(name);
+    static_cast<void>(file);
+    return false;
+  }
+  /// Those that the peer has passed until now come to lane_events::slab_passed. What is wrong with them, or null.
+  virtual const char* take_passed() { return nullptr; }
   /// Gives up the connection; `done` runs later on the home worker, when nothing is in flight any more.
   virtual void stop(std::function<void()> done) = 0;
 };

@@ -263,6 +263,7 @@ void link::finish(std::shared_ptr<lane> over) {
       .over = std::move(over),
       .lane_reason = lane_reason_,
       .lease = o.lease,
+      .bulks = o.bulks,
       .up = [self] { self->owner_.link_is_up(self->number_, self->session_); },
       .gone = [self] { self->gone(); },
   };

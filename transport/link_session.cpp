@@ -27,10 +27,16 @@ link_session::link_session(setup s)
       lease_(s.lease),
       acks_(s.peer_streams, s.home, [this] { home_stream().flush_soon(); }),
       given_(s.workers.size(), false) {
+  if (lane_->lends()) {
+    lender_ = std::make_unique<lender>(
+        std::move(s.bulks), [this](const slab_name& name, int file) { return lane_->pass(name, file); },
+        [this] { flush_home(); });
+    borrower_ = std::make_shared<borrower>([this] { flush_home(); });
+  }
   for (unsigned i = 0; i < workers_.size(); ++i) {
     worker& on = workers_.at(i);
     home_duties* const duties = &on == &home_ ? this : nullptr;
-    const sending_stream::setup each{*this, host_, *this, on, lane_->port(i), duties, s.send};
+    const sending_stream::setup each{*this, host_, *this, on, lane_->port(i), duties, s.send, lender_.get()};
     streams_.push_back(std::make_shared<sending_stream>(each));
   }
   receiving_.reserve(s.peer_streams);
@@ -162,6 +168,63 @@ void link_session::write_credit(sending_stream& through) {
   }
 }
 
+/// As many notes as go into frames of a few KiB; false: there is no room for the rest.
+template <class Number>
+static bool write_numbers(sending_stream& through, loan_note what, std::vector<Number>& numbers) {
+  constexpr std::size_t most = 512;
+  std::byte body[most * sizeof(Number)];
+  while (!numbers.empty()) {
+    const std::size_t count = std::min(most, numbers.size());
+    const auto first = numbers.end() - static_cast<std::ptrdiff_t>(count);
+    std::memcpy(body, &*first, count * sizeof(Number));
+    const frame_header header{frame_kind::loans, static_cast<std::uint32_t>(what), 0, 0, 0};
+    if (!through.put(header, byte_view(body).first(count * sizeof(Number)))) return false;
+    numbers.erase(first, numbers.end());
+  }
+  return true;
+}
+
+void link_session::write_loan_notes(sending_stream& through) {
+  if (lender_ == nullptr) return;
+  for (;;) {
+    if (giving_back_.empty()) giving_back_ = borrower_->take_returned();
+    if (giving_back_.empty()) break;
+    if (!write_numbers(through, loan_note::given_back, giving_back_)) return;
+  }
+  const std::vector<std::uint32_t> gone = lender_->take_gone();
+  slabs_gone_.insert(slabs_gone_.end(), gone.begin(), gone.end());
+  write_numbers(through, loan_note::slabs_gone, slabs_gone_);
+}
+
+const char* link_session::slab_passed(const slab_name& name, const descriptor& file) {
+  heard_ = true;
+  return borrower_->map(home_.world(), name, file);
+}
+
+const char* link_session::borrowed(const loan_entry& l, bulk& out) {
+  if (borrower_ == nullptr) return "a loan over a lane that lends nothing";
+  if (!borrower_->knows(l.slab)) {
+    if (const char* const wrong = lane_->take_passed()) return wrong;
+  }
+  return borrower_->borrow(l, out);
+}
+
+const char* link_session::loan_returned(std::uint64_t number) {
+  const bool known = lender_ != nullptr && lender_->given_back(number);
+  return known ? nullptr : "a loan that was never made is given back";
+}
+
+const char* link_session::slab_gone_there(std::uint32_t slab) {
+  if (borrower_ == nullptr) return "a slab is gone on a lane that lends nothing";
+  return borrower_->unmap(slab);
+}
+
+void link_session::flush_home() {
+  home_.post([weak = weak_from_this()](worker&) {
+    if (const auto self = weak.lock(); self && self->live()) self->home_stream().flush_soon();
+  });
+}
+
 void link_session::consumed(const held_credit& credit) {
   TROUPE_ASSERT(current_worker == &home_, "give credit back on the session's home worker");
   if (credit.bytes == 0 || life_ == life::ended) return;
@@ -232,6 +295,10 @@ void link_session::end(link_end why, std::string text) {
   home_.timers().cancel(close_timer_);
   home_.timers().cancel(lease_timer_);
   acks_.rest();
+  if (lender_ != nullptr) {  // before the socket is closed, over which it passes slabs
+    lender_->close();
+    borrower_->close();
+  }
   parts_ = 2;
   lane_->stop([self = shared_from_this()] { self->part_stopped(); });
   on_each_worker([this](worker& on, sending_stream& stream) { host_.stream_down(on, *this, stream.stop()); },

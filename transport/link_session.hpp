@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "ack_book.hpp"
+#include "borrower.hpp"
 #include "receiving_stream.hpp"
 #include "scheduler.hpp"
 #include "sending_stream.hpp"
@@ -52,6 +53,7 @@ class link_session final : public session,
     std::shared_ptr<troupe::detail::lane> over;
     std::string lane_reason;
     duration lease;
+    std::shared_ptr<bulk_pool> bulks;
     std::function<void()> up;    // home worker, after link_up
     std::function<void()> gone;  // home worker, after link_down
   };
@@ -84,15 +86,20 @@ class link_session final : public session,
   void lane_drained() override { finish_if_done(); }
   void room_appeared(unsigned stream) override { streams_[stream]->poke(); }
   void port_violated(std::string text) override;
+  const char* slab_passed(const slab_name& name, const descriptor& file) override;
   // frame_sink
   session& as_session() noexcept override { return *this; }
   session_host& host() noexcept override { return host_; }
   bool live() const noexcept override { return life_ != life::ended; }
   bool credited(std::uint32_t stream, std::uint32_t window, std::uint32_t bytes) override;
+  const char* borrowed(const loan_entry& l, bulk& out) override;
+  const char* loan_returned(std::uint64_t number) override;
+  const char* slab_gone_there(std::uint32_t slab) override;
   // home_duties
   bool take_ack(segment_header& into) override;
   bool ack_due() const noexcept override { return acks_.due(); }
   void write_credit(sending_stream& through) override;
+  void write_loan_notes(sending_stream& through) override;
 
   sending_stream& home_stream() noexcept { return *streams_[home_.index()]; }
   void on_each_worker(std::function<void(worker&, sending_stream&)> what, void (link_session::*then)());
@@ -108,6 +115,8 @@ class link_session final : public session,
   bool all_goodbyes_in() const noexcept;
   void end(link_end why, std::string text);
   void part_stopped();
+  /// Has the home worker flush, from any thread.
+  void flush_home();
 
   scheduler& workers_;
   worker& home_;
@@ -139,6 +148,10 @@ class link_session final : public session,
     std::uint32_t window;
   };
   std::vector<debt> debts_;  // windows that we owe credit for
+  std::unique_ptr<lender> lender_;  // these two: null if the lane lends nothing
+  std::shared_ptr<borrower> borrower_;
+  std::vector<std::uint64_t> giving_back_;  // loans; these two wait for room
+  std::vector<std::uint32_t> slabs_gone_;
   std::atomic<std::uint64_t> frames_in_{0};
   std::atomic<std::uint64_t> duplicates_{0};
   bound_timer<link_session, &link_session::close_expired> close_timer_{*this};

@@ -42,6 +42,7 @@ const char* receiving_stream::take_frame(const frame_view& frame, instant now) {
       (frame.header.kind != frame_kind::message || frame.header.correlation == 0))
     return "a deadline on no request";
   if (frame.header.total != 0 && !may_correlate) return "chunks of what has none";
+  if (frame.header.lends && !may_correlate) return "a loan of what lends nothing";
   switch (frame.header.kind) {
     case frame_kind::message: return take_message(frame, now);
     case frame_kind::reply: return take_reply(frame);
@@ -49,6 +50,7 @@ const char* receiving_stream::take_frame(const frame_view& frame, instant now) {
     case frame_kind::credit: return take_credit(frame);
     case frame_kind::control: return take_control(frame);
     case frame_kind::chunk: return take_chunk(frame.body);
+    case frame_kind::loans: return take_loan_notes(frame);
     default: break;
   }
   if (!frame.body.empty()) return "a goodbye with a body";
@@ -83,7 +85,9 @@ const char* receiving_stream::deliver(const route_state& route, const frame_head
                                       byte_view bytes, bool lost) {
   const auto cost =
       static_cast<std::uint32_t>(header.total != 0 ? header.total : bytes.size()) + message_overhead;
-  reader body(bytes, session_.cookie);
+  std::vector<bulk> lent;
+  if (const char* const wrong = take_loans(header, lost, bytes, lent)) return wrong;
+  reader body(bytes, session_.cookie, lent);
   inbound_message message{body,     route.binding.longer_schema,  lost, header.correlation,
                           deadline, {number_, route.window, cost}};
   route.binding.deliver(route.binding.cookie, route.binding.cookie2, session_, message);
@@ -101,7 +105,9 @@ const char* receiving_stream::take_reply(const frame_view& frame) {
 }
 
 const char* receiving_stream::answer(const frame_header& header, byte_view bytes, bool lost) {
-  reader body(bytes, session_.cookie);
+  std::vector<bulk> lent;
+  if (const char* const wrong = take_loans(header, lost, bytes, lent)) return wrong;
+  reader body(bytes, session_.cookie, lent);
   const errc status = lost ? errc::no_memory : static_cast<errc>(header.route);
   host_.reply(session_, header.correlation, status, body);
   if (!body.ok()) return "a reply body that does not decode";
@@ -192,6 +198,38 @@ const char* receiving_stream::take_control(const frame_view& frame) {
   note.object = load<std::uint64_t>(frame.body.data() + 8);
   note.text = {copy, text.size()};
   host_.control(session_, note);
+  return nullptr;
+}
+
+/// Cuts the list of what is lent off the end of a body.
+const char* receiving_stream::take_loans(const frame_header& header, bool lost, byte_view& body,
+                                         std::vector<bulk>& out) {
+  if (!header.lends) return nullptr;
+  if (lost) return "no memory for the list of what a message lends";
+  if (body.empty()) return "a loan without a list";
+  const auto count = load<std::uint8_t>(body.data() + body.size() - 1);
+  const std::size_t list = count * loan_bytes + 1;
+  if (count == 0 || count > attachments_out::most || list > body.size()) return "a list of loans that cannot be";
+  const byte_view loans = body.last(list);
+  out.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (const char* const wrong = sink_.borrowed(load_loan(loans.data() + i * loan_bytes), out[i])) return wrong;
+  }
+  body = body.first(body.size() - list);
+  return nullptr;
+}
+
+const char* receiving_stream::take_loan_notes(const frame_view& frame) {
+  const bool given_back = frame.header.route == static_cast<std::uint32_t>(loan_note::given_back);
+  if (!given_back && frame.header.route != static_cast<std::uint32_t>(loan_note::slabs_gone))
+    return "an unknown note of loans";
+  const std::size_t each = given_back ? sizeof(std::uint64_t) : sizeof(std::uint32_t);
+  if (frame.body.empty() || frame.body.size() % each != 0) return "a note of loans of a wrong length";
+  for (byte_view rest = frame.body; !rest.empty(); rest = rest.subspan(each)) {
+    const char* const wrong = given_back ? sink_.loan_returned(load<std::uint64_t>(rest.data()))
+                                         : sink_.slab_gone_there(load<std::uint32_t>(rest.data()));
+    if (wrong != nullptr) return wrong;
+  }
   return nullptr;
 }
 

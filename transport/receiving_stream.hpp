@@ -10,7 +10,10 @@
 #include <string>
 #include <vector>
 
+#include <troupe/bulk.hpp>
+
 #include "credit.hpp"
+#include "loans.hpp"
 #include "segment.hpp"
 
 namespace troupe::detail {
@@ -24,6 +27,10 @@ class frame_sink {
   virtual bool live() const noexcept = 0;  // false: the session ended under way
   /// The peer gives back credit of our stream `stream`; false: no such stream or window, or too much.
   virtual bool credited(std::uint32_t stream, std::uint32_t window, std::uint32_t bytes) = 0;
+  // These answer with what is wrong, or null.
+  virtual const char* borrowed(const loan_entry& l, bulk& out) = 0;
+  virtual const char* loan_returned(std::uint64_t number) = 0;
+  virtual const char* slab_gone_there(std::uint32_t slab) = 0;
 };
 
 class receiving_stream {
@@ -79,6 +86,8 @@ class receiving_stream {
   const char* take_route(const frame_view& frame);
   const char* take_credit(const frame_view& frame);
   const char* take_control(const frame_view& frame);
+  const char* take_loan_notes(const frame_view& frame);
+  const char* take_loans(const frame_header& header, bool lost, byte_view& body, std::vector<bulk>& out);
 
   std::uint8_t number_;
   credit_limits limits_;

@@ -22,7 +22,9 @@ sending_stream::sending_stream(const setup& s)
       builder_(s.port, static_cast<std::uint8_t>(s.on.index()), s.duties),
       max_message_(s.limits.max_message),
       destinations_(s.limits, s.on, flush_),
-      board_(s.limits.windows, s.limits.most_out()) {}
+      board_(s.limits.windows, s.limits.most_out()) {
+  if (s.lends != nullptr) loans_.emplace(*s.lends);
+}
 
 send_outcome sending_stream::try_send(const outgoing& what) {
   if (life_ != life::up) return send_outcome::closed;
@@ -33,9 +35,15 @@ send_outcome sending_stream::try_send(const outgoing& what) {
 }
 
 send_outcome sending_stream::send_to(destination& to, const outgoing& what) {
+  const send_outcome how = send_frame(to, what);
+  settle_loans(how == send_outcome::sent);
+  return how;
+}
+
+send_outcome sending_stream::send_frame(destination& to, const outgoing& what) {
   if (to.chunked != 0) return send_outcome::no_credit;
   const bool is_spent = !destinations_.has_credit(to, message_overhead);
-  if (is_spent && encoded_size(*what.type, what.message, what.codec_context) <= max_chunk)
+  if (is_spent && encoded_size(*what.type, what.message, what.codec_context, loans()) <= max_chunk)
     return send_outcome::no_credit;
   if (what.type->schema.size() > max_schema_text) return send_outcome::too_large;
   const destination::route* const route = learn_route(to, what.type);
@@ -56,12 +64,12 @@ send_outcome sending_stream::send_to(destination& to, const outgoing& what) {
 }
 
 send_outcome sending_stream::send_chunked(destination& to, const outgoing& what, const frame_header& header) {
-  const std::size_t bytes = encoded_size(*what.type, what.message, what.codec_context);
+  const std::size_t bytes = encoded_size(*what.type, what.message, what.codec_context, loans());
   if (bytes <= max_chunk || bytes > max_message_) return send_outcome::too_large;
   const auto cost = static_cast<std::uint32_t>(bytes) + message_overhead;
   if (!destinations_.has_credit(to, cost, true)) return send_outcome::no_credit;
   std::optional<chunked_frame> whole =
-      encode_chunked(header, *what.type, what.message, what.codec_context, bytes);
+      encode_chunked(header, *what.type, what.message, what.codec_context, loans(), bytes);
   if (!whole) return send_outcome::no_memory;
   if (whole->total() != bytes) return send_outcome::too_large;  // its codec fails on a link
   destinations_.spend(to, cost);
@@ -140,16 +148,20 @@ const destination::route* sending_stream::learn_route(destination& to, const wir
   return &to.routes.back();
 }
 
-send_outcome sending_stream::encode(const frame_header& header, const wire_type* type, const void* body,
+send_outcome sending_stream::encode(frame_header& header, const wire_type* type, const void* body,
                                     void* context, room from, std::size_t& bytes) {
   for (std::size_t least = header.bytes();; least = max_frame) {
     const byte_span space = builder_.space(least, from);
     if (space.empty()) return send_outcome::blocked;
     const byte_span rest = space.subspan(header.bytes());
-    writer out(rest.first(std::min(rest.size(), max_chunk)), context);
+    const std::size_t most = std::min(rest.size(), max_chunk);
+    writer out(rest.first(most), context, loans());
     type->encode(out, body);
-    if (out.ok()) {
-      bytes = out.size();
+    const std::size_t list = loans_ ? loans_->bytes() : 0;
+    if (out.ok() && list <= most - out.size()) {
+      header.lends = list != 0;
+      if (header.lends) loans_->write(rest.data() + out.size());
+      bytes = out.size() + list;
       write_frame_header(space.data(), header, bytes);
       return send_outcome::sent;
     }
@@ -176,32 +188,41 @@ void sending_stream::reply(std::uint64_t correlation, errc status, const wire_ty
   if (life_ > life::closing) return;
   const frame_header header{frame_kind::reply, static_cast<std::uint32_t>(status), correlation, 0, 0};
   if (body == nullptr) return put_or_keep(header, {});
-  std::size_t bytes = 0;
-  send_outcome how = send_outcome::blocked;
-  if (side_queue_.empty()) how = encode(header, type, body, codec_context, room::reserve, bytes);
-  if (how == send_outcome::sent) {
-    builder_.add(header.bytes() + bytes, false);
-    on_.defer(flush_);
-    return;
-  }
-  reply_later(header, type, body, codec_context);
+  settle_loans(answer(header, *type, body, codec_context));
 }
 
-void sending_stream::reply_later(frame_header header, const wire_type* type, const void* body,
-                                 void* context) {
+/// False: with an error instead.
+bool sending_stream::answer(frame_header header, const wire_type& type, const void* body, void* context) {
+  std::size_t bytes = 0;
+  send_outcome how = send_outcome::blocked;
+  if (side_queue_.empty()) how = encode(header, &type, body, context, room::reserve, bytes);
+  if (how != send_outcome::sent) return answer_later(header, type, body, context);
+  builder_.add(header.bytes() + bytes, false);
+  on_.defer(flush_);
+  return true;
+}
+
+bool sending_stream::answer_later(frame_header header, const wire_type& type, const void* body,
+                                  void* context) {
   const auto fail = [&](errc why) {
     header.route = static_cast<std::uint32_t>(why);
     put_or_keep(header, {});
+    return false;
   };
-  const std::size_t bytes = encoded_size(*type, body, context);
+  const std::size_t bytes = encoded_size(type, body, context, loans());
   if (bytes > max_message_) return fail(errc::too_large);
   if (kept() + bytes > most_of_answers()) return fail(errc::no_memory);
-  std::optional<chunked_frame> whole = encode_chunked(header, *type, body, context, bytes);
+  std::optional<chunked_frame> whole = encode_chunked(header, type, body, context, loans(), bytes);
   if (!whole) return fail(errc::no_memory);
   if (whole->total() != bytes) return fail(errc::too_large);  // its codec fails on a link
-  if (bytes <= max_chunk) return keep_aside(header, whole->next_bytes());
-  chunks_.add(std::move(*whole));
-  on_.defer(flush_);
+  if (bytes <= max_chunk) {
+    header.lends = loans_ && loans_->bytes() != 0;
+    keep_aside(header, whole->next_bytes());
+  } else {
+    chunks_.add(std::move(*whole));
+    on_.defer(flush_);
+  }
+  return true;
 }
 
 void sending_stream::control(const control_note& note) {
@@ -307,7 +328,10 @@ void sending_stream::flush() {
     // Neither those who wait nor what goes in chunks keeps the other from the lane's room, nor do others keep it from them.
     somebody_waits_ = !send_chunk() && chunks_.front() != nullptr;
     serve_waiters();
-    if (duties_ != nullptr) duties_->write_credit(*this);
+    if (duties_ != nullptr) {
+      duties_->write_credit(*this);
+      duties_->write_loan_notes(*this);
+    }
     send_chunks();
     if (life_ == life::closing && chunks_.front() == nullptr) say_goodbye();
   }

@@ -43,6 +43,7 @@ class sending_stream;
 class home_duties : public ack_source {
  public:
   virtual void write_credit(sending_stream& through) = 0;
+  virtual void write_loan_notes(sending_stream& through) = 0;
   virtual bool ack_due() const noexcept = 0;
 };
 
@@ -56,6 +57,7 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
     lane_port& port;
     home_duties* duties;  // null but for the home worker's stream
     credit_limits limits;
+    lender* lends;  // null: the lane does not
   };
   explicit sending_stream(const setup& s);
 
@@ -95,18 +97,25 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
   enum class life : std::uint8_t { up, closing, said_goodbye, stopped };
 
   send_outcome send_to(destination& to, const outgoing& what);
+  send_outcome send_frame(destination& to, const outgoing& what);
   send_outcome send_chunked(destination& to, const outgoing& what, const frame_header& header);
+  bool answer(frame_header header, const wire_type& type, const void* body, void* context);
+  outgoing_loans* loans() noexcept { return loans_ ? &*loans_ : nullptr; }
+  void settle_loans(bool sent) {
+    if (!loans_) return;
+    sent ? loans_->sent() : loans_->not_sent();
+  }
   bool send_chunk();
   void send_chunks();
   const destination::route* learn_route(destination& to, const wire_type* type);
-  send_outcome encode(const frame_header& header, const wire_type* type, const void* body, void* context,
-                      room from, std::size_t& bytes);
+  send_outcome encode(frame_header& header, const wire_type* type, const void* body, void* context, room from,
+                      std::size_t& bytes);
   void put_or_keep(const frame_header& header, byte_view body);
   void keep_aside(const frame_header& header, byte_view body);
   std::size_t kept() const noexcept { return side_bytes_ + chunks_.bytes_of_answers(); }
   std::size_t most_of_answers() const noexcept { return side_queue_limit + 4 * std::size_t{max_message_}; }
   bool may_keep(std::size_t bytes);
-  void reply_later(frame_header header, const wire_type* type, const void* body, void* context);
+  bool answer_later(frame_header header, const wire_type& type, const void* body, void* context);
   void take_over();
   void flush();
   bool drain_side_queue();
@@ -125,6 +134,7 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
   std::uint32_t max_message_;
   destination_table destinations_;
   chunk_queue chunks_;
+  std::optional<outgoing_loans> loans_;
   bool somebody_waits_ = false;  // for the lane's room: nobody else takes it before
   return_board board_;
   std::uint64_t last_ack_ = 0;  // the home worker's

@@ -8,6 +8,8 @@
 
 namespace troupe::detail {
 
+static constexpr std::uint32_t slab_magic = 0x42415354;  // "TSAB"
+
 class shm_lane::stream_port final : public lane_port {
  public:
   stream_port(shm_lane& of, unsigned stream) noexcept
@@ -148,13 +150,39 @@ shm_lane::found shm_lane::violated(const char* how) {
   return found::the_end;
 }
 
+bool shm_lane::pass(const slab_name& name, int file) {
+  std::array<std::byte, 16> note;
+  store<std::uint32_t>(note.data(), slab_magic);
+  store<std::uint32_t>(note.data() + 4, name.number);
+  store<std::uint64_t>(note.data() + 8, name.size);
+  return home_.world().send_descriptors(socket_.get(), note, {&file, 1}).has_value();
+}
+
+const char* shm_lane::take_passed() {
+  for (;;) {
+    const std::span<std::byte> rest = std::span(passed_).subspan(passed_bytes_);
+    auto got = home_.world().receive_descriptors(socket_.get(), rest, 1);
+    if (!got) {
+      connected_ = got.error() == errc::full;
+      return nullptr;
+    }
+    passed_bytes_ += got->bytes;
+    if (!got->descriptors.empty()) passed_file_ = std::move(got->descriptors.front());
+    if (passed_bytes_ != passed_.size()) continue;
+    passed_bytes_ = 0;
+    const descriptor file = std::move(passed_file_);
+    const slab_name name{load<std::uint32_t>(passed_.data() + 4), load<std::uint64_t>(passed_.data() + 8)};
+    if (load<std::uint32_t>(passed_.data()) != slab_magic || !file)
+      return "bytes on the socket beside the shared memory";
+    if (const char* const wrong = events_->slab_passed(name, file)) return wrong;
+  }
+}
+
 void shm_lane::socket_readable(std::int32_t result) {
   if (stopping_) return close_if_idle();
-  std::byte byte[1];
-  const auto got = home_.world().receive_descriptors(socket_.get(), byte, 0);
-  if (got) {
-    violated("bytes on the socket beside the shared memory");
-  } else if (got.error() == errc::full && result >= 0) {
+  if (const char* const wrong = take_passed()) {
+    violated(wrong);
+  } else if (connected_ && result >= 0) {
     home_.io().wait_readable(socket_op_, socket_.get());
   } else {
     watch_.hung_up();

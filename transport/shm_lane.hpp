@@ -1,5 +1,7 @@
 // The lane over shared memory: one ring for each sending worker and direction, a doorbell each way, and the
-// local socket that the handshake ran on, whose end tells that the peer is gone.
+// local socket that the handshake ran on, whose end tells that the peer is gone. Over it go the descriptors of slabs that are lent
+// (loans.hpp): 16 bytes each, magic u32, number u32, size u64. What was sent there can be read at once, so a slab is known
+// before a frame that refers to it.
 //
 // Sleeping. The home worker reads every ring of the peer's. As long as it finds something it looks again in
 // its next turn; then it only looks whether there is something (lookout), and when it goes to sleep itself it shuts its gate:
@@ -9,9 +11,10 @@
 // | operation                            | who                            |
 // | ports: open, publish                 | the stream's own worker        |
 // | reading, the gate, telling of room   | the home worker                |
-// | ringing the peer's doorbell          | any worker                     |
+// | ringing the peer's doorbell, pass    | any worker                     |
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <vector>
@@ -32,6 +35,9 @@ class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane
   void start(lane_events& events) override;
   bool drained() const noexcept override { return true; }  // published is as good as received
   bool unread() noexcept override { return has_something(readers_); }
+  bool lends() const noexcept override { return true; }
+  bool pass(const slab_name& name, int file) override;
+  const char* take_passed() override;
   void stop(std::function<void()> done) override;
 
  private:
@@ -65,6 +71,10 @@ class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane
   std::vector<std::unique_ptr<stream_port>> ports_;
   std::vector<ring_reader> readers_;
   peer_watch watch_;
+  std::array<std::byte, 16> passed_{};  // of what the peer passes: how it begins
+  std::size_t passed_bytes_ = 0;
+  descriptor passed_file_;
+  bool connected_ = true;
   bool stopping_ = false;
   std::function<void()> on_stopped_;
   bound_io<shm_lane, &shm_lane::doorbell_rang> doorbell_op_{*this};

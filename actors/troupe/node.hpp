@@ -20,6 +20,7 @@
 #include <vector>
 
 #include <troupe/accounting.hpp>
+#include <troupe/bulk.hpp>
 #include <troupe/inspect.hpp>
 #include <troupe/kind.hpp>
 #include <troupe/naming.hpp>
@@ -32,6 +33,7 @@ namespace troupe {
 namespace detail {
 class node_core;
 node_core& core_of(node& n) noexcept;
+result<bulk_buffer> loan(node_core& node, std::size_t size);
 }  // namespace detail
 
 /// Which lanes a node may use to its peers: shared memory where the peer is on this host, or only TCP.
@@ -53,6 +55,7 @@ struct node_options {
       std::uint64_t{1} << 30;  // bytes in all mailboxes together: beyond it, those with messages are full
   std::uint32_t max_message =
       16u << 20;                   // bytes of one that comes from another node, encoded; 64 KiB to 256 MiB
+  std::uint64_t bulk_memory = std::uint64_t{1} << 30;  // bytes of all bulks that were loaned here; at least 4 MiB
   unsigned blocking_threads = 16;  // of them at most (blocking.hpp)
   std::uint32_t blocking_calls = 1024;   // that may wait for one
   std::uint32_t most_names = 65536;      // published names, of all nodes together
@@ -104,6 +107,10 @@ class node {
   /// error.
   void stop(const ref<>& who);
   void kill(const ref<>& who);
+
+  /// Memory for a bulk (bulk.hpp). no_memory: node_options::bulk_memory is used up, or the kernel has none; too_large: over
+  /// 1 GiB.
+  result<bulk_buffer> loan(std::size_t size) { return detail::loan(core(), size); }
 
   // Other nodes.
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include <troupe/bulk.hpp>
 #include <troupe/detail/timed_send.hpp>
 #include <troupe/down.hpp>
 #include <troupe/receive.hpp>
@@ -21,6 +22,7 @@ node& node_of(actor_core& core) noexcept;
 void stop_self(actor_core& core) noexcept;
 void link(actor_core& one, const address& other);
 void unlink(actor_core& one, const address& other) noexcept;
+result<bulk_buffer> loan(node_core& node, std::size_t size);
 
 template <class Message>
 struct message_is_not_in_the_protocol_of_this_actor;
@@ -169,6 +171,9 @@ class self {
   }
   /// False if it was sent already (for the last time), or was cancelled.
   bool cancel(timer_id timer) const noexcept { return detail::end_timed_send(mine(), timer.number); }
+
+  /// As node::loan: memory to write what many are to read (bulk.hpp).
+  result<bulk_buffer> loan(std::size_t size) const { return detail::loan(mine().node(), size); }
 
   /// Asks this actor to stop: its mailbox closes, and serve returns after the current handler.
   void stop() const noexcept { detail::stop_self(mine()); }

@@ -166,15 +166,22 @@ void universe::transmit(const connection_ptr& c, unsigned from, sim_piece piece)
   if (now_ < flow.slow_until) when += flow.slowness;
   when = std::max(when, flow.last_arrival);
   flow.last_arrival = when;
+  const bool at_once = c->local && !piece.descriptors.empty();
   flow.under_way.push_back(std::move(piece));
   at(when, [this, c, from] { deliver(c, from); });
+  // As between two local sockets: what was sent can be received when the call returns, which who passes descriptors relies on.
+  while (at_once && !flow.under_way.empty()) arrive(c, from);
 }
 
 /// The first piece that is under way arrives, unless the way is cut: then with all that follow, afterwards.
 void universe::deliver(const connection_ptr& c, unsigned from) {
   sim_flow& flow = c->flows[from];
   if (now_ < flow.blocked_until) return at(flow.blocked_until, [this, c, from] { deliver(c, from); });
-  if (flow.under_way.empty()) return;  // lost in a reset
+  if (!flow.under_way.empty()) arrive(c, from);  // else it was lost in a reset, or came at once
+}
+
+void universe::arrive(const connection_ptr& c, unsigned from) {
+  sim_flow& flow = c->flows[from];
   sim_piece piece = std::move(flow.under_way.front());
   flow.under_way.pop_front();
   sim_socket* const to = c->ends[1 - from];

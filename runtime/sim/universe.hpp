@@ -92,6 +92,7 @@ class universe {
   void strike();
   void strike(sim::fault kind);
   void deliver(const connection_ptr& c, unsigned from);
+  void arrive(const connection_ptr& c, unsigned from);
   connection_ptr some_connection(chance& by);
   sim_process* some_process(chance& by);
   bool lose_power(const std::string& host, chance& by);

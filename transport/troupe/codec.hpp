@@ -20,6 +20,11 @@
 
 namespace troupe {
 
+class bulk;
+namespace detail {
+class attachments_out;
+}
+
 static_assert(std::endian::native == std::endian::little,
               "the wire format is that of little-endian machines");
 
@@ -29,10 +34,13 @@ inline constexpr std::uint32_t max_nesting = 64;
 /// Bounded output. After a failure nothing more is written and size() stays where it was.
 class writer {
  public:
-  explicit writer(std::span<std::byte> out, void* context = nullptr) noexcept
-      : data_(out.data()), capacity_(out.size()), context_(context) {}
+  explicit writer(std::span<std::byte> out, void* context = nullptr,
+                  detail::attachments_out* attachments = nullptr) noexcept
+      : data_(out.data()), capacity_(out.size()), context_(context), attachments_(attachments) {}
   /// Writes nothing: counts what would be written, and never fails.
-  static writer scale(void* context = nullptr) noexcept { return writer(context); }
+  static writer scale(void* context = nullptr, detail::attachments_out* attachments = nullptr) noexcept {
+    return writer(context, attachments);
+  }
   writer(const writer&) = delete;
   writer& operator=(const writer&) = delete;
 
@@ -53,17 +61,21 @@ class writer {
   std::size_t size() const noexcept { return size_; }
   /// What the caller attached for codecs that depend on the link, e.g. those of actor refs.
   void* context() const noexcept { return context_; }
+  /// Where the message can lend what it would else contain (bulk.hpp); null: it cannot.
+  detail::attachments_out* attachments() const noexcept { return attachments_; }
 
  private:
   template <class Stream>
   friend class nesting;
 
-  explicit writer(void* context) noexcept : data_(nullptr), capacity_(SIZE_MAX), context_(context) {}
+  explicit writer(void* context, detail::attachments_out* attachments) noexcept
+      : data_(nullptr), capacity_(SIZE_MAX), context_(context), attachments_(attachments) {}
 
   std::byte* data_;
   std::size_t size_ = 0;
   std::size_t capacity_;
   void* context_;
+  detail::attachments_out* attachments_;
   std::uint32_t depth_ = 0;
   bool ok_ = true;
 };
@@ -71,8 +83,9 @@ class writer {
 /// Bounded input. After a failure nothing remains and every read fails.
 class reader {
  public:
-  explicit reader(std::span<const std::byte> in, void* context = nullptr) noexcept
-      : data_(in.data()), size_(in.size()), context_(context) {}
+  explicit reader(std::span<const std::byte> in, void* context = nullptr,
+                  std::span<const bulk> attachments = {}) noexcept
+      : data_(in.data()), size_(in.size()), context_(context), attachments_(attachments) {}
   reader(const reader&) = delete;
   reader& operator=(const reader&) = delete;
 
@@ -96,6 +109,8 @@ class reader {
   bool ok() const noexcept { return ok_; }
   std::size_t remaining() const noexcept { return size_ - at_; }
   void* context() const noexcept { return context_; }
+  /// What the message lends (bulk.hpp).
+  std::span<const bulk> attachments() const noexcept { return attachments_; }
 
  private:
   template <class Stream>
@@ -105,6 +120,7 @@ class reader {
   std::size_t at_ = 0;
   std::size_t size_;
   void* context_;
+  std::span<const bulk> attachments_;
   std::uint32_t depth_ = 0;
   bool ok_ = true;
 };

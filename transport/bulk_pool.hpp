@@ -1,0 +1,96 @@
+// The memory of a node's bulks: shared segments ("slabs") that only this process can write, cut into blocks.
+//
+// A block is as large as the next power of two from 64 KiB on, and several lie in a slab of 4 MiB; over 2 MiB a block has a slab
+// of its own, in whole MiB. What is given back is used again. Slabs without a block in use are kept up to an eighth of the
+// limit, and beyond that, or when their room is needed for another size, they are let go: then every link is told (slab_owner), so that
+// peers unmap them. A block that a peer may still read although its link has ended is spoilt: its slab is not used again.
+//
+// Thread-safety: everything may be called from any thread; one mutex. Each block holds the pool.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <troupe/bulk.hpp>
+#include <troupe/env.hpp>
+
+namespace troupe::detail {
+
+/// A segment as peers know it.
+struct slab_name {
+  std::uint32_t number = 0;  // never used again
+  std::uint64_t size = 0;
+};
+
+/// Where a block lies, for who has the slab mapped.
+struct bulk_place {
+  slab_name slab;
+  std::uint64_t offset = 0;
+  int descriptor = -1;  // of the slab; valid as long as the block has a handle
+};
+
+/// Hears that a slab is gone. Called under the pool's mutex, on any thread.
+class slab_watcher {
+ public:
+  virtual void slab_gone(std::uint32_t number) noexcept = 0;
+
+ protected:
+  ~slab_watcher() = default;
+};
+
+class bulk_pool : public std::enable_shared_from_this<bulk_pool> {
+ public:
+  static constexpr std::size_t least_block = 64 * 1024;
+  static constexpr std::size_t largest_shared_block = 2 << 20;
+  static constexpr std::size_t shared_slab = 4 << 20;
+  static constexpr std::size_t most_slabs = 1024;                       // each has a descriptor
+  static constexpr std::size_t most_bytes = std::size_t{1} << 30;       // of one bulk
+
+  bulk_pool(env& world, std::uint64_t limit) noexcept : world_(world), limit_(limit) {}
+  ~bulk_pool();
+
+  /// `size` bytes, which are what they were. no_memory: the limit is reached, or the kernel refuses; too_large: over 1 GiB.
+  result<bulk_buffer> loan(std::size_t size);
+
+  bulk_place place_of(const bulk_block& of) const noexcept;
+  /// The block's memory is not to be used again, though its last handle here is going.
+  void spoil(const bulk_block& of) noexcept;
+
+  void add(slab_watcher& w);
+  void remove(slab_watcher& w) noexcept;
+
+  /// Bytes of all slabs.
+  std::uint64_t held() const;
+
+ private:
+  struct slab {
+    slab_name name;
+    descriptor file;
+    mapping memory;
+    std::size_t block;                // bytes of each
+    std::vector<std::uint32_t> free;  // which of them
+    bool spoilt = false;
+    std::size_t blocks() const noexcept { return memory.size() / block; }
+    bool idle() const noexcept { return free.size() == blocks(); }
+  };
+  class block_in_slab;
+
+  slab* with_free_block(std::size_t block);
+  slab* add_slab(std::size_t block);
+  bool make_room(std::size_t bytes) noexcept;
+  void give_back(slab& of, const std::byte* at) noexcept;
+  void let_go(const slab& s) noexcept;
+
+  env& world_;
+  const std::uint64_t limit_;
+  mutable std::mutex guard_;
+  std::vector<std::unique_ptr<slab>> slabs_;
+  std::vector<slab_watcher*> watchers_;
+  std::uint64_t held_ = 0;
+  std::uint64_t idle_ = 0;  // of them, in slabs without a block in use
+  std::uint32_t next_number_ = 1;
+};
+
+}  // namespace troupe::detail

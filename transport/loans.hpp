@@ -1,0 +1,42 @@
+// What a message lends: bulks that go as references to the sender's memory instead of as bytes. A frame with flag 8 ends with
+//
+//   for each:  loan u64, offset u64, size u64, slab u32        then  how many u8
+//
+// and the encoded message refers to them by their number in this list. A slab is told, with its descriptor, over the local
+// socket beside the rings (shm_lane) before the first frame that refers to it is published. A loan is given back by its
+// number (frame kind 8) when the last handle of the receiver is gone, whether the message was decoded or not.
+#pragma once
+
+#include <cstdint>
+
+#include "bytes.hpp"
+
+namespace troupe::detail {
+
+struct loan_entry {
+  std::uint64_t number = 0;  // of the link's sending side, from 1
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+  std::uint32_t slab = 0;
+};
+
+inline constexpr std::size_t loan_bytes = 8 + 8 + 8 + 4;
+
+inline void store_loan(std::byte* to, const loan_entry& l) noexcept {
+  store<std::uint64_t>(to, l.number);
+  store<std::uint64_t>(to + 8, l.offset);
+  store<std::uint64_t>(to + 16, l.size);
+  store<std::uint32_t>(to + 24, l.slab);
+}
+inline loan_entry load_loan(const std::byte* from) noexcept {
+  return {load<std::uint64_t>(from), load<std::uint64_t>(from + 8), load<std::uint64_t>(from + 16),
+          load<std::uint32_t>(from + 24)};
+}
+
+/// The body of frame kind 8, by its `route`.
+enum class loan_note : std::uint32_t {
+  given_back = 0,  // u64 each: numbers of loans
+  slabs_gone = 1,  // u32 each: slabs that will not be referred to any more
+};
+
+}  // namespace troupe::detail

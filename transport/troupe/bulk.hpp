@@ -1,0 +1,140 @@
+// troupe::bulk: many bytes that are written once and read in place by any number of actors, in this process and in others of
+// the host, without a copy.
+//
+//   auto frame = self.loan(8 << 20);                      // result<bulk_buffer>: memory that other processes can map
+//   render(frame->bytes());
+//   const troupe::bulk picture = std::move(*frame).seal();  // from now on nobody here writes it
+//   co_await display.send<show>(picture);                 // a field of a message, like any other
+//
+// A bulk is a counted handle: copies mean the same bytes. To an actor of another process of this host goes a reference, and
+// that process maps the memory once; to any other node, and if mapping fails, the bytes go themselves, as a part of the
+// message (node_options::max_message of its receiver bounds it then). The memory is used again when the last handle is gone in
+// every process, or the process that had it has ended. A bulk that came from another process is copied once when it is passed
+// on to a third.
+//
+// In place means: what is read is the writer's memory. The handle keeps it from being used again, but a writer that is hostile
+// can change it at any time. So who does not trust the writer takes a copy with read(), and checks that.
+//
+// Thread-safety: handles may be copied, moved and dropped on any thread; one handle is not for two threads at a time.
+//
+// Protocol of the count: a copy adds relaxed, for who copies has a handle. A drop subtracts with acq_rel: whoever takes the
+// count to zero has seen what the others did with the bytes, and gives the block back.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <troupe/codec.hpp>
+#include <troupe/result.hpp>
+#include <utility>
+
+namespace troupe {
+
+namespace detail {
+
+class bulk_pool;
+
+/// Where the bytes of a bulk lie.
+class bulk_block {
+ public:
+  bulk_block(std::byte* at, std::size_t bytes) noexcept : data(at), size(bytes) {}
+  bulk_block(const bulk_block&) = delete;
+  bulk_block& operator=(const bulk_block&) = delete;
+  virtual ~bulk_block() = default;
+
+  void add_handle() noexcept { handles_.fetch_add(1, std::memory_order_relaxed); }
+  void drop_handle() noexcept {
+    if (handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+  /// The pool that it is of, so that its memory can be lent to other processes; null: none.
+  virtual const bulk_pool* pool() const noexcept { return nullptr; }
+
+  std::byte* const data;
+  const std::size_t size;
+
+ private:
+  std::atomic<std::uint32_t> handles_{1};
+};
+
+}  // namespace detail
+
+class bulk {
+ public:
+  bulk() noexcept = default;  // no bytes
+  bulk(const bulk& o) noexcept : block_(o.block_), size_(o.size_) {
+    if (block_ != nullptr) block_->add_handle();
+  }
+  bulk(bulk&& o) noexcept : block_(std::exchange(o.block_, nullptr)), size_(std::exchange(o.size_, 0)) {}
+  bulk& operator=(bulk o) noexcept {
+    std::swap(block_, o.block_);
+    std::swap(size_, o.size_);
+    return *this;
+  }
+  ~bulk() {
+    if (block_ != nullptr) block_->drop_handle();
+  }
+
+  std::size_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+
+  /// The bytes where they lie, as long as this handle lives. For who trusts the node that wrote them: see above.
+  std::span<const std::byte> trusted_bytes() const noexcept {
+    return {size_ != 0 ? block_->data : nullptr, size_};
+  }
+  /// Copies what there is from `offset` on, at most as much as `into` takes; how many bytes.
+  std::size_t read(std::size_t offset, std::span<std::byte> into) const noexcept;
+
+  /// Takes over the one handle that a block is born with; `size` of its bytes count.
+  explicit bulk(detail::bulk_block& fresh, std::size_t size) noexcept : block_(&fresh), size_(size) {}
+  detail::bulk_block* block() const noexcept { return block_; }
+
+ private:
+  detail::bulk_block* block_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Memory that self.loan or node.loan gave, to be written by one owner until it is sealed. Its bytes are those that the last
+/// user left. Move-only; dropped without seal(), the memory is given back.
+class bulk_buffer {
+ public:
+  explicit bulk_buffer(bulk whole) noexcept : whole_(std::move(whole)) {}
+  bulk_buffer(bulk_buffer&&) noexcept = default;
+  bulk_buffer& operator=(bulk_buffer&&) noexcept = default;
+
+  std::span<std::byte> bytes() const noexcept {
+    return {whole_.empty() ? nullptr : whole_.block()->data, whole_.size()};
+  }
+  bulk seal() && noexcept { return std::move(whole_); }
+  /// Of its first `size` bytes, at most those that it has (asserted).
+  bulk seal(std::size_t size) && noexcept;
+
+ private:
+  bulk whole_;
+};
+
+namespace detail {
+
+/// What a message lends beside its bytes (loans.hpp).
+class attachments_out {
+ public:
+  static constexpr std::size_t most = 64;  // in one message
+  /// The number under which the message refers to it; negative: it does not go this way, its bytes do.
+  virtual int attach(const bulk& b) = 0;
+
+ protected:
+  ~attachments_out() = default;
+};
+
+}  // namespace detail
+
+/// A number (u8): of what the message lends, or 255: then a count (u32) and the bytes.
+template <>
+struct codec<bulk> {
+  static constexpr std::size_t min_size = 1;
+  static void encode(writer& w, const bulk& value);
+  static void decode(reader& r, bulk& value);
+  static constexpr void schema(schema_writer& out) { out.text("bulk"); }
+};
+
+}  // namespace troupe
