@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::uint64_t mib = 1 << 20;
 
-std::shared_ptr<bulk_pool> pool_of(std::uint64_t bytes) { return std::make_shared<bulk_pool>(os_env(), bytes); }
+std::shared_ptr<bulk_pool> pool_of(std::uint64_t bytes) {
+  return std::make_shared<bulk_pool>(os_env(), bytes);
+}
 
 struct gone_slabs final : slab_watcher {
   void slab_gone(std::uint32_t number) noexcept override { numbers.insert(number); }
@@ -99,7 +101,9 @@ TEST_CASE("bulk: slabs that nobody uses make room for those of another size, and
   const auto pool = pool_of(128 * mib);
   gone_slabs gone;
   pool->add(gone);
-  { const bulk small = filled(*pool, 64 * 1024, 1); }
+  {
+    const bulk small = filled(*pool, 64 * 1024, 1);
+  }
   CHECK(pool->held() == 4 * mib);  // kept, to be used again
   CHECK(gone.numbers.empty());
   {

@@ -33,15 +33,17 @@ using studio = troupe::protocol<picture, develop, album, keep, drop_all>;
 
 inline std::uint64_t sum_of(const troupe::bulk& b) {
   const auto bytes = b.trusted_bytes();
-  return std::accumulate(bytes.begin(), bytes.end(), std::uint64_t{0},
-                         [](std::uint64_t sum, std::byte one) { return sum + std::to_integer<unsigned>(one); });
+  return std::accumulate(bytes.begin(), bytes.end(), std::uint64_t{0}, [](std::uint64_t sum, std::byte one) {
+    return sum + std::to_integer<unsigned>(one);
+  });
 }
 
 inline std::string number_of(const troupe::result<std::uint64_t>& r) {
   return r ? std::to_string(*r) : std::string(troupe::to_string(r.error().code));
 }
 
-inline troupe::bulk painted(const troupe::self<troupe::protocol<>>& me, std::size_t size, unsigned char with) {
+inline troupe::bulk painted(const troupe::self<troupe::protocol<>>& me, std::size_t size,
+                            unsigned char with) {
   auto buffer = me.loan(size);
   if (!buffer) throw std::runtime_error("no loan: " + buffer.error().text());
   std::ranges::fill(buffer->bytes(), std::byte{with});
@@ -87,7 +89,8 @@ LANE_TEST("bulk: messages and replies carry bytes of any size") {
       const auto sum = co_await there.far.ask<album>(std::move(pages), std::string("x")).within(patience);
       expect(number_of(sum), std::to_string(4 * size + size / 2));
       const auto back = co_await there.far.ask<develop>(size).within(patience);
-      if (!back || back->bytes.size() != size || sum_of(back->bytes) != 3 * size || back->title != "developed")
+      if (!back || back->bytes.size() != size || sum_of(back->bytes) != 3 * size ||
+          back->title != "developed")
         throw std::runtime_error("a wrong picture");
     }
   });

@@ -1,62 +1,11 @@
 // Hostile peers on shared memory: the rows are those of the contract's table of bad inputs.
 #include "catch.hpp"
 
-#include <poll.h>
 #include <sys/mman.h>
 
-#include "raw_peer.hpp"
-#include "shm_memory.hpp"
+#include "shm_attacker.hpp"
 
 using namespace hostile;
-
-namespace {
-
-/// A hostile peer on shared memory: it links honestly up to the memory, and then writes what it likes there.
-struct shm_attacker {
-  explicit shm_attacker(const endpoint& tcp) : peer(beside(tcp)) {
-    REQUIRE(peer.link(raw_peer::introduction(true)));
-    memory = prepare_shm(os_env(), 1, 1, smallest_ring);
-    REQUIRE(memory.offer.ok);
-  }
-  static endpoint beside(const endpoint& tcp) {
-    endpoint local;
-    local.family = endpoint::kind::local;
-    local.path = "@troupe-" + std::to_string(os_env().user_id()) + "-" + std::to_string(tcp.port);
-    return local;
-  }
-  /// Offers these descriptors and takes what the node offers; the node's verdict.
-  std::optional<memory_offer> offer(std::span<const int> descriptors) {
-    REQUIRE(os_env()
-                .send_descriptors(peer.fd, greet(greeting_kind::memory, memory.offer), descriptors)
-                .has_value());
-    heard theirs;
-    bytes raw(greeting_header_bytes + 5);
-    pollfd readable{peer.fd, POLLIN, 0};
-    ::poll(&readable, 1, 10'000);
-    auto got = os_env().receive_descriptors(peer.fd, raw, 2);
-    if (!got || got->bytes != raw.size()) return std::nullopt;
-    theirs.header = *parse_header(byte_view(raw).first(greeting_header_bytes));
-    theirs.body = {raw.begin() + greeting_header_bytes, raw.end()};
-    theirs.descriptors = std::move(got->descriptors);
-    const memory_offer mine = map_peer_shm(os_env(), memory, theirs);
-    peer.say(greet(greeting_kind::mapped, mine));
-    const auto verdict = peer.hear_greeting();
-    if (!verdict || verdict->first != greeting_kind::mapped) return std::nullopt;
-    return parse_memory_offer(verdict->second);
-  }
-  void ring() { os_env().signal_event(memory.peer_doorbell.get()); }
-
-  raw_peer peer;
-  shm_pair memory;
-};
-
-test_node& start(test_node& node, endpoint& at) {
-  at = node.listen();
-  node.start();
-  return node;
-}
-
-}  // namespace
 
 TEST_CASE("row 23: ring positions out of range, backwards or misaligned close the lane") {
   for (const std::uint64_t lie : {~std::uint64_t{0}, std::uint64_t{smallest_ring} + 8, std::uint64_t{3}}) {

@@ -45,8 +45,8 @@ class bulk_pool : public std::enable_shared_from_this<bulk_pool> {
   static constexpr std::size_t least_block = 64 * 1024;
   static constexpr std::size_t largest_shared_block = 2 << 20;
   static constexpr std::size_t shared_slab = 4 << 20;
-  static constexpr std::size_t most_slabs = 1024;                       // each has a descriptor
-  static constexpr std::size_t most_bytes = std::size_t{1} << 30;       // of one bulk
+  static constexpr std::size_t most_slabs = 1024;                  // each has a descriptor
+  static constexpr std::size_t most_bytes = std::size_t{1} << 30;  // of one bulk
 
   bulk_pool(env& world, std::uint64_t limit) noexcept : world_(world), limit_(limit) {}
   ~bulk_pool();

@@ -80,8 +80,8 @@ void lender::close() {
 }
 
 int outgoing_loans::attach(const bulk& b) {
-  const auto known = std::ranges::find_if(
-      ready_, [&](const item& i) { return i.asked == b.block() && i.size == b.size(); });
+  const auto known =
+      std::ranges::find_if(ready_, [&](const item& i) { return i.asked == b.block() && i.size == b.size(); });
   if (known != ready_.end()) return static_cast<int>(known - ready_.begin());
   if (ready_.size() == most) return -1;
   item fresh{b.block(), b.size(), {}, b};

@@ -25,8 +25,8 @@ namespace troupe::detail {
 
 class lender final : public slab_watcher {
  public:
-  static constexpr std::size_t least = 32 * 1024;    // what is smaller is sooner copied
-  static constexpr std::size_t most_slabs = 1024;    // that a peer keeps mapped
+  static constexpr std::size_t least = 32 * 1024;  // what is smaller is sooner copied
+  static constexpr std::size_t most_slabs = 1024;  // that a peer keeps mapped
 
   /// `pass` gives the peer a slab before whatever is sent later; `say` makes the home worker call take_gone. Both from any
   /// worker, and not after close().

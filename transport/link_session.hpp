@@ -147,7 +147,7 @@ class link_session final : public session,
     std::uint32_t stream;
     std::uint32_t window;
   };
-  std::vector<debt> debts_;  // windows that we owe credit for
+  std::vector<debt> debts_;         // windows that we owe credit for
   std::unique_ptr<lender> lender_;  // these two: null if the lane lends nothing
   std::shared_ptr<borrower> borrower_;
   std::vector<std::uint64_t> giving_back_;  // loans; these two wait for room

@@ -209,11 +209,13 @@ const char* receiving_stream::take_loans(const frame_header& header, bool lost, 
   if (body.empty()) return "a loan without a list";
   const auto count = load<std::uint8_t>(body.data() + body.size() - 1);
   const std::size_t list = count * loan_bytes + 1;
-  if (count == 0 || count > attachments_out::most || list > body.size()) return "a list of loans that cannot be";
+  if (count == 0 || count > attachments_out::most || list > body.size())
+    return "a list of loans that cannot be";
   const byte_view loans = body.last(list);
   out.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
-    if (const char* const wrong = sink_.borrowed(load_loan(loans.data() + i * loan_bytes), out[i])) return wrong;
+    if (const char* const wrong = sink_.borrowed(load_loan(loans.data() + i * loan_bytes), out[i]))
+      return wrong;
   }
   body = body.first(body.size() - list);
   return nullptr;

@@ -54,9 +54,10 @@ struct node_options {
   std::uint64_t mailbox_memory =
       std::uint64_t{1} << 30;  // bytes in all mailboxes together: beyond it, those with messages are full
   std::uint32_t max_message =
-      16u << 20;                   // bytes of one that comes from another node, encoded; 64 KiB to 256 MiB
-  std::uint64_t bulk_memory = std::uint64_t{1} << 30;  // bytes of all bulks that were loaned here; at least 4 MiB
-  unsigned blocking_threads = 16;  // of them at most (blocking.hpp)
+      16u << 20;  // bytes of one that comes from another node, encoded; 64 KiB to 256 MiB
+  std::uint64_t bulk_memory = std::uint64_t{1}
+                              << 30;     // bytes of all bulks that were loaned here; at least 4 MiB
+  unsigned blocking_threads = 16;        // of them at most (blocking.hpp)
   std::uint32_t blocking_calls = 1024;   // that may wait for one
   std::uint32_t most_names = 65536;      // published names, of all nodes together
   env* world = nullptr;                  // null: os_env()

@@ -1,0 +1,135 @@
+// Hostile peers that lend: slabs, loans and notes of them that cannot be.
+#include "catch.hpp"
+
+#include <sys/mman.h>
+
+#include "shm_attacker.hpp"
+
+using namespace hostile;
+
+namespace {
+
+/// Linked over shared memory, with a slab of its own to lend.
+struct lending_attacker {
+  explicit lending_attacker() {
+    start(node, at);
+    attacker.emplace(at);
+    const int fds[] = {attacker->memory.memory_fd.get(), attacker->memory.doorbell.get()};
+    REQUIRE((attacker->offer(fds)).has_value());
+    REQUIRE(node.linked());
+    REQUIRE(node.lane() == lane_kind::shm);
+    ring.emplace(ring_writer{attacker->memory.mine.ring(0), attacker->memory.mine.writer(0).position,
+                             attacker->memory.theirs.reader(0).position});
+    slab.emplace(std::move(*os_env().create_segment(1 << 20)));
+  }
+
+  void pass(int file, std::uint32_t number, std::uint64_t size, std::uint32_t magic = 0x42415354) {
+    const bytes note = numbers(magic, number, size);
+    REQUIRE(os_env().send_descriptors(attacker->peer.fd, note, {&file, 1}).has_value());
+  }
+  /// One segment with these frames.
+  void publish(const std::vector<bytes>& frames) {
+    const byte_span room = ring->open(0);
+    REQUIRE_FALSE(room.empty());
+    const bytes raw = attacker->peer.segment(frames);
+    std::ranges::copy(raw, room.begin());
+    ring->publish(raw.size());
+    attacker->ring();
+  }
+  bytes lending(std::initializer_list<loan_entry> loans, std::uint8_t count) {
+    bytes body = numbers(std::uint64_t{1}, std::uint32_t{0});
+    for (const loan_entry& l : loans) append(body, numbers(l.number, l.offset, l.size, l.slab));
+    append(body, numbers(count));
+    frame_header header{frame_kind::message, 0, 0, 0, 0};
+    header.lends = true;
+    return frame(header, body);
+  }
+  std::string ends() {
+    REQUIRE(node.unlinked());
+    CHECK(node.down().first == link_end::violated);
+    return node.down().second;
+  }
+
+  endpoint at;
+  test_node node{{1, io_backend::automatic, false, "victim"}};
+  std::optional<shm_attacker> attacker;
+  std::optional<ring_writer> ring;
+  std::optional<std::pair<descriptor, mapping>> slab;
+};
+
+}  // namespace
+
+TEST_CASE("loans: slabs that cannot be are no slabs") {
+  for (const std::string lie : {"unsealed", "size", "twice", "magic", "none", "huge"}) {
+    INFO(lie);
+    lending_attacker a;
+    const int file = a.slab->first.get();
+    descriptor unsealed(os_env(), ::memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    REQUIRE(::ftruncate(unsealed.get(), 1 << 20) == 0);
+    if (lie == "unsealed") a.pass(unsealed.get(), 1, 1 << 20);
+    if (lie == "size") a.pass(file, 1, 2 << 20);
+    if (lie == "magic") a.pass(file, 1, 1 << 20, 7);
+    if (lie == "huge") a.pass(file, 1, std::uint64_t{1} << 40);
+    if (lie == "none") a.attacker->peer.say(numbers(0x42415354u, 1u, std::uint64_t{1} << 20));
+    if (lie == "twice") {
+      a.pass(file, 1, 1 << 20);
+      a.pass(file, 1, 1 << 20);
+    }
+    CHECK_FALSE(a.ends().empty());
+  }
+}
+
+TEST_CASE("loans: what lies outside of a known slab, and lists that cannot be, end the link") {
+  constexpr std::uint64_t size = 1 << 20;
+  const std::vector<std::pair<loan_entry, std::uint8_t>> lies = {
+      {{1, 0, size, 2}, 1},
+      {{1, 1, size, 1}, 1},
+      {{1, size, 1, 1}, 1},
+      {{1, 0, 0, 1}, 1},
+      {{1, ~std::uint64_t{0}, 2, 1}, 1},
+      {{1, 0, 1, 1}, 0},
+      {{1, 0, 1, 1}, 255},
+  };
+  for (const auto& [entry, count] : lies) {
+    INFO(entry.offset << " " << entry.size << " " << entry.slab << " " << unsigned{count});
+    lending_attacker a;
+    a.pass(a.slab->first.get(), 1, size);
+    a.publish({route(0, 1), a.lending({entry}, count)});
+    CHECK_FALSE(a.ends().empty());
+    CHECK(a.node.host.with([](record& r) { return r.arrivals.empty(); }));
+  }
+}
+
+TEST_CASE("loans: giving back what was never lent, and slabs that never were, end the link") {
+  for (const std::uint32_t what : {0u, 1u, 2u}) {
+    INFO(what);
+    lending_attacker a;
+    const bytes given = numbers(std::uint64_t{1});
+    a.publish({frame({frame_kind::loans, what, 0, 0, 0}, given)});
+    CHECK_FALSE(a.ends().empty());
+  }
+  lending_attacker a;
+  a.publish({frame({frame_kind::loans, 0, 0, 0, 0}, numbers(std::uint32_t{1}))});
+  CHECK(a.ends().find("length") != std::string::npos);
+}
+
+TEST_CASE("loans: a goodbye that lends ends the link") {
+  lending_attacker a;
+  frame_header header{frame_kind::goodbye, 0, 0, 0, 0};
+  header.lends = true;
+  a.publish({frame(header)});
+  CHECK(a.ends().find("lends nothing") != std::string::npos);
+}
+
+TEST_CASE("loans: over a socket nothing is lent") {
+  attacked_node victim;
+  raw_peer peer(victim.at);
+  REQUIRE(peer.link());
+  frame_header header{frame_kind::message, 0, 0, 0, 0};
+  header.lends = true;
+  bytes body = numbers(std::uint64_t{1}, std::uint32_t{0}, std::uint64_t{1}, std::uint64_t{0},
+                       std::uint64_t{1}, std::uint32_t{1}, std::uint8_t{1});
+  peer.say(peer.segment({route(0, 1), frame(header, body)}));
+  CHECK(peer.is_closed());
+  CHECK(victim.closed_for("lends nothing"));
+}
