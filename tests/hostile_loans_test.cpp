@@ -36,12 +36,12 @@ struct lending_attacker {
     ring->publish(raw.size());
     attacker->ring();
   }
-  bytes lending(std::initializer_list<loan_entry> loans, std::uint8_t count) {
+  bytes lending(std::initializer_list<loan_entry> loans, std::uint8_t count, std::uint64_t lent) {
     bytes body = numbers(std::uint64_t{1}, std::uint32_t{0});
     for (const loan_entry& l : loans) append(body, numbers(l.number, l.offset, l.size, l.slab));
     append(body, numbers(count));
     frame_header header{frame_kind::message, 0, 0, 0, 0};
-    header.lends = true;
+    header.lent = lent;
     return frame(header, body);
   }
   std::string ends() {
@@ -94,7 +94,7 @@ TEST_CASE("loans: what lies outside of a known slab, and lists that cannot be, e
     INFO(entry.offset << " " << entry.size << " " << entry.slab << " " << unsigned{count});
     lending_attacker a;
     a.pass(a.slab->first.get(), 1, size);
-    a.publish({route(0, 1), a.lending({entry}, count)});
+    a.publish({route(0, 1), a.lending({entry}, count, entry.size != 0 ? entry.size : 1)});
     CHECK_FALSE(a.ends().empty());
     CHECK(a.node.host.with([](record& r) { return r.arrivals.empty(); }));
   }
@@ -113,10 +113,19 @@ TEST_CASE("loans: giving back what was never lent, and slabs that never were, en
   CHECK(a.ends().find("length") != std::string::npos);
 }
 
+TEST_CASE("loans: a frame that lends other than it says ends the link") {
+  for (const std::uint64_t lie : {std::uint64_t{1}, std::uint64_t{4097}, ~std::uint64_t{0}}) {
+    lending_attacker a;
+    a.pass(a.slab->first.get(), 1, 1 << 20);
+    a.publish({route(0, 1), a.lending({{1, 0, 4096, 1}}, 1, lie)});
+    CHECK(a.ends().find("not what its frame says") != std::string::npos);
+  }
+}
+
 TEST_CASE("loans: a goodbye that lends ends the link") {
   lending_attacker a;
   frame_header header{frame_kind::goodbye, 0, 0, 0, 0};
-  header.lends = true;
+  header.lent = 1;
   a.publish({frame(header)});
   CHECK(a.ends().find("lends nothing") != std::string::npos);
 }
@@ -126,7 +135,7 @@ TEST_CASE("loans: over a socket nothing is lent") {
   raw_peer peer(victim.at);
   REQUIRE(peer.link());
   frame_header header{frame_kind::message, 0, 0, 0, 0};
-  header.lends = true;
+  header.lent = 1;
   bytes body = numbers(std::uint64_t{1}, std::uint32_t{0}, std::uint64_t{1}, std::uint64_t{0},
                        std::uint64_t{1}, std::uint32_t{1}, std::uint8_t{1});
   peer.say(peer.segment({route(0, 1), frame(header, body)}));

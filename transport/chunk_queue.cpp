@@ -24,8 +24,8 @@ std::optional<chunked_frame> encode_chunked(frame_header header, const wire_type
   const std::size_t list = loans != nullptr ? loans->bytes() : 0;
   writer out({memory.get(), bytes - list}, context, loans);
   type.encode(out, message);
-  header.lends = list != 0;
-  if (header.lends && out.ok()) loans->write(memory.get() + out.size());
+  header.lent = loans != nullptr ? loans->lent_bytes() : 0;
+  if (list != 0 && out.ok()) loans->write(memory.get() + out.size());
   return chunked_frame(header, std::move(memory), out.ok() ? out.size() + list : bytes + 1);
 }
 

@@ -1,10 +1,11 @@
 // The limits of one stream that its receiver sets and its sender keeps to, and what a destination's window of credit allows:
 // the sender and the receiver ask the same functions.
 //
-// A message costs its encoded size and `message_overhead`. Each destination is sure of its window. It may overdraw that while
+// A message costs its encoded size and `message_overhead`; and what it lends (loans.hpp) up to a sixteenth of the largest message,
+// so that memory is used again while it is still in a cache. Each destination is sure of its window. It may overdraw that while
 // all overdrafts of the stream together are within their bound: so those who take much of what comes get more, and those who take
 // nothing cost the others no more than the bound. With messages that fit into a frame a destination gets up to a sixteenth of
-// the largest message, with those that go in chunks up to a quarter, or one message. The former may use half of the bound,
+// the largest message, with those that go in chunks or lend up to a quarter, or one message. The former may use half of the bound,
 // so there is always one message of the largest size for the latter, unless those are not taken either. The receiver sees less
 // out than the sender, so what is right for the sender is right for the receiver.
 #pragma once
@@ -26,6 +27,12 @@ struct credit_limits {
   std::uint32_t routes;
   std::uint32_t max_message = max_chunk;  // bytes of one, encoded
 
+  /// What a message costs.
+  std::uint32_t cost(std::size_t bytes, std::uint64_t lent) const noexcept {
+    const std::uint64_t sum = bytes + std::min<std::uint64_t>(lent, max_message / 16);
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(sum, max_message)) + message_overhead;
+  }
+
   /// What of `out` is beyond the window.
   std::uint64_t overdraft(std::uint64_t out) const noexcept {
     return out > window_bytes ? out - window_bytes : 0;
@@ -38,9 +45,9 @@ struct credit_limits {
 
   bool lets_pass(std::uint64_t out, std::uint64_t cost) const noexcept { return out + cost <= window_bytes; }
   /// As far as its own destination goes.
-  bool lets_overdraw(std::uint64_t out, std::uint64_t cost, bool in_chunks) const noexcept {
-    if (in_chunks && out <= window_bytes) return true;
-    return out + cost <= max_message / (in_chunks ? 4 : 16);
+  bool lets_overdraw(std::uint64_t out, std::uint64_t cost, bool is_large) const noexcept {
+    if (is_large && out <= window_bytes) return true;
+    return out + cost <= max_message / (is_large ? 4 : 16);
   }
 };
 

@@ -106,9 +106,9 @@ class destination_table {
   /// peer learns the new meaning in the stream's order.
   std::uint32_t route_number(destination& d);
 
-  bool has_credit(destination& d, std::uint64_t cost, bool in_chunks = false) noexcept {
+  bool has_credit(destination& d, std::uint64_t cost, bool is_large = false) noexcept {
     d.crowded = false;
-    return limits_.lets_pass(d.out, cost) || may_overdraw(d, cost, in_chunks);
+    return limits_.lets_pass(d.out, cost) || may_overdraw(d, cost, is_large);
   }
   void spend(destination& d, std::uint32_t bytes) noexcept;
   /// The peer gives bytes back; false if that is more than it can owe.
@@ -132,7 +132,7 @@ class destination_table {
   std::size_t size() const noexcept { return all_.size(); }
 
  private:
-  bool may_overdraw(destination& d, std::uint64_t cost, bool in_chunks) noexcept;
+  bool may_overdraw(destination& d, std::uint64_t cost, bool is_large) noexcept;
   bool give_window(destination& d);
   void evict(destination& d);
   void house_homeless();

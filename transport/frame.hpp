@@ -2,8 +2,8 @@
 // body.
 //
 //   word       length 24 bits (the whole frame) | kind 4 | flags 4 | route 32
-//   extensions correlation u64 (flag 1), remaining time in nanoseconds u64 (flag 2), bytes in all u64 (flag 4), in this order
-//   with flag 8, the encoded message or answer is followed by what it lends (loans.hpp)
+//   extensions correlation u64 (flag 1), remaining time in nanoseconds u64 (flag 2), bytes in all u64 (flag 4),
+//              bytes that it lends u64 (flag 8: a list of that follows the encoding, loans.hpp), in this order
 //
 // | kind        | route               | body                                                     |
 // | 1 message   | the route           | the encoded message; with flag 4 its first chunk         |
@@ -47,7 +47,7 @@ inline constexpr std::uint8_t flag_chunked = 4;
 inline constexpr std::uint8_t flag_lends = 8;
 
 inline constexpr std::size_t frame_word_bytes = 8;
-inline constexpr std::size_t max_frame_header = frame_word_bytes + 8 + 8 + 8;
+inline constexpr std::size_t max_frame_header = frame_word_bytes + 8 + 8 + 8 + 8;
 inline constexpr std::size_t max_frame = max_frame_header + max_chunk;
 inline constexpr std::size_t max_schema_text = 16 * 1024;
 inline constexpr std::size_t max_control_text = 256;
@@ -61,11 +61,11 @@ struct frame_header {
   std::uint64_t correlation = 0;   // 0: none
   std::uint64_t remaining_ns = 0;  // 0: no deadline
   std::uint64_t total = 0;         // 0: the body is all of it
-  bool lends = false;
+  std::uint64_t lent = 0;          // 0: it lends nothing
 
   std::size_t bytes() const noexcept {
     return frame_word_bytes + (correlation != 0 ? 8u : 0u) + (remaining_ns != 0 ? 8u : 0u) +
-           (total != 0 ? 8u : 0u);
+           (total != 0 ? 8u : 0u) + (lent != 0 ? 8u : 0u);
   }
 };
 
@@ -74,11 +74,11 @@ inline void write_frame_header(std::byte* to, const frame_header& header, std::s
   const auto length = static_cast<std::uint32_t>(header.bytes() + body);
   const std::uint32_t flags = (header.correlation != 0 ? flag_correlation : 0u) |
                               (header.remaining_ns != 0 ? flag_deadline : 0u) |
-                              (header.total != 0 ? flag_chunked : 0u) | (header.lends ? flag_lends : 0u);
+                              (header.total != 0 ? flag_chunked : 0u) | (header.lent != 0 ? flag_lends : 0u);
   store<std::uint32_t>(to, length | static_cast<std::uint32_t>(header.kind) << 24 | flags << 28);
   store<std::uint32_t>(to + 4, header.route);
   std::byte* at = to + frame_word_bytes;
-  for (const std::uint64_t extension : {header.correlation, header.remaining_ns, header.total}) {
+  for (const std::uint64_t extension : {header.correlation, header.remaining_ns, header.total, header.lent}) {
     if (extension == 0) continue;
     store<std::uint64_t>(at, extension);
     at += 8;
@@ -110,12 +110,12 @@ inline std::optional<frame_view> next_frame(byte_view& rest) noexcept {
     return view;
   }
   if (kind == 0 || kind > static_cast<std::uint8_t>(frame_kind::loans)) return std::nullopt;
-  view.header.lends = (flags & flag_lends) != 0;
 
   byte_view body = frame.subspan(frame_word_bytes);
   for (const auto& [flag, field] :
        {std::pair{flag_correlation, &view.header.correlation},
-        std::pair{flag_deadline, &view.header.remaining_ns}, std::pair{flag_chunked, &view.header.total}}) {
+        std::pair{flag_deadline, &view.header.remaining_ns}, std::pair{flag_chunked, &view.header.total},
+        std::pair{flag_lends, &view.header.lent}}) {
     if ((flags & flag) == 0) continue;
     if (body.size() < 8) return std::nullopt;
     *field = load<std::uint64_t>(body.data());

@@ -86,6 +86,7 @@ int outgoing_loans::attach(const bulk& b) {
   if (ready_.size() == most) return -1;
   item fresh{b.block(), b.size(), {}, b};
   if (!lender_.lend(fresh.kept, fresh.what)) return -1;
+  lent_bytes_ += fresh.size;
   ready_.push_back(std::move(fresh));
   return static_cast<int>(ready_.size() - 1);
 }
@@ -101,7 +102,7 @@ void outgoing_loans::write(std::byte* to) const noexcept {
 
 void outgoing_loans::sent() {
   for (item& i : ready_) lender_.lent(i.what, std::move(i.kept));
-  ready_.clear();
+  not_sent();
 }
 
 }  // namespace troupe::detail

@@ -66,9 +66,14 @@ class outgoing_loans final : public attachments_out {
   /// Bytes of the list.
   std::size_t bytes() const noexcept { return ready_.empty() ? 0 : ready_.size() * loan_bytes + 1; }
   void write(std::byte* to) const noexcept;
+  /// Of all in the list together.
+  std::uint64_t lent_bytes() const noexcept { return lent_bytes_; }
 
   void sent();
-  void not_sent() noexcept { ready_.clear(); }
+  void not_sent() noexcept {
+    ready_.clear();
+    lent_bytes_ = 0;
+  }
 
  private:
   struct item {
@@ -79,6 +84,7 @@ class outgoing_loans final : public attachments_out {
   };
   lender& lender_;
   std::vector<item> ready_;
+  std::uint64_t lent_bytes_ = 0;
 };
 
 }  // namespace troupe::detail

@@ -1,4 +1,5 @@
-// What a message lends: bulks that go as references to the sender's memory instead of as bytes. A frame with flag 8 ends with
+// What a message lends: bulks that go as references to the sender's memory instead of as bytes. The frame says how many bytes they are together
+// (flag 8), and ends with
 //
 //   for each:  loan u64, offset u64, size u64, slab u32        then  how many u8
 //

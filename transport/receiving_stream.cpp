@@ -42,7 +42,7 @@ const char* receiving_stream::take_frame(const frame_view& frame, instant now) {
       (frame.header.kind != frame_kind::message || frame.header.correlation == 0))
     return "a deadline on no request";
   if (frame.header.total != 0 && !may_correlate) return "chunks of what has none";
-  if (frame.header.lends && !may_correlate) return "a loan of what lends nothing";
+  if (frame.header.lent != 0 && !may_correlate) return "a loan of what lends nothing";
   switch (frame.header.kind) {
     case frame_kind::message: return take_message(frame, now);
     case frame_kind::reply: return take_reply(frame);
@@ -65,9 +65,10 @@ const char* receiving_stream::take_message(const frame_view& frame, instant now)
   const bool whole = frame.header.total == 0;
   const std::size_t size = whole ? frame.body.size() : frame.header.total;
   if (size > (whole ? max_chunk : limits_.max_message)) return "a message over its limit";
-  const auto cost = static_cast<std::uint32_t>(size) + message_overhead;
+  const std::uint32_t cost = limits_.cost(size, frame.header.lent);
   window_state& window = windows_[route.window];
-  if (!limits_.lets_pass(window.used, cost) && !limits_.lets_overdraw(window.used, cost, !whole))
+  if (!limits_.lets_pass(window.used, cost) &&
+      !limits_.lets_overdraw(window.used, cost, !whole || frame.header.lent != 0))
     return "a message beyond its destination's credit";
   count_used(window, window.used + cost);
   if (overdrafts_ > limits_.most_overdraft()) return "a message beyond its stream's credit";
@@ -83,8 +84,7 @@ const char* receiving_stream::take_message(const frame_view& frame, instant now)
 
 const char* receiving_stream::deliver(const route_state& route, const frame_header& header, instant deadline,
                                       byte_view bytes, bool lost) {
-  const auto cost =
-      static_cast<std::uint32_t>(header.total != 0 ? header.total : bytes.size()) + message_overhead;
+  const std::uint32_t cost = limits_.cost(header.total != 0 ? header.total : bytes.size(), header.lent);
   std::vector<bulk> lent;
   if (const char* const wrong = take_loans(header, lost, bytes, lent)) return wrong;
   reader body(bytes, session_.cookie, lent);
@@ -204,7 +204,7 @@ const char* receiving_stream::take_control(const frame_view& frame) {
 /// Cuts the list of what is lent off the end of a body.
 const char* receiving_stream::take_loans(const frame_header& header, bool lost, byte_view& body,
                                          std::vector<bulk>& out) {
-  if (!header.lends) return nullptr;
+  if (header.lent == 0) return nullptr;
   if (lost) return "no memory for the list of what a message lends";
   if (body.empty()) return "a loan without a list";
   const auto count = load<std::uint8_t>(body.data() + body.size() - 1);
@@ -213,10 +213,13 @@ const char* receiving_stream::take_loans(const frame_header& header, bool lost, 
     return "a list of loans that cannot be";
   const byte_view loans = body.last(list);
   out.resize(count);
+  std::uint64_t sum = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    if (const char* const wrong = sink_.borrowed(load_loan(loans.data() + i * loan_bytes), out[i]))
-      return wrong;
+    const loan_entry one = load_loan(loans.data() + i * loan_bytes);
+    if (const char* const wrong = sink_.borrowed(one, out[i])) return wrong;
+    sum += one.size;
   }
+  if (sum != header.lent) return "a list of loans that is not what its frame says";
   body = body.first(body.size() - list);
   return nullptr;
 }

@@ -20,7 +20,7 @@ sending_stream::sending_stream(const setup& s)
       on_(s.on),
       duties_(s.duties),
       builder_(s.port, static_cast<std::uint8_t>(s.on.index()), s.duties),
-      max_message_(s.limits.max_message),
+      limits_(s.limits),
       destinations_(s.limits, s.on, flush_),
       board_(s.limits.windows, s.limits.most_out()) {
   if (s.lends != nullptr) loans_.emplace(*s.lends);
@@ -55,8 +55,8 @@ send_outcome sending_stream::send_frame(destination& to, const outgoing& what) {
   const send_outcome how = encode(header, what.type, what.message, what.codec_context, room::ordinary, bytes);
   if (how == send_outcome::too_large) return send_chunked(to, what, header);
   if (how != send_outcome::sent) return how;
-  const auto cost = static_cast<std::uint32_t>(bytes) + message_overhead;
-  if (!destinations_.has_credit(to, cost)) return send_outcome::no_credit;
+  const std::uint32_t cost = limits_.cost(bytes, header.lent);
+  if (!destinations_.has_credit(to, cost, header.lent != 0)) return send_outcome::no_credit;
   destinations_.spend(to, cost);
   builder_.add(header.bytes() + bytes, true);
   on_.defer(flush_);
@@ -65,8 +65,8 @@ send_outcome sending_stream::send_frame(destination& to, const outgoing& what) {
 
 send_outcome sending_stream::send_chunked(destination& to, const outgoing& what, const frame_header& header) {
   const std::size_t bytes = encoded_size(*what.type, what.message, what.codec_context, loans());
-  if (bytes <= max_chunk || bytes > max_message_) return send_outcome::too_large;
-  const auto cost = static_cast<std::uint32_t>(bytes) + message_overhead;
+  if (bytes <= max_chunk || bytes > limits_.max_message) return send_outcome::too_large;
+  const std::uint32_t cost = limits_.cost(bytes, loans_ ? loans_->lent_bytes() : 0);
   if (!destinations_.has_credit(to, cost, true)) return send_outcome::no_credit;
   std::optional<chunked_frame> whole =
       encode_chunked(header, *what.type, what.message, what.codec_context, loans(), bytes);
@@ -150,7 +150,7 @@ const destination::route* sending_stream::learn_route(destination& to, const wir
 
 send_outcome sending_stream::encode(frame_header& header, const wire_type* type, const void* body,
                                     void* context, room from, std::size_t& bytes) {
-  for (std::size_t least = header.bytes();; least = max_frame) {
+  for (std::size_t least = header.bytes();;) {
     const byte_span space = builder_.space(least, from);
     if (space.empty()) return send_outcome::blocked;
     const byte_span rest = space.subspan(header.bytes());
@@ -158,14 +158,19 @@ send_outcome sending_stream::encode(frame_header& header, const wire_type* type,
     writer out(rest.first(most), context, loans());
     type->encode(out, body);
     const std::size_t list = loans_ ? loans_->bytes() : 0;
+    if (out.ok() && list != 0 && header.lent == 0) {
+      header.lent = loans_->lent_bytes();  // its header is larger: once more
+      least = header.bytes();
+      continue;
+    }
     if (out.ok() && list <= most - out.size()) {
-      header.lends = list != 0;
-      if (header.lends) loans_->write(rest.data() + out.size());
+      if (list != 0) loans_->write(rest.data() + out.size());
       bytes = out.size() + list;
       write_frame_header(space.data(), header, bytes);
       return send_outcome::sent;
     }
     if (space.size() >= max_frame) return send_outcome::too_large;
+    least = max_frame;
   }
 }
 
@@ -210,13 +215,13 @@ bool sending_stream::answer_later(frame_header header, const wire_type& type, co
     return false;
   };
   const std::size_t bytes = encoded_size(type, body, context, loans());
-  if (bytes > max_message_) return fail(errc::too_large);
+  if (bytes > limits_.max_message) return fail(errc::too_large);
   if (kept() + bytes > most_of_answers()) return fail(errc::no_memory);
   std::optional<chunked_frame> whole = encode_chunked(header, type, body, context, loans(), bytes);
   if (!whole) return fail(errc::no_memory);
   if (whole->total() != bytes) return fail(errc::too_large);  // its codec fails on a link
   if (bytes <= max_chunk) {
-    header.lends = loans_ && loans_->bytes() != 0;
+    header.lent = loans_ ? loans_->lent_bytes() : 0;
     keep_aside(header, whole->next_bytes());
   } else {
     chunks_.add(std::move(*whole));

@@ -113,7 +113,9 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
   void put_or_keep(const frame_header& header, byte_view body);
   void keep_aside(const frame_header& header, byte_view body);
   std::size_t kept() const noexcept { return side_bytes_ + chunks_.bytes_of_answers(); }
-  std::size_t most_of_answers() const noexcept { return side_queue_limit + 4 * std::size_t{max_message_}; }
+  std::size_t most_of_answers() const noexcept {
+    return side_queue_limit + 4 * std::size_t{limits_.max_message};
+  }
   bool may_keep(std::size_t bytes);
   bool answer_later(frame_header header, const wire_type& type, const void* body, void* context);
   void take_over();
@@ -131,7 +133,7 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
   life life_ = life::up;
   bound_flush<sending_stream, &sending_stream::flush> flush_{*this};
   segment_builder builder_;
-  std::uint32_t max_message_;
+  credit_limits limits_;
   destination_table destinations_;
   chunk_queue chunks_;
   std::optional<outgoing_loans> loans_;

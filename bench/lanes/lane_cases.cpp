@@ -1,5 +1,6 @@
 #include "lane_cases.hpp"
 
+#include <algorithm>
 #include <future>
 #include <memory>
 #include <string>
@@ -21,13 +22,18 @@ struct load {
   std::int64_t value;
   std::vector<std::uint8_t> bytes;
 };
+/// Of any size, and lent where that is possible.
+struct sheet {
+  std::int64_t value;
+  troupe::bulk bytes;
+};
 struct total {
   using reply = std::int64_t;
 };
 struct return_to {
   troupe::ref<parcel> whom;
 };
-using far_protocol = troupe::protocol<parcel, load, total, return_to>;
+using far_protocol = troupe::protocol<parcel, load, sheet, total, return_to>;
 }  // namespace lanes
 using namespace lanes;
 
@@ -36,9 +42,13 @@ namespace {
 using nothing = troupe::protocol<>;
 using report = std::shared_ptr<std::promise<double>>;
 
+constexpr std::uint64_t sheet_bytes = 1u << 20;
+constexpr unsigned sheet_readers = 4;
+constexpr std::size_t page = 4096;
+
 /// Sums what comes, and sends it back if it was told to whom.
-troupe::actor run_far(troupe::self<far_protocol> me) {
-  co_await me.node().publish("far", me.me());
+troupe::actor run_far(troupe::self<far_protocol> me, std::string name) {
+  co_await me.node().publish(name, me.me());
   std::int64_t sum = 0;
   troupe::ref<parcel> back;
   const auto take = [&](parcel p) -> troupe::task<void> {
@@ -46,10 +56,18 @@ troupe::actor run_far(troupe::self<far_protocol> me) {
     if (back) co_await back.send<parcel>(p.value, 0, 0, 0, 0, 0, 0, 0);
   };
   const auto take_load = [&](const load& l) { sum += l.value + l.bytes.back(); };
+  const auto take_sheet = [&](const sheet& s) {
+    sum += s.value;
+    const auto bytes = s.bytes.trusted_bytes();
+    for (std::size_t i = page - 1; i < bytes.size(); i += page)
+      sum += std::to_integer<std::int64_t>(bytes[i]);
+  };
   const auto tell = [&](total) { return sum; };
   const auto turn = [&](return_to r) { back = r.whom; };
-  co_await me.serve(take, take_load, tell, turn);
+  co_await me.serve(take, take_load, take_sheet, tell, turn);
 }
+
+std::string reader_name(unsigned number) { return "reader-" + std::to_string(number); }
 
 /// Runs `near` in an actor of this process, with the address of a node in another.
 template <class F, class... Args>
@@ -58,7 +76,8 @@ double with_far(troupe::lane_choice lane, F near, const setting& how, Args... ar
     auto node =
         troupe::node::start({.name = "far", .listen = {"tcp://127.0.0.1:0"}, .workers = 1, .lanes = lane});
     if (!node) check(false, node.error().text.c_str());
-    node->spawn(run_far);
+    node->spawn(run_far, std::string("far"));
+    for (unsigned i = 0; i < sheet_readers; ++i) node->spawn(run_far, reader_name(i));
     tell(node->endpoints().front());
     for (;;) pause();
   });
@@ -71,11 +90,17 @@ double with_far(troupe::lane_choice lane, F near, const setting& how, Args... ar
 }
 
 template <class P>
-troupe::task<troupe::ref<far_protocol>> find_far(troupe::self<P>& me, std::string url) {
-  co_await me.node().join(url);
-  const auto far = co_await me.node().template lookup<far_protocol>("far").within(std::chrono::seconds(10));
+troupe::task<troupe::ref<far_protocol>> find(troupe::self<P>& me, std::string name) {
+  const auto far =
+      co_await me.node().template lookup<far_protocol>(std::move(name)).within(std::chrono::seconds(10));
   check(far.has_value(), "the other node is not there");
   co_return *far;
+}
+template <class P>
+troupe::task<troupe::ref<far_protocol>> find_far(troupe::self<P>& me, std::string url) {
+  co_await me.node().join(url);
+  const auto far = co_await find(me, "far");
+  co_return far;
 }
 
 /// When all of that sum have come.
@@ -139,6 +164,75 @@ troupe::actor run_oneway_loads(troupe::self<nothing> me, std::string url, report
   done->set_value(watch.millions_per_second(count));
 }
 
+/// Written, and sent to all of them.
+template <class P>
+troupe::task<void> send_sheet(const troupe::self<P>& me, const std::vector<troupe::ref<far_protocol>>& to,
+                              std::int64_t value, const std::vector<std::byte>& content) {
+  auto room = me.loan(content.size());
+  while (!room) {  // until some were read
+    co_await me.yield();
+    room = me.loan(content.size());
+  }
+  std::ranges::copy(content, room->bytes().begin());
+  const troupe::bulk bytes = std::move(*room).seal();
+  for (const auto& one : to) co_await one.template send<sheet>(value, bytes);
+}
+std::int64_t sum_of_sheets(std::uint64_t count) {
+  return sum_below(count) + static_cast<std::int64_t>(count * (sheet_bytes / page));
+}
+
+troupe::actor run_bulk_readers(troupe::self<nothing> me, std::string url, report done, setting how) {
+  co_await me.node().join(url);
+  std::vector<troupe::ref<far_protocol>> readers;
+  for (unsigned i = 0; i < sheet_readers; ++i) {
+    const auto one = co_await find(me, reader_name(i));
+    readers.push_back(one);
+  }
+  const std::uint64_t count = how.times(full_lane_loads(sheet_bytes));
+  const std::vector<std::byte> content(sheet_bytes, std::byte{1});
+  const stopwatch watch;
+  for (std::uint64_t i = 0; i < count; ++i)
+    co_await send_sheet(me, readers, static_cast<std::int64_t>(i), content);
+  for (const auto& one : readers) co_await all_came(one, sum_of_sheets(count));
+  done->set_value(watch.millions_per_second(count * sheet_readers));
+}
+
+/// 1 GiB a second.
+troupe::actor run_sheet_stream(troupe::self<nothing> me, troupe::ref<far_protocol> to) {
+  const std::vector<std::byte> content(sheet_bytes, std::byte{1});
+  const std::vector<troupe::ref<far_protocol>> one(1, to);
+  const stopwatch watch;
+  for (std::uint64_t sent = 0;;) {
+    while (static_cast<double>(sent) < watch.seconds() * 1024) {
+      co_await send_sheet(me, one, 0, content);
+      co_await me.yield();
+      ++sent;
+    }
+    co_await me.sleep(std::chrono::microseconds(500));
+  }
+}
+
+/// The median of the rounds.
+troupe::actor run_rtt_beside_bulk(troupe::self<parcel> me, std::string url, report done, setting how) {
+  const auto far = co_await find_far(me, url);
+  const auto reader = co_await find(me, reader_name(0));
+  me.spawn(run_sheet_stream, reader);
+  co_await far.send<return_to>(me.me());
+  const std::uint64_t rounds = how.times(full_lane_rounds);
+  std::vector<double> each;
+  std::int64_t sum = 0;
+  const auto take = [&](const parcel& p) { sum += p.value; };
+  for (std::uint64_t i = 0; i < rounds; ++i) {
+    const stopwatch watch;
+    co_await far.send<parcel>(i, 0, 0, 0, 0, 0, 0, 0);
+    (void)co_await me.receive(take);
+    each.push_back(watch.ns_each(1));
+  }
+  check(sum == sum_below(rounds), "rtt: the sum is wrong");
+  std::ranges::nth_element(each, each.begin() + static_cast<std::ptrdiff_t>(each.size() / 2));
+  done->set_value(each[each.size() / 2]);
+}
+
 /// `pause`: before each round, so that both sides sleep.
 troupe::actor run_rtt(troupe::self<parcel> me, std::string url, report done, setting how, std::uint64_t full,
                       troupe::duration pause) {
@@ -182,10 +276,14 @@ void add_lane_cases(cases& all, troupe::lane_choice lane, const lane_yardsticks&
     add(
         name, "M/s", run_oneway_loads,
         [oneway = raw.oneway, bytes = size](const setting& how) {
-          return oneway(how, bytes, how.times(full_lane_loads(bytes)), 1);
+          return oneway(how, bytes, how.times(full_lane_loads(bytes)), std::max(1u, (1u << 16) / bytes));
         },
         std::uint64_t{size});
   }
+  add("rtt_beside_bulk", "ns", run_rtt_beside_bulk, raw.rtt_awake);
+  add("bulk_readers", "M/s", run_bulk_readers, [oneway = raw.oneway](const setting& how) {
+    return oneway(how, sheet_bytes, sheet_readers * how.times(full_lane_loads(sheet_bytes)), 1);
+  });
   all.push_back({"two_workers", 2, placement::free, "M/s",
                  [lane](const setting& how) { return with_far(lane, run_two_workers, how); }, packets(32)});
 }
