@@ -54,6 +54,7 @@ struct record {
   unsigned home = 0;  // the index of its home worker
   std::uint64_t acked = 0;
   std::uint64_t unacked = 0;
+  std::uint64_t lost = 0;  // messages for which there was no memory
   std::map<const session*, unsigned> streams_of;  // of each link that comes up or is up
   unsigned streams_up = 0;
   unsigned streams_down = 0;
@@ -145,6 +146,10 @@ class recording_host : public session_host {
   }
   static void deliver(std::uint64_t cookie, std::uint64_t target, session& from, inbound_message& message) {
     auto& self = *reinterpret_cast<recording_host*>(cookie);
+    if (message.lost) {
+      self.change([](record& r) { ++r.lost; });
+      return from.consumed(message.credit);
+    }
     note n;
     const std::size_t size = message.body.remaining();
     wire_type_of<note>.decode(message.body, &n, false);

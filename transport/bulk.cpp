@@ -33,7 +33,7 @@ std::size_t bulk::read(std::size_t offset, std::span<std::byte> into) const noex
 bulk bulk_buffer::seal(std::size_t size) && noexcept {
   TROUPE_ASSERT(size <= whole_.size(), "seal at most the bytes that the buffer has");
   const bulk all = std::move(whole_);
-  if (all.empty()) return {};
+  if (size == 0) return {};
   all.block()->add_handle();
   return bulk(*all.block(), size);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include <troupe/assert.hpp>
 
@@ -11,10 +12,15 @@ class bulk_pool::block_in_slab final : public bulk_block {
  public:
   block_in_slab(std::shared_ptr<bulk_pool> of, slab& in, std::byte* at) noexcept
       : bulk_block(at, in.block), pool_(std::move(of)), slab_(in) {}
-  ~block_in_slab() override { pool_->give_back(slab_, data); }
+  ~block_in_slab() override { pool_->give_back(*this); }
 
   const bulk_pool* pool() const noexcept override { return pool_.get(); }
   slab& in() const noexcept { return slab_; }
+  std::uint32_t index() const noexcept {
+    return static_cast<std::uint32_t>(static_cast<std::size_t>(data - slab_.memory.data()) / slab_.block);
+  }
+
+  bool spoilt = false;  // under the pool's mutex
 
  private:
   std::shared_ptr<bulk_pool> pool_;
@@ -29,8 +35,8 @@ result<bulk_buffer> bulk_pool::loan(std::size_t size) {
   if (size > most_bytes) return errc::too_large;
   if (size == 0) return bulk_buffer(bulk());
   const std::size_t in_mib = (size + (1 << 20) - 1) >> 20 << 20;
-  const std::size_t block =
-      size <= largest_shared_block ? std::max(least_block, std::bit_ceil(size)) : in_mib;
+  const std::size_t block = size <= largest_shared_block ? std::max(least_block, std::bit_ceil(size))
+                                                         : std::max(in_mib, shared_slab);
   const std::lock_guard lock(guard_);
   slab* const s = with_free_block(block);
   if (s == nullptr) return errc::no_memory;
@@ -46,7 +52,7 @@ bulk_pool::slab* bulk_pool::with_free_block(std::size_t block) {
   const bool shared = block <= largest_shared_block;
   slab* best = nullptr;
   for (const auto& s : slabs_) {
-    if (s->free.empty() || s->spoilt || s->block < block) continue;
+    if (s->free.empty() || s->block < block) continue;
     if (shared ? s->block != block : s->block > block + block / 4) continue;
     if (best == nullptr || s->block < best->block) best = s.get();
   }
@@ -62,7 +68,7 @@ bulk_pool::slab* bulk_pool::add_slab(std::size_t block) {
   s->name = {next_number_++, bytes};
   s->file = std::move(segment->first);
   s->memory = std::move(segment->second);
-  s->block = block > largest_shared_block ? bytes : block;
+  s->block = block;
   for (std::size_t i = s->blocks(); i != 0; --i) s->free.push_back(static_cast<std::uint32_t>(i - 1));
   held_ += bytes;
   idle_ += bytes;
@@ -79,12 +85,17 @@ bool bulk_pool::make_room(std::size_t bytes) noexcept {
   return true;
 }
 
-void bulk_pool::give_back(slab& of, const std::byte* at) noexcept {
+void bulk_pool::give_back(const block_in_slab& b) noexcept {
   const std::lock_guard lock(guard_);
-  of.free.push_back(static_cast<std::uint32_t>(static_cast<std::size_t>(at - of.memory.data()) / of.block));
+  slab& of = b.in();
+  if (b.spoilt) {
+    ++of.spoilt;
+  } else {
+    of.free.push_back(b.index());
+  }
   if (!of.idle()) return;
   idle_ += of.memory.size();
-  if (of.spoilt || idle_ > limit_ / 8) let_go(of);
+  if (of.spoilt != 0 || idle_ > limit_ / 8) let_go(of);
 }
 
 void bulk_pool::let_go(const slab& s) noexcept {
@@ -100,10 +111,27 @@ bulk_place bulk_pool::place_of(const bulk_block& of) const noexcept {
   return {s.name, static_cast<std::uint64_t>(of.data - s.memory.data()), s.file.get()};
 }
 
-void bulk_pool::spoil(const bulk_block& of) noexcept {
+void bulk_pool::spoil(bulk_block& of) noexcept {
   TROUPE_ASSERT(of.pool() == this, "a block of this pool");
   const std::lock_guard lock(guard_);
-  static_cast<const block_in_slab&>(of).in().spoilt = true;
+  static_cast<block_in_slab&>(of).spoilt = true;
+}
+
+bulk bulk_pool::own(const bulk& b) {
+  bulk_block& block = *b.block();
+  if (block.pool() == this) return b;
+  bulk_block* twin = block.twin();
+  if (twin == nullptr) {
+    result<bulk_buffer> copy = loan(block.size);
+    if (!copy) return {};
+    std::memcpy(copy->bytes().data(), block.data, block.size);
+    bulk_block& made = *copy->whole_.block();
+    made.add_handle();
+    twin = block.keep_twin(made);
+  }
+  if (twin->pool() != this) return {};  // another node of this process has passed it on, and it goes as bytes
+  twin->add_handle();
+  return bulk(*twin, b.size());
 }
 
 void bulk_pool::add(slab_watcher& w) {

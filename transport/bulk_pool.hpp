@@ -2,8 +2,9 @@
 //
 // A block is as large as the next power of two from 64 KiB on, and several lie in a slab of 4 MiB; over 2 MiB a block has a slab
 // of its own, in whole MiB. What is given back is used again. Slabs without a block in use are kept up to an eighth of the
-// limit, and beyond that, or when their room is needed for another size, they are let go: then every link is told (slab_owner), so that
-// peers unmap them. A block that a peer may still read although its link has ended is spoilt: its slab is not used again.
+// limit, and beyond that, or when their room is needed for another size, they are let go: then every link is told
+// (slab_watcher), so that peers unmap them. A block that a peer may still read although its link has ended is spoilt, and not
+// used again; its slab goes when no other block of it is in use.
 //
 // Thread-safety: everything may be called from any thread; one mutex. Each block holds the pool.
 #pragma once
@@ -45,7 +46,7 @@ class bulk_pool : public std::enable_shared_from_this<bulk_pool> {
   static constexpr std::size_t least_block = 64 * 1024;
   static constexpr std::size_t largest_shared_block = 2 << 20;
   static constexpr std::size_t shared_slab = 4 << 20;
-  static constexpr std::size_t most_slabs = 1024;                  // each has a descriptor
+  static constexpr std::size_t most_slabs = 512;                   // each has a descriptor
   static constexpr std::size_t most_bytes = std::size_t{1} << 30;  // of one bulk
 
   bulk_pool(env& world, std::uint64_t limit) noexcept : world_(world), limit_(limit) {}
@@ -54,9 +55,11 @@ class bulk_pool : public std::enable_shared_from_this<bulk_pool> {
   /// `size` bytes, which are what they were. no_memory: the limit is reached, or the kernel refuses; too_large: over 1 GiB.
   result<bulk_buffer> loan(std::size_t size);
 
+  /// `b`, or the copy of it in this pool, which is made if there is none; empty: there is no memory for that.
+  bulk own(const bulk& b);
   bulk_place place_of(const bulk_block& of) const noexcept;
   /// The block's memory is not to be used again, though its last handle here is going.
-  void spoil(const bulk_block& of) noexcept;
+  void spoil(bulk_block& of) noexcept;
 
   void add(slab_watcher& w);
   void remove(slab_watcher& w) noexcept;
@@ -71,16 +74,16 @@ class bulk_pool : public std::enable_shared_from_this<bulk_pool> {
     mapping memory;
     std::size_t block;                // bytes of each
     std::vector<std::uint32_t> free;  // which of them
-    bool spoilt = false;
+    std::size_t spoilt = 0;           // how many are neither in use nor free
     std::size_t blocks() const noexcept { return memory.size() / block; }
-    bool idle() const noexcept { return free.size() == blocks(); }
+    bool idle() const noexcept { return free.size() + spoilt == blocks(); }
   };
   class block_in_slab;
 
   slab* with_free_block(std::size_t block);
   slab* add_slab(std::size_t block);
   bool make_room(std::size_t bytes) noexcept;
-  void give_back(slab& of, const std::byte* at) noexcept;
+  void give_back(const block_in_slab& b) noexcept;
   void let_go(const slab& s) noexcept;
 
   env& world_;

@@ -13,7 +13,7 @@
 // | 5 control   | kind 8 | code 8     | subject u64, object u64, text                            |
 // | 6 goodbye   | 0                   | nothing: the last frame of its stream                    |
 // | 7 chunk     | 0                   | what comes next of the message or answer under way       |
-// | 8 loans     | 0, 1                | loans that go back, u64 each; or slabs that are gone, u32 |
+// | 8 loans     | 0, 1                | loans that go back, u64 each; or slabs not mapped, u32    |
 // | 12 probe    | 0                   | nothing: it is there to be acknowledged                  |
 // | 13–15       | any                 | for later versions: skipped, as a probe is               |
 //

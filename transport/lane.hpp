@@ -52,8 +52,9 @@ class lane_events {
   virtual void room_appeared(unsigned stream) = 0;
   /// The peer broke the lane's rules in a way that a stream noticed.
   virtual void port_violated(std::string text) = 0;
-  /// What is wrong with it, or null.
+  // These answer with what is wrong, or null. `file` is empty if there was no descriptor left for it.
   virtual const char* slab_passed(const slab_name& name, const descriptor& file) = 0;
+  virtual const char* slab_gone(std::uint32_t number) = 0;
 };
 
 class lane {
@@ -68,15 +69,15 @@ class lane {
   virtual bool unread() noexcept = 0;
   /// Whether memory can be lent to the peer: then it has the next two.
   virtual bool lends() const noexcept { return false; }
-  /// The peer has the slab before anything that is published after this. False: it cannot be passed now. Any worker, before
-  /// stop().
-  virtual bool pass(const slab_name& name, int file) {
+  /// The peer hears of the slab, or with no `file` (negative) that it is gone, before anything that is published after this.
+  /// False: it cannot be told now. Any thread, before stop().
+  virtual bool tell_of_slab(const slab_name& name, int file) {
     static_cast<void>(name);
     static_cast<void>(file);
     return false;
   }
-  /// Those that the peer has passed until now come to lane_events::slab_passed. What is wrong with them, or null.
-  virtual const char* take_passed() { return nullptr; }
+  /// What the peer has told of slabs until now comes to lane_events. What is wrong with it, or null.
+  virtual const char* hear_of_slabs() { return nullptr; }
   /// Gives up the connection; `done` runs later on the home worker, when nothing is in flight any more.
   virtual void stop(std::function<void()> done) = 0;
 };

@@ -8,40 +8,54 @@
 
 namespace troupe::detail {
 
-lender::lender(std::shared_ptr<bulk_pool> pool, std::function<bool(const slab_name&, int)> pass,
-               std::function<void()> say)
-    : pool_(std::move(pool)), pass_(std::move(pass)), say_(std::move(say)) {
+lender::lender(std::shared_ptr<bulk_pool> pool, teller tell)
+    : pool_(std::move(pool)), tell_(std::move(tell)) {
   pool_->add(*this);
 }
 
 lender::~lender() { TROUPE_ASSERT(closed_, "close a link's lender"); }
 
-bool lender::lend(bulk& b, loan_entry& out) {
-  if (b.size() < least) return false;
-  if (b.block()->pool() != pool_.get()) {
-    result<bulk_buffer> copy = pool_->loan(b.size());
-    if (!copy) return false;
-    std::memcpy(copy->bytes().data(), b.trusted_bytes().data(), b.size());
-    b = std::move(*copy).seal();
-  }
-  const bulk_place at = pool_->place_of(*b.block());
+std::optional<loan_entry> lender::lend(const bulk& b) {
+  if (b.size() < least) return std::nullopt;
+  const bulk own = pool_->own(b);
+  if (own.empty()) return std::nullopt;
+  const bulk_place at = pool_->place_of(*own.block());
   const std::lock_guard lock(guard_);
-  if (closed_) return false;
-  if (!passed_.contains(at.slab.number)) {
-    if (passed_.size() >= most_slabs || !pass_(at.slab, at.descriptor)) return false;
-    passed_.insert(at.slab.number);
-    gone_.reserve(gone_.size() + passed_.size());
-  }
-  out = {++last_, at.offset, b.size(), at.slab.number};
-  return true;
+  if (closed_ || !knows(at)) return std::nullopt;
+  lent_.emplace(last_ + 1, own);
+  return loan_entry{++last_, at.offset, b.size(), at.slab.number};
 }
 
-void lender::lent(const loan_entry& l, bulk b) {
-  {
-    const std::lock_guard lock(guard_);
-    if (!closed_) return static_cast<void>(lent_.emplace(l.number, std::move(b)));
+/// Tells the peer of the slab, if it does not know it.
+bool lender::knows(const bulk_place& at) {
+  const auto found = slabs_.find(at.slab.number);
+  if (found != slabs_.end()) return found->second == standing::known;
+  if (!tell_of_gone() || slabs_.size() >= most_slabs_of_a_link) return false;
+  slabs_.emplace(at.slab.number, standing::known);
+  const bool told = tell_(at.slab, at.descriptor);
+  if (!told) slabs_.erase(at.slab.number);
+  return told;
+}
+
+void lender::slab_gone(std::uint32_t number) noexcept {
+  const std::lock_guard lock(guard_);
+  const auto found = slabs_.find(number);
+  if (closed_ || found == slabs_.end()) return;
+  found->second = standing::gone;
+  ++untold_;
+  tell_of_gone();
+}
+
+/// False: the socket is full, and it is tried again before another slab is passed.
+bool lender::tell_of_gone() {
+  if (untold_ == 0) return true;
+  for (auto s = slabs_.begin(); s != slabs_.end();) {
+    const bool is_gone = s->second == standing::gone;
+    if (is_gone && !tell_({s->first, 0}, -1)) return false;
+    untold_ -= is_gone ? 1 : 0;
+    s = is_gone ? slabs_.erase(s) : std::next(s);
   }
-  pool_->spoil(*b.block());  // the peer may have read of it
+  return true;
 }
 
 bool lender::given_back(std::uint64_t number) {
@@ -54,18 +68,10 @@ bool lender::given_back(std::uint64_t number) {
   return true;
 }
 
-void lender::slab_gone(std::uint32_t number) noexcept {
+void lender::refused(std::uint32_t slab) {
   const std::lock_guard lock(guard_);
-  if (closed_ || passed_.erase(number) == 0) return;
-  gone_.push_back(number);
-  if (gone_.size() == 1) say_();
-}
-
-std::vector<std::uint32_t> lender::take_gone() {
-  const std::lock_guard lock(guard_);
-  const std::vector<std::uint32_t> taken(gone_);
-  gone_.clear();  // and keeps its memory: slab_gone allocates nothing
-  return taken;
+  const auto found = slabs_.find(slab);
+  if (found != slabs_.end() && found->second == standing::known) found->second = standing::refused;
 }
 
 void lender::close() {
@@ -80,29 +86,36 @@ void lender::close() {
 }
 
 int outgoing_loans::attach(const bulk& b) {
-  const auto known =
-      std::ranges::find_if(ready_, [&](const item& i) { return i.asked == b.block() && i.size == b.size(); });
-  if (known != ready_.end()) return static_cast<int>(known - ready_.begin());
-  if (ready_.size() == most) return -1;
-  item fresh{b.block(), b.size(), {}, b};
-  if (!lender_.lend(fresh.kept, fresh.what)) return -1;
-  lent_bytes_ += fresh.size;
-  ready_.push_back(std::move(fresh));
-  return static_cast<int>(ready_.size() - 1);
+  const auto known = std::ranges::find_if(decisions_, [&](const decision& d) {
+    return d.about.block() == b.block() && d.about.size() == b.size();
+  });
+  if (known != decisions_.end()) return known->number;
+  std::optional<loan_entry> fresh;
+  if (list_.size() < most) fresh = lender_.lend(b);
+  decisions_.push_back({b, fresh ? static_cast<int>(list_.size()) : -1});
+  if (!fresh) return -1;
+  list_.push_back(*fresh);
+  lent_bytes_ += fresh->size;
+  return decisions_.back().number;
 }
 
 void outgoing_loans::write(std::byte* to) const noexcept {
-  if (ready_.empty()) return;
-  for (const item& i : ready_) {
-    store_loan(to, i.what);
+  if (list_.empty()) return;
+  for (const loan_entry& l : list_) {
+    store_loan(to, l);
     to += loan_bytes;
   }
-  *to = static_cast<std::byte>(ready_.size());
+  *to = static_cast<std::byte>(list_.size());
 }
 
-void outgoing_loans::sent() {
-  for (item& i : ready_) lender_.lent(i.what, std::move(i.kept));
-  not_sent();
+void outgoing_loans::settle(bool sent) {
+  if (decisions_.empty()) return;
+  if (!sent) {
+    for (const loan_entry& l : list_) lender_.given_back(l.number);
+  }
+  decisions_.clear();
+  list_.clear();
+  lent_bytes_ = 0;
 }
 
 }  // namespace troupe::detail

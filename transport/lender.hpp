@@ -1,11 +1,14 @@
 // The lending side of a link over shared memory: which of this node's bulks the peer has, and which slabs it knows.
 //
+// Slabs are passed, and let go, over one socket, in order; a slab goes only when no loan of it is out. So what the peer has mapped is
+// what it was passed, and the bound is one for both sides.
+//
 // When the link ends, what is out on loan is spoilt: the peer's process may live on, and read. So its memory is not used again
 // by us; the kernel frees it when the peer has unmapped it, or has ended.
 //
 // | operation                            | who                                                   |
-// | lender: lend, lent                   | any worker that sends                                 |
-// | lender: given_back, take_gone, close | the session's home worker                             |
+// | lender: lend, given_back             | any worker that sends; given_back also the home worker |
+// | lender: refused, close               | the session's home worker                             |
 // | lender: slab_gone                    | any thread, under the pool's mutex                    |
 // | outgoing_loans: everything           | the worker of its stream                              |
 //
@@ -14,8 +17,8 @@
 
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "bulk_pool.hpp"
@@ -26,64 +29,63 @@ namespace troupe::detail {
 class lender final : public slab_watcher {
  public:
   static constexpr std::size_t least = 32 * 1024;  // what is smaller is sooner copied
-  static constexpr std::size_t most_slabs = 1024;  // that a peer keeps mapped
 
-  /// `pass` gives the peer a slab before whatever is sent later; `say` makes the home worker call take_gone. Both from any
-  /// worker, and not after close().
-  lender(std::shared_ptr<bulk_pool> pool, std::function<bool(const slab_name&, int)> pass,
-         std::function<void()> say);
+  /// Tells the peer of a slab, with its descriptor, or that it is gone, without one, before whatever is sent later. From any
+  /// thread, and not after close(). False: it could not be told.
+  using teller = std::function<bool(const slab_name&, int descriptor)>;
+  lender(std::shared_ptr<bulk_pool> pool, teller tell);
   ~lender();
 
-  /// Makes the loan ready: `b` is to be kept until lent() or for as long as the loan is not sent. A bulk that is not of this
-  /// node's pool is copied into it first, and `b` is the copy then. False: it cannot be lent.
-  bool lend(bulk& b, loan_entry& out);
-  void lent(const loan_entry& l, bulk b);
-  /// False: that was not lent.
+  /// From now on it is out on loan, until it is given back. A bulk that is not of this node's pool is copied into
+  /// it, once for all who lend it. Nothing: it cannot be lent.
+  std::optional<loan_entry> lend(const bulk& b);
+  /// By the peer, or since it was not sent. False: that was not lent.
   bool given_back(std::uint64_t number);
-  std::vector<std::uint32_t> take_gone();
+  /// The peer cannot map that slab.
+  void refused(std::uint32_t slab);
   void close();
 
   void slab_gone(std::uint32_t number) noexcept override;
 
  private:
+  enum class standing : std::uint8_t { known, refused, gone };  // gone: and could not be told of it yet
+  bool knows(const bulk_place& at);
+  bool tell_of_gone();
+
   const std::shared_ptr<bulk_pool> pool_;
-  const std::function<bool(const slab_name&, int)> pass_;
-  const std::function<void()> say_;
+  const teller tell_;
   std::mutex guard_;
   bool closed_ = false;
   std::uint64_t last_ = 0;
+  std::size_t untold_ = 0;  // slabs that are gone
   std::unordered_map<std::uint64_t, bulk> lent_;
-  std::unordered_set<std::uint32_t> passed_;
-  std::vector<std::uint32_t> gone_;
+  std::unordered_map<std::uint32_t, standing> slabs_;  // that the peer has been told of
 };
 
-/// What the message lends that a stream encodes now. A bulk keeps its number if the message is encoded again.
+/// What the message lends that a stream encodes now. A bulk keeps its number, or goes inline again, if the message is encoded
+/// again.
 class outgoing_loans final : public attachments_out {
  public:
   explicit outgoing_loans(lender& of) noexcept : lender_(of) {}
 
   int attach(const bulk& b) override;
   /// Bytes of the list.
-  std::size_t bytes() const noexcept { return ready_.empty() ? 0 : ready_.size() * loan_bytes + 1; }
+  std::size_t bytes() const noexcept { return list_.empty() ? 0 : list_.size() * loan_bytes + 1; }
   void write(std::byte* to) const noexcept;
   /// Of all in the list together.
   std::uint64_t lent_bytes() const noexcept { return lent_bytes_; }
 
-  void sent();
-  void not_sent() noexcept {
-    ready_.clear();
-    lent_bytes_ = 0;
-  }
+  /// The message went, or not: then nothing of it is lent.
+  void settle(bool sent);
 
  private:
-  struct item {
-    const bulk_block* asked;  // before it was copied
-    std::size_t size;
-    loan_entry what;
-    bulk kept;
+  struct decision {
+    bulk about;
+    int number;
   };
   lender& lender_;
-  std::vector<item> ready_;
+  std::vector<decision> decisions_;
+  std::vector<loan_entry> list_;
   std::uint64_t lent_bytes_ = 0;
 };
 

@@ -28,9 +28,9 @@ link_session::link_session(setup s)
       acks_(s.peer_streams, s.home, [this] { home_stream().flush_soon(); }),
       given_(s.workers.size(), false) {
   if (lane_->lends()) {
-    lender_ = std::make_unique<lender>(
-        std::move(s.bulks), [this](const slab_name& name, int file) { return lane_->pass(name, file); },
-        [this] { flush_home(); });
+    lender_ = std::make_unique<lender>(std::move(s.bulks), [this](const slab_name& name, int file) {
+      return lane_->tell_of_slab(name, file);
+    });
     borrower_ = std::make_shared<borrower>([this] { flush_home(); });
   }
   for (unsigned i = 0; i < workers_.size(); ++i) {
@@ -191,20 +191,23 @@ void link_session::write_loan_notes(sending_stream& through) {
     if (giving_back_.empty()) break;
     if (!write_numbers(through, loan_note::given_back, giving_back_)) return;
   }
-  const std::vector<std::uint32_t> gone = lender_->take_gone();
-  slabs_gone_.insert(slabs_gone_.end(), gone.begin(), gone.end());
-  write_numbers(through, loan_note::slabs_gone, slabs_gone_);
+  for (const std::uint32_t slab : borrower_->take_refused()) refusing_.push_back(slab);
+  write_numbers(through, loan_note::slabs_refused, refusing_);
 }
 
 const char* link_session::slab_passed(const slab_name& name, const descriptor& file) {
   heard_ = true;
-  return borrower_->map(home_.world(), name, file);
+  const char* const wrong = borrower_->map(home_.world(), name, file);
+  home_stream().flush_soon();  // in case it is refused
+  return wrong;
 }
+
+const char* link_session::slab_gone(std::uint32_t number) { return borrower_->unmap(number); }
 
 const char* link_session::borrowed(const loan_entry& l, bulk& out) {
   if (borrower_ == nullptr) return "a loan over a lane that lends nothing";
   if (!borrower_->knows(l.slab)) {
-    if (const char* const wrong = lane_->take_passed()) return wrong;
+    if (const char* const wrong = lane_->hear_of_slabs()) return wrong;
   }
   return borrower_->borrow(l, out);
 }
@@ -214,9 +217,10 @@ const char* link_session::loan_returned(std::uint64_t number) {
   return known ? nullptr : "a loan that was never made is given back";
 }
 
-const char* link_session::slab_gone_there(std::uint32_t slab) {
-  if (borrower_ == nullptr) return "a slab is gone on a lane that lends nothing";
-  return borrower_->unmap(slab);
+const char* link_session::slab_refused(std::uint32_t slab) {
+  if (lender_ == nullptr) return "a slab is refused on a lane that lends nothing";
+  lender_->refused(slab);
+  return nullptr;
 }
 
 void link_session::flush_home() {

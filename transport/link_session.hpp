@@ -87,6 +87,7 @@ class link_session final : public session,
   void room_appeared(unsigned stream) override { streams_[stream]->poke(); }
   void port_violated(std::string text) override;
   const char* slab_passed(const slab_name& name, const descriptor& file) override;
+  const char* slab_gone(std::uint32_t number) override;
   // frame_sink
   session& as_session() noexcept override { return *this; }
   session_host& host() noexcept override { return host_; }
@@ -94,7 +95,7 @@ class link_session final : public session,
   bool credited(std::uint32_t stream, std::uint32_t window, std::uint32_t bytes) override;
   const char* borrowed(const loan_entry& l, bulk& out) override;
   const char* loan_returned(std::uint64_t number) override;
-  const char* slab_gone_there(std::uint32_t slab) override;
+  const char* slab_refused(std::uint32_t slab) override;
   // home_duties
   bool take_ack(segment_header& into) override;
   bool ack_due() const noexcept override { return acks_.due(); }
@@ -151,7 +152,7 @@ class link_session final : public session,
   std::unique_ptr<lender> lender_;  // these two: null if the lane lends nothing
   std::shared_ptr<borrower> borrower_;
   std::vector<std::uint64_t> giving_back_;  // loans; these two wait for room
-  std::vector<std::uint32_t> slabs_gone_;
+  std::vector<std::uint32_t> refusing_;     // slabs
   std::atomic<std::uint64_t> frames_in_{0};
   std::atomic<std::uint64_t> duplicates_{0};
   bound_timer<link_session, &link_session::close_expired> close_timer_{*this};

@@ -4,7 +4,7 @@
 //   for each:  loan u64, offset u64, size u64, slab u32        then  how many u8
 //
 // and the encoded message refers to them by their number in this list. A slab is told, with its descriptor, over the local
-// socket beside the rings (shm_lane) before the first frame that refers to it is published. A loan is given back by its
+// socket beside the rings (shm_lane) before the first frame that refers to it is published, and when it is gone. A loan is given back by its
 // number (frame kind 8) when the last handle of the receiver is gone, whether the message was decoded or not.
 #pragma once
 
@@ -21,6 +21,7 @@ struct loan_entry {
   std::uint32_t slab = 0;
 };
 
+inline constexpr std::size_t most_slabs_of_a_link = 512;  // that a peer keeps mapped
 inline constexpr std::size_t loan_bytes = 8 + 8 + 8 + 4;
 
 inline void store_loan(std::byte* to, const loan_entry& l) noexcept {
@@ -36,8 +37,8 @@ inline loan_entry load_loan(const std::byte* from) noexcept {
 
 /// The body of frame kind 8, by its `route`.
 enum class loan_note : std::uint32_t {
-  given_back = 0,  // u64 each: numbers of loans
-  slabs_gone = 1,  // u32 each: slabs that will not be referred to any more
+  given_back = 0,     // u64 each: numbers of loans
+  slabs_refused = 1,  // u32 each: slabs that could not be mapped, of which nothing is to be lent
 };
 
 }  // namespace troupe::detail

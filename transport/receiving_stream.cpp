@@ -86,7 +86,7 @@ const char* receiving_stream::deliver(const route_state& route, const frame_head
                                       byte_view bytes, bool lost) {
   const std::uint32_t cost = limits_.cost(header.total != 0 ? header.total : bytes.size(), header.lent);
   std::vector<bulk> lent;
-  if (const char* const wrong = take_loans(header, lost, bytes, lent)) return wrong;
+  if (const char* const wrong = take_loans(header, bytes, lent, lost)) return wrong;
   reader body(bytes, session_.cookie, lent);
   inbound_message message{body,     route.binding.longer_schema,  lost, header.correlation,
                           deadline, {number_, route.window, cost}};
@@ -106,7 +106,7 @@ const char* receiving_stream::take_reply(const frame_view& frame) {
 
 const char* receiving_stream::answer(const frame_header& header, byte_view bytes, bool lost) {
   std::vector<bulk> lent;
-  if (const char* const wrong = take_loans(header, lost, bytes, lent)) return wrong;
+  if (const char* const wrong = take_loans(header, bytes, lent, lost)) return wrong;
   reader body(bytes, session_.cookie, lent);
   const errc status = lost ? errc::no_memory : static_cast<errc>(header.route);
   host_.reply(session_, header.correlation, status, body);
@@ -127,13 +127,19 @@ const char* receiving_stream::take_chunk(byte_view body) {
   chunked& c = *under_way_;
   if (body.empty() || body.size() > max_chunk || body.size() > c.header.total - c.filled)
     return "a chunk of a length that cannot be";
-  if (c.bytes != nullptr) std::memcpy(c.bytes.get() + c.filled, body.data(), body.size());
+  if (c.bytes != nullptr) {
+    std::memcpy(c.bytes.get() + c.filled, body.data(), body.size());
+  } else if (c.header.lent != 0) {
+    constexpr std::size_t most = attachments_out::most * loan_bytes + 1;
+    c.end.insert(c.end.end(), body.begin(), body.end());
+    if (c.end.size() > most) c.end.erase(c.end.begin(), c.end.end() - static_cast<std::ptrdiff_t>(most));
+  }
   c.filled += body.size();
   if (c.filled != c.header.total) return nullptr;
   const chunked whole = std::move(c);
   under_way_.reset();
   const bool lost = whole.bytes == nullptr;
-  const byte_view bytes(whole.bytes.get(), lost ? 0 : whole.filled);
+  const byte_view bytes = lost ? byte_view(whole.end) : byte_view(whole.bytes.get(), whole.filled);
   return whole.header.kind == frame_kind::message
              ? deliver(whole.route, whole.header, whole.deadline, bytes, lost)
              : answer(whole.header, bytes, lost);
@@ -201,11 +207,11 @@ const char* receiving_stream::take_control(const frame_view& frame) {
   return nullptr;
 }
 
-/// Cuts the list of what is lent off the end of a body.
-const char* receiving_stream::take_loans(const frame_header& header, bool lost, byte_view& body,
-                                         std::vector<bulk>& out) {
+/// Cuts the list of what is lent off the end of a body. What was lost, or lends of a slab that was refused, is lost: only its
+/// loans go back.
+const char* receiving_stream::take_loans(const frame_header& header, byte_view& body, std::vector<bulk>& out,
+                                         bool& lost) {
   if (header.lent == 0) return nullptr;
-  if (lost) return "no memory for the list of what a message lends";
   if (body.empty()) return "a loan without a list";
   const auto count = load<std::uint8_t>(body.data() + body.size() - 1);
   const std::size_t list = count * loan_bytes + 1;
@@ -218,21 +224,22 @@ const char* receiving_stream::take_loans(const frame_header& header, bool lost, 
     const loan_entry one = load_loan(loans.data() + i * loan_bytes);
     if (const char* const wrong = sink_.borrowed(one, out[i])) return wrong;
     sum += one.size;
+    lost = lost || out[i].empty();
   }
   if (sum != header.lent) return "a list of loans that is not what its frame says";
-  body = body.first(body.size() - list);
+  body = body.first(lost ? 0 : body.size() - list);
   return nullptr;
 }
 
 const char* receiving_stream::take_loan_notes(const frame_view& frame) {
   const bool given_back = frame.header.route == static_cast<std::uint32_t>(loan_note::given_back);
-  if (!given_back && frame.header.route != static_cast<std::uint32_t>(loan_note::slabs_gone))
+  if (!given_back && frame.header.route != static_cast<std::uint32_t>(loan_note::slabs_refused))
     return "an unknown note of loans";
   const std::size_t each = given_back ? sizeof(std::uint64_t) : sizeof(std::uint32_t);
   if (frame.body.empty() || frame.body.size() % each != 0) return "a note of loans of a wrong length";
   for (byte_view rest = frame.body; !rest.empty(); rest = rest.subspan(each)) {
     const char* const wrong = given_back ? sink_.loan_returned(load<std::uint64_t>(rest.data()))
-                                         : sink_.slab_gone_there(load<std::uint32_t>(rest.data()));
+                                         : sink_.slab_refused(load<std::uint32_t>(rest.data()));
     if (wrong != nullptr) return wrong;
   }
   return nullptr;

@@ -30,7 +30,7 @@ class frame_sink {
   // These answer with what is wrong, or null.
   virtual const char* borrowed(const loan_entry& l, bulk& out) = 0;
   virtual const char* loan_returned(std::uint64_t number) = 0;
-  virtual const char* slab_gone_there(std::uint32_t slab) = 0;
+  virtual const char* slab_refused(std::uint32_t slab) = 0;
 };
 
 class receiving_stream {
@@ -72,6 +72,7 @@ class receiving_stream {
     instant deadline{};
     std::unique_ptr<std::byte[]> bytes;  // header.total; null: there was no memory for them
     std::size_t filled = 0;
+    std::vector<std::byte> end{};  // without memory: what may be the list of what it lends
   };
 
   const char* take_frame(const frame_view& frame, instant now);
@@ -87,7 +88,7 @@ class receiving_stream {
   const char* take_credit(const frame_view& frame);
   const char* take_control(const frame_view& frame);
   const char* take_loan_notes(const frame_view& frame);
-  const char* take_loans(const frame_header& header, bool lost, byte_view& body, std::vector<bulk>& out);
+  const char* take_loans(const frame_header& header, byte_view& body, std::vector<bulk>& out, bool& lost);
 
   std::uint8_t number_;
   credit_limits limits_;

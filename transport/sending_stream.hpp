@@ -102,8 +102,7 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
   bool answer(frame_header header, const wire_type& type, const void* body, void* context);
   outgoing_loans* loans() noexcept { return loans_ ? &*loans_ : nullptr; }
   void settle_loans(bool sent) {
-    if (!loans_) return;
-    sent ? loans_->sent() : loans_->not_sent();
+    if (loans_) loans_->settle(sent);
   }
   bool send_chunk();
   void send_chunks();

@@ -150,37 +150,39 @@ shm_lane::found shm_lane::violated(const char* how) {
   return found::the_end;
 }
 
-bool shm_lane::pass(const slab_name& name, int file) {
+bool shm_lane::tell_of_slab(const slab_name& name, int file) {
   std::array<std::byte, 16> note;
   store<std::uint32_t>(note.data(), slab_magic);
   store<std::uint32_t>(note.data() + 4, name.number);
   store<std::uint64_t>(note.data() + 8, name.size);
-  return home_.world().send_descriptors(socket_.get(), note, {&file, 1}).has_value();
+  const std::span<const int> files(&file, file >= 0 ? 1 : 0);
+  return home_.world().send_descriptors(socket_.get(), note, files).has_value();
 }
 
-const char* shm_lane::take_passed() {
+const char* shm_lane::hear_of_slabs() {
   for (;;) {
-    const std::span<std::byte> rest = std::span(passed_).subspan(passed_bytes_);
-    auto got = home_.world().receive_descriptors(socket_.get(), rest, 1);
+    auto got = home_.world().receive_descriptors(socket_.get(), std::span(heard_).subspan(heard_bytes_), 1);
     if (!got) {
       connected_ = got.error() == errc::full;
       return nullptr;
     }
-    passed_bytes_ += got->bytes;
-    if (!got->descriptors.empty()) passed_file_ = std::move(got->descriptors.front());
-    if (passed_bytes_ != passed_.size()) continue;
-    passed_bytes_ = 0;
-    const descriptor file = std::move(passed_file_);
-    const slab_name name{load<std::uint32_t>(passed_.data() + 4), load<std::uint64_t>(passed_.data() + 8)};
-    if (load<std::uint32_t>(passed_.data()) != slab_magic || !file)
+    heard_bytes_ += got->bytes;
+    if (!got->descriptors.empty()) heard_file_ = std::move(got->descriptors.front());
+    if (heard_bytes_ != heard_.size()) continue;
+    heard_bytes_ = 0;
+    const descriptor file = std::move(heard_file_);
+    const slab_name name{load<std::uint32_t>(heard_.data() + 4), load<std::uint64_t>(heard_.data() + 8)};
+    if (load<std::uint32_t>(heard_.data()) != slab_magic)
       return "bytes on the socket beside the shared memory";
-    if (const char* const wrong = events_->slab_passed(name, file)) return wrong;
+    const char* const wrong =
+        name.size != 0 ? events_->slab_passed(name, file) : events_->slab_gone(name.number);
+    if (wrong != nullptr) return wrong;
   }
 }
 
 void shm_lane::socket_readable(std::int32_t result) {
   if (stopping_) return close_if_idle();
-  if (const char* const wrong = take_passed()) {
+  if (const char* const wrong = hear_of_slabs()) {
     violated(wrong);
   } else if (connected_ && result >= 0) {
     home_.io().wait_readable(socket_op_, socket_.get());

@@ -1,7 +1,7 @@
 // The lane over shared memory: one ring for each sending worker and direction, a doorbell each way, and the
-// local socket that the handshake ran on, whose end tells that the peer is gone. Over it go the descriptors of slabs that are lent
-// (loans.hpp): 16 bytes each, magic u32, number u32, size u64. What was sent there can be read at once, so a slab is known
-// before a frame that refers to it.
+// local socket that the handshake ran on, whose end tells that the peer is gone. Over it go the slabs that are lent (loans.hpp),
+// 16 bytes each: magic u32, number u32, size u64 with a descriptor, or 0 if it is gone. What was sent there can be read at once,
+// so a slab is known before a frame that refers to it.
 //
 // Sleeping. The home worker reads every ring of the peer's. As long as it finds something it looks again in
 // its next turn; then it only looks whether there is something (lookout), and when it goes to sleep itself it shuts its gate:
@@ -11,7 +11,8 @@
 // | operation                            | who                            |
 // | ports: open, publish                 | the stream's own worker        |
 // | reading, the gate, telling of room   | the home worker                |
-// | ringing the peer's doorbell, pass    | any worker                     |
+// | ringing the peer's doorbell          | any worker                     |
+// | tell_of_slab                         | any thread                     |
 #pragma once
 
 #include <array>
@@ -36,8 +37,8 @@ class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane
   bool drained() const noexcept override { return true; }  // published is as good as received
   bool unread() noexcept override { return has_something(readers_); }
   bool lends() const noexcept override { return true; }
-  bool pass(const slab_name& name, int file) override;
-  const char* take_passed() override;
+  bool tell_of_slab(const slab_name& name, int file) override;
+  const char* hear_of_slabs() override;
   void stop(std::function<void()> done) override;
 
  private:
@@ -71,9 +72,9 @@ class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane
   std::vector<std::unique_ptr<stream_port>> ports_;
   std::vector<ring_reader> readers_;
   peer_watch watch_;
-  std::array<std::byte, 16> passed_{};  // of what the peer passes: how it begins
-  std::size_t passed_bytes_ = 0;
-  descriptor passed_file_;
+  std::array<std::byte, 16> heard_{};  // of what the peer tells of a slab: how it begins
+  std::size_t heard_bytes_ = 0;
+  descriptor heard_file_;
   bool connected_ = true;
   bool stopping_ = false;
   std::function<void()> on_stopped_;

@@ -14,6 +14,7 @@ class sim_socket;
 struct sim_piece {
   enum class kind : std::uint8_t { bytes, fin, rst };
   kind what = kind::bytes;
+  std::uint64_t number = 0;  // in its flow
   std::vector<std::byte> bytes{};
   std::size_t taken = 0;
   std::vector<object_ptr> descriptors{};
@@ -23,7 +24,8 @@ struct sim_flow {
   static constexpr std::size_t room = 256 * 1024;
   std::deque<sim_piece> under_way;
   std::deque<sim_piece> arrived;
-  std::size_t bytes = 0;  // of both
+  std::size_t bytes = 0;   // of both
+  std::uint64_t sent = 0;  // pieces
   instant last_arrival{};
   instant blocked_until{};  // a cut
   instant slow_until{};     // a clog

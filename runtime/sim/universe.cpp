@@ -167,17 +167,20 @@ void universe::transmit(const connection_ptr& c, unsigned from, sim_piece piece)
   when = std::max(when, flow.last_arrival);
   flow.last_arrival = when;
   const bool at_once = c->local && !piece.descriptors.empty();
+  const std::uint64_t number = piece.number = ++flow.sent;
   flow.under_way.push_back(std::move(piece));
-  at(when, [this, c, from] { deliver(c, from); });
+  at(when, [this, c, from, number] { deliver(c, from, number); });
   // As between two local sockets: what was sent can be received when the call returns, which who passes descriptors relies on.
   while (at_once && !flow.under_way.empty()) arrive(c, from);
 }
 
-/// The first piece that is under way arrives, unless the way is cut: then with all that follow, afterwards.
-void universe::deliver(const connection_ptr& c, unsigned from) {
+/// The piece arrives, unless the way is cut: then with all that follow, afterwards.
+void universe::deliver(const connection_ptr& c, unsigned from, std::uint64_t number) {
   sim_flow& flow = c->flows[from];
-  if (now_ < flow.blocked_until) return at(flow.blocked_until, [this, c, from] { deliver(c, from); });
-  if (!flow.under_way.empty()) arrive(c, from);  // else it was lost in a reset, or came at once
+  if (now_ < flow.blocked_until)
+    return at(flow.blocked_until, [this, c, from, number] { deliver(c, from, number); });
+  // Else it was lost in a reset, or came at once.
+  if (!flow.under_way.empty() && flow.under_way.front().number <= number) arrive(c, from);
 }
 
 void universe::arrive(const connection_ptr& c, unsigned from) {
@@ -300,7 +303,8 @@ void universe::heal() {
     for (unsigned from : {0u, 1u}) {
       sim_flow& flow = c->flows[from];
       flow.slow_until = flow.blocked_until = now_;
-      for (std::size_t i = 0; i < flow.under_way.size(); ++i) at(now_, [this, c, from] { deliver(c, from); });
+      for (const sim_piece& p : flow.under_way)
+        at(now_, [this, c, from, number = p.number] { deliver(c, from, number); });
     }
   }
   for (const auto& p : processes_) {

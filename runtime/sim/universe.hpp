@@ -91,7 +91,7 @@ class universe {
   void run_due_events();
   void strike();
   void strike(sim::fault kind);
-  void deliver(const connection_ptr& c, unsigned from);
+  void deliver(const connection_ptr& c, unsigned from, std::uint64_t number);
   void arrive(const connection_ptr& c, unsigned from);
   connection_ptr some_connection(chance& by);
   sim_process* some_process(chance& by);

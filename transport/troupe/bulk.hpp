@@ -13,12 +13,14 @@
 // on to a third.
 //
 // In place means: what is read is the writer's memory. The handle keeps it from being used again, but a writer that is hostile
-// can change it at any time. So who does not trust the writer takes a copy with read(), and checks that.
+// can change it at any time. So who does not trust the writer takes a copy with read(), and checks that. And a peer that is lent
+// a bulk of up to 2 MiB can read what else lies in the same 4 MiB: nodes that share memory belong to one user.
 //
 // Thread-safety: handles may be copied, moved and dropped on any thread; one handle is not for two threads at a time.
 //
 // Protocol of the count: a copy adds relaxed, for who copies has a handle. A drop subtracts with acq_rel: whoever takes the
-// count to zero has seen what the others did with the bytes, and gives the block back.
+// count to zero has seen what the others did with the bytes, and gives the block back. A twin is stored with release, so that
+// its bytes are there for who loads it with acquire.
 #pragma once
 
 #include <atomic>
@@ -41,7 +43,9 @@ class bulk_block {
   bulk_block(std::byte* at, std::size_t bytes) noexcept : data(at), size(bytes) {}
   bulk_block(const bulk_block&) = delete;
   bulk_block& operator=(const bulk_block&) = delete;
-  virtual ~bulk_block() = default;
+  virtual ~bulk_block() {
+    if (bulk_block* const twin = twin_.load(std::memory_order_acquire)) twin->drop_handle();
+  }
 
   void add_handle() noexcept { handles_.fetch_add(1, std::memory_order_relaxed); }
   void drop_handle() noexcept {
@@ -50,11 +54,22 @@ class bulk_block {
   /// The pool that it is of, so that its memory can be lent to other processes; null: none.
   virtual const bulk_pool* pool() const noexcept { return nullptr; }
 
+  /// A copy of its bytes in the pool of a node that passes them on, kept as long as this; null: nobody did.
+  bulk_block* twin() const noexcept { return twin_.load(std::memory_order_acquire); }
+  /// Takes over the one handle of `copy`. The twin, which may be another one, that came first.
+  bulk_block* keep_twin(bulk_block& copy) noexcept {
+    bulk_block* first = nullptr;
+    if (twin_.compare_exchange_strong(first, &copy, std::memory_order_acq_rel)) return &copy;
+    copy.drop_handle();
+    return first;
+  }
+
   std::byte* const data;
   const std::size_t size;
 
  private:
   std::atomic<std::uint32_t> handles_{1};
+  std::atomic<bulk_block*> twin_{nullptr};  // set once
 };
 
 }  // namespace detail
@@ -98,7 +113,6 @@ class bulk {
 /// user left. Move-only; dropped without seal(), the memory is given back.
 class bulk_buffer {
  public:
-  explicit bulk_buffer(bulk whole) noexcept : whole_(std::move(whole)) {}
   bulk_buffer(bulk_buffer&&) noexcept = default;
   bulk_buffer& operator=(bulk_buffer&&) noexcept = default;
 
@@ -110,6 +124,9 @@ class bulk_buffer {
   bulk seal(std::size_t size) && noexcept;
 
  private:
+  friend class detail::bulk_pool;
+  explicit bulk_buffer(bulk whole) noexcept : whole_(std::move(whole)) {}
+
   bulk whole_;
 };
 
