@@ -202,8 +202,8 @@ troupe::actor run_sheet_stream(troupe::self<nothing> me, troupe::ref<far_protoco
   const std::vector<std::byte> content(sheet_bytes, std::byte{1});
   const std::vector<troupe::ref<far_protocol>> one(1, to);
   const stopwatch watch;
-  for (std::uint64_t sent = 0;;) {
-    while (static_cast<double>(sent) < watch.seconds() * 1024) {
+  for (std::uint64_t sent = 0; !me.stopping();) {
+    while (!me.stopping() && static_cast<double>(sent) < watch.seconds() * 1024) {
       co_await send_sheet(me, one, 0, content);
       co_await me.yield();
       ++sent;
