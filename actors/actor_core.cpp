@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <troupe/detail/checked.hpp>
+#include <troupe/send.hpp>
 
 #include "actor_steps.hpp"
 #include "control.hpp"
@@ -76,28 +77,37 @@ errc actor_core::try_push(std::uint32_t meant, envelope* e) noexcept {
   return room;
 }
 
+/// It is accepted, and has room in a mailbox that is plain.
+[[gnu::always_inline]] inline void actor_core::append_plain(envelope& e, worker& here, worker_state& state,
+                                                            instant now) noexcept {
+  state.count.add(entry::accepted_local);
+  state.held.add(e.weight);  // more: nobody is told of room
+  e.queued_at = coarse_stamp(now);
+  box_.add_plain(e);
+  if (receiver_ != nullptr && !receiver_->full()) wake(here);
+}
+
 // The way of nearly every message: no call, and each word is read once.
-inline bool actor_core::push_here(std::uint32_t meant, envelope* e) noexcept {
+inline send_try actor_core::push_here(std::uint32_t meant, envelope* e) noexcept {
   worker* const here = current_worker;
   if (!lives_on.is(here) || generation() != meant || !plain_ || intake_.has_come() || !here->knows_time())
-    return false;
+    return send_try::unknown;
   auto& state = *static_cast<worker_state*>(here->owner);
   const bool spent = state.held.spent() && !mutated(mutant::deaf_budget);
-  if (mutated(mutant::drop_message) || mutated(mutant::swallow) || !box_.has_plain_room(spent)) return false;
-  state.count.add(entry::accepted_local);
-  state.held.add(e->weight);  // more: nobody is told of room
+  if (mutated(mutant::drop_message) || mutated(mutant::swallow) || !box_.has_plain_room(spent)) {
+    const bool must_wait = box_.has_plain_waiters() && here->running != this;
+    return must_wait ? send_try::must_wait : send_try::unknown;
+  }
   e->generation = meant;
-  e->queued_at = coarse_stamp(here->known_time());
-  box_.add_plain(*e);
+  append_plain(*e, *here, state, here->known_time());
   if (e->answer != nullptr) {
     const std::uint32_t place = box_.lane_of(priority::normal).depth();
     e->answer->stage.store(static_cast<std::int32_t>(place), std::memory_order_relaxed);
   }
-  if (receiver_ != nullptr && !receiver_->full()) wake(*here);
-  return true;
+  return send_try::done;
 }
 
-bool push_here(actor_core& to, std::uint32_t generation, envelope* e) noexcept {
+send_try push_here(actor_core& to, std::uint32_t generation, envelope* e) noexcept {
   return to.push_here(generation, e);
 }
 
@@ -150,6 +160,26 @@ void actor_core::park(std::uint32_t meant, envelope* e) noexcept {
   }
 }
 
+void actor_core::park_here(std::uint32_t meant, envelope* e, waiting_send& sender) noexcept {
+  e->generation = meant;
+  e->kind = letter_kind::waiting_here;
+  e->sender = &sender;
+  if (generation() != meant) return refuse_waiting(e, errc::no_such_actor);
+  if (stopping()) return refuse_waiting(e, errc::stopped);
+  box_.park(*e);
+  may_move = false;
+  if (!std::exchange(crowded_, true)) state().waiting_here.add(self());
+  mailbox_lane& lane = box_.lane_of(*e);
+  lane.waiting.push(e);
+  if (box_.has_room(lane, false)) admit_waiting(lane);
+}
+
+void actor_core::withdraw(envelope& waiting) noexcept {
+  box_.extract_waiting([&](const envelope& e) { return &e == &waiting; });
+  box_.unpark(waiting);
+  finish(&waiting);
+}
+
 void actor_core::deliver(std::uint32_t meant, envelope* e) noexcept {
   e->generation = meant;
   if (!at_home()) return push(*e);
@@ -200,6 +230,7 @@ void actor_core::sort_in(letter* l) noexcept {
       }
       break;
     }
+    case letter_kind::waiting_here: break;  // is never on its way
     case letter_kind::receipt: complete(static_cast<receipt*>(l)); break;
     case letter_kind::control:
       controls_.push(l);
@@ -219,6 +250,7 @@ void actor_core::dispose(letter* l) noexcept {
       break;
     }
     case letter_kind::waiting: turn_away(static_cast<envelope*>(l), errc::no_such_actor); break;
+    case letter_kind::waiting_here: break;  // is never on its way
     case letter_kind::receipt:
       if (static_cast<receipt*>(l)->has_value) node_->count(entry::replies_lost);
       destroy(static_cast<receipt*>(l));
@@ -266,7 +298,7 @@ inline void actor_core::append(envelope* e) noexcept {
 
 void actor_core::turn_away(envelope* waiting, errc why) noexcept {
   box_.unpark(*waiting);
-  discard(waiting, why);
+  refuse_waiting(waiting, why);
 }
 
 /// Makes room for it; false: it had to go itself.
@@ -298,16 +330,32 @@ void actor_core::admit(envelope* e) noexcept {
   append(e);
 }
 
+/// The same of a neighbour's, which goes on in its next run.
+inline void actor_core::admit_neighbours(envelope* e) noexcept {
+  worker& here = home();
+  box_.unpark(*e);
+  e->sender->end(errc::ok);
+  e->answer = nullptr;
+  e->kind = letter_kind::message;
+  if (plain_ && !mutated(mutant::drop_message) && !mutated(mutant::swallow)) {
+    append_plain(*e, here, state(here), here.turn_time());
+  } else {
+    e->charged = charge::queue;
+    state().count.add(entry::accepted_local);
+    append(e);
+  }
+}
+
 void actor_core::admit_waiting() noexcept {
-  if (box_.waiters() == 0) return;
+  if (!box_.has_waiters()) return;
   box_.each_lane([this](mailbox_lane& l) { admit_waiting(l); });
 }
 
 void actor_core::admit_waiting(mailbox_lane& l) noexcept {
-  while (l.waiting.head != nullptr) {
-    const bool spent = node_is_full();
-    if (!box_.has_room(l, spent)) return spent ? note_starved() : void();
-    admit(static_cast<envelope*>(l.waiting.pop()));
+  while (l.waiting.head != nullptr && box_.has_room(l, false)) {
+    if (l.depth() != 0 && node_is_full()) return note_starved();
+    envelope* const e = box_.pop_waiting(l);
+    e->kind == letter_kind::waiting_here ? admit_neighbours(e) : admit(e);
   }
 }
 
@@ -346,9 +394,7 @@ bool actor_core::has_requests() const noexcept {
   return has_mail() || (receiver_ != nullptr && receiver_->handlers != nullptr);
 }
 
-bool actor_core::has_mail() const noexcept {
-  return !intake_.empty() || !box_.empty() || box_.waiters() != 0;
-}
+bool actor_core::has_mail() const noexcept { return !intake_.empty() || !box_.empty() || box_.has_waiters(); }
 
 void actor_core::complete(receipt* r) noexcept {
   if (operation* const waiting = find(r->ticket)) {

@@ -235,6 +235,7 @@ void actor_core::bury() noexcept {
   phase_ = phase::ending;
   close();
   forget_starved();
+  crowded_ = false;
   const errc why = how_ == exit_kind::stopped ? errc::stopped : errc::no_such_actor;
   letter_queue left;
   node_->hold(-std::int64_t(box_.take_all(left)));
@@ -245,8 +246,8 @@ void actor_core::bury() noexcept {
   // From here on the slot may be somebody else's.
   while (letter* const l = left.pop()) {
     auto* const e = static_cast<envelope*>(l);
-    if (l->kind == letter_kind::waiting) {
-      discard(e, why);
+    if (l->kind != letter_kind::message) {
+      refuse_waiting(e, why);
     } else {
       drop(*node_, e, why, address::of(this, slot_, l->generation));
     }

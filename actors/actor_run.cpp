@@ -83,7 +83,7 @@ envelope* actor_core::next_message(const value_type* only, worker_state& state) 
     if (e == nullptr) return nullptr;
     if (state.held.add(-std::int64_t{e->weight})) node_->tell_of_room();
     ++messages_out_;
-    if (box_.waiters() != 0) admit_in_batches();
+    if (box_.has_waiters()) admit_in_batches();
     if (e->answer != nullptr && !begin_request(e)) {
       if (turns_left_ <= 1) {
         turns_left_ = 0;
@@ -318,7 +318,7 @@ void actor_core::cancel(const control& c) noexcept {
 /// False if there is none.
 bool actor_core::cancel_one(const control& c) noexcept {
   const auto meant = [&c](const envelope& e) {
-    const receipt* const r = e.answer;
+    const receipt* const r = e.kind != letter_kind::waiting_here ? e.answer : nullptr;
     if (r == nullptr || r->peer != c.peer) return false;
     if (c.watch == 0) return e.by_link && e.credit()->link == c.session;
     if (r->ticket != c.watch) return false;

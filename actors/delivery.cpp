@@ -40,10 +40,9 @@ error commit(const address& to, envelope* e) noexcept {
 
 // What waits.
 
-void awaiting_receipt::cancel(const address& target) noexcept {
+void awaiting_receipt::give_up(const address& target) noexcept {
   abandon(target);
   if (arrived_ != nullptr) destroy(take());
-  operation::cancel();
 }
 
 void awaiting_receipt::expect(receipt* r, bool parked) noexcept {
@@ -61,6 +60,10 @@ void awaiting_receipt::arrive(receipt* r) noexcept {
 }
 
 bool awaiting_receipt::abandon(const address& target) noexcept {
+  if (here_ != nullptr) {
+    target.core()->withdraw(*std::exchange(here_, nullptr));
+    return true;
+  }
   receipt* const r = std::exchange(outstanding_, nullptr);
   if (r == nullptr) return false;
   control* const c = target ? new control(order::cancel) : nullptr;
@@ -117,36 +120,66 @@ send_try detail::send_now(const address& to, envelope*& e, error& outcome) noexc
   return waits ? send_try::must_wait : send_try::done;
 }
 
-void send_operation::await_suspend(std::coroutine_handle<> sender, std::source_location at) {
-  waits_ = true;
-  (new (&waiting_) waiting_send(*this))->begin(sender, at);
-}
-
-void send_operation::cancel() noexcept {
-  awaited_ = true;
-  if (std::exchange(waits_, false)) waiting_.~waiting_send();
-  if (envelope_ != nullptr) finish(std::exchange(envelope_, nullptr));
-}
-
-void waiting_send::begin(std::coroutine_handle<> sender, std::source_location at) {
-  const address& to = of_.to_;
-  envelope*& e = of_.envelope_;
-  of_.outcome_ = errc::ok;
+inline void waiting_send::begin(std::coroutine_handle<> sender, std::source_location at) {
   wait_.suspend(sender, waits_to_send, at);
+  of_.outcome_ = errc::ok;
+  if (!of_.to_.is_remote() && of_.to_.core()->at_home()) {
+    begin_here();
+  } else {
+    begin_elsewhere();
+  }
+}
+
+inline void waiting_send::begin_here() noexcept {
+  const address& to = of_.to_;
   const strand& me = *wait_.owner();
-  const instant now = me.home().now();
-  wait_.begin(*this, to, e->type->lane, now, earlier(me.work_deadline, after(now, of_.within_)));
+  envelope* const e = std::exchange(of_.envelope_, nullptr);
+  wait_.wait_here(e);
+  if (of_.within_ == duration::max() && me.work_deadline == instant{}) {
+    wait_.begin_untimed(to, e->type->lane, current_worker->turn_time());
+  } else {
+    begin_timed(e->type->lane);
+  }
+  to.core()->park_here(to.generation, e, *this);
+}
+
+void waiting_send::begin_elsewhere() noexcept {
+  const address& to = of_.to_;
+  begin_timed(of_.envelope_->type->lane);
   if (to.is_remote()) {
-    link_wait_ = wait_for_peer(to, *e, wait_);
+    link_wait_ = wait_for_peer(to, *of_.envelope_, wait_);
     return;
   }
-  envelope* const parked = with_receipt(std::exchange(e, nullptr), nullptr);
+  envelope* const parked = with_receipt(std::exchange(of_.envelope_, nullptr), nullptr);
   if (parked == nullptr) {
     of_.outcome_ = errc::no_memory;
     return wait_.complete();
   }
   wait_.expect(parked->answer, true);
   to.core()->park(to.generation, parked);
+}
+
+void waiting_send::begin_timed(priority lane) noexcept {
+  const strand& me = *wait_.owner();
+  const instant now = me.home().now();
+  wait_.begin(*this, of_.to_, lane, now, earlier(me.work_deadline, after(now, of_.within_)));
+}
+
+void send_operation::await_suspend(std::coroutine_handle<> sender, std::source_location at) {
+  waits_ = true;
+  (new (&waiting_) waiting_send(*this))->begin(sender, at);
+}
+
+inline waiting_send::~waiting_send() {
+  timer::cancel();
+  if (link_wait_ != nullptr) destroy(link_wait_);
+  wait_.cancel(of_.to_);
+}
+
+void send_operation::cancel() noexcept {
+  awaited_ = true;
+  if (std::exchange(waits_, false)) waiting_.~waiting_send();
+  if (envelope_ != nullptr) finish(std::exchange(envelope_, nullptr));
 }
 
 error waiting_send::outcome() const noexcept {
@@ -161,12 +194,6 @@ void waiting_send::on_deadline() noexcept {
   destroy(std::exchange(link_wait_, nullptr));
   of_.outcome_ = errc::expired;
   wait_.complete();
-}
-
-waiting_send::~waiting_send() {
-  timer::cancel();
-  destroy(link_wait_);
-  wait_.cancel(of_.to_);
 }
 
 }  // namespace troupe
@@ -222,7 +249,7 @@ bool ask_base::await_suspend(std::coroutine_handle<> asker, std::source_location
     return true;
   }
   receipt* const answer = envelope_->answer;
-  if (send_here(to_, envelope_)) {
+  if (send_here(to_, envelope_) == send_try::done) {
     envelope_ = nullptr;
     wait_.expect(answer);
     return true;

@@ -15,6 +15,8 @@ receipt* take_receipt(envelope* e) noexcept;
 /// Frees a message that was never handed over, and the receipt that it may carry. Null is nothing.
 void free_unsent(envelope* e) noexcept;
 
+/// Tells the sender of a message that waited for room, which is gone then.
+void refuse_waiting(envelope* e, error why) noexcept;
 /// Brings a receipt to whoever waits for it, here or on a peer node.
 void send_home(receipt* r) noexcept;
 void answer_peer(receipt* r) noexcept;

@@ -113,9 +113,9 @@ std::uint64_t mailbox::take_all(letter_queue& into) noexcept {
     bytes += l.bytes.exchange(0, std::memory_order_relaxed);
     l.set_depth(0);
     into.append(l.messages);
-    std::uint32_t waited = 0;
-    for (const letter* w = l.waiting.head; w != nullptr; w = w->next) ++waited;
-    l.waiters.fetch_sub(waited, std::memory_order_relaxed);
+    for (const letter* w = l.waiting.head; w != nullptr; w = w->next)
+      unpark(static_cast<const envelope&>(*w));
+    l.watched = nullptr;
     into.append(l.waiting);
   });
   scan_from_the_front();
@@ -125,7 +125,7 @@ std::uint64_t mailbox::take_all(letter_queue& into) noexcept {
 envelope* mailbox::pop_waiting() noexcept {
   envelope* next = nullptr;
   each_lane([&](mailbox_lane& l) {
-    if (next == nullptr) next = static_cast<envelope*>(l.waiting.pop());
+    if (next == nullptr && l.waiting.head != nullptr) next = pop_waiting(l);
   });
   return next;
 }

@@ -15,10 +15,35 @@ inline mailbox_lane* mailbox::find(priority p) noexcept {
   return others != nullptr ? &(*others)[p == priority::high ? 0 : 1] : nullptr;
 }
 
+inline bool mailbox::has_waiters() const noexcept {
+  bool any = false;
+  each_lane([&](const mailbox_lane& l) { any = any || l.waiters.load(std::memory_order_relaxed) != 0; });
+  return any;
+}
+
 inline std::uint32_t mailbox::waiters() const noexcept {
   std::uint32_t sum = 0;
-  each_lane([&](const mailbox_lane& l) { sum += l.waiters.load(std::memory_order_relaxed); });
+  each_lane([&](const mailbox_lane& l) {
+    sum += l.waiters.load(std::memory_order_relaxed);
+    if (l.neighbours != 0) sum += l.neighbours - 1;
+  });
   return sum;
+}
+
+inline void mailbox::park(const envelope& e) noexcept {
+  mailbox_lane& l = lane_of(e);
+  if (e.kind == letter_kind::waiting_here && l.neighbours++ != 0) return;
+  l.waiters.fetch_add(1, std::memory_order_relaxed);
+}
+inline void mailbox::unpark(const envelope& e) noexcept {
+  mailbox_lane& l = lane_of(e);
+  if (e.kind == letter_kind::waiting_here && --l.neighbours != 0) return;
+  l.waiters.fetch_sub(1, std::memory_order_relaxed);
+}
+inline envelope* mailbox::pop_waiting(mailbox_lane& l) noexcept {
+  letter* const first = l.waiting.pop();
+  if (first == l.watched) l.watched = nullptr;
+  return static_cast<envelope*>(first);
 }
 
 /// Of `entered` those that have not left it; what has left since `entered` was read is none the less.

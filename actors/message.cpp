@@ -5,6 +5,7 @@
 
 #include <troupe/detail/actor_core.hpp>
 #include <troupe/detail/checked.hpp>
+#include <troupe/send.hpp>
 
 #include "delivery.hpp"
 #include "node_core.hpp"
@@ -107,6 +108,12 @@ void discard(envelope* e, error why) noexcept {
     r->outcome = why;
     send_home(r);
   }
+  finish(e);
+}
+
+void refuse_waiting(envelope* e, error why) noexcept {
+  if (e->kind != letter_kind::waiting_here) return discard(e, why);
+  e->sender->end(why);
   finish(e);
 }
 

@@ -28,7 +28,7 @@ bool is_node_name(const std::string& name) {
 // worker_state
 
 worker_state::worker_state(node_core& n, worker& w) noexcept
-    : node(n), home(w), held(n.budget()), flush_(*this) {}
+    : node(n), home(w), held(n.budget()), waiting_here(*this), flush_(*this) {}
 
 out_stream* worker_state::stream_to(const peer_node& peer) const noexcept {
   return peer.index < streams.size() ? streams[peer.index] : nullptr;

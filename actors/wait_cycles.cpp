@@ -80,10 +80,18 @@ void awaiting_receipt::begin(timer& t, const address& target, priority lane, ins
   me.home().timers().arm(t, now + first);
 }
 
+void awaiting_receipt::begin_untimed(const address& target, priority lane, instant now) noexcept {
+  deadline_ = instant::max();
+  began_ = now;
+  lane_ = lane;
+  target_ = &target;
+  looked_after_ = static_cast<actor_core*>(owner())->node().options().watchdog.wait;
+}
+
 bool awaiting_receipt::still_early(timer& t) noexcept {
   const instant now = current_worker->now();
   if (now >= deadline_) return false;
-  if (outstanding_ == nullptr) return true;  // it is over
+  if (outstanding_ == nullptr && here_ == nullptr) return true;  // it is over
   actor_core& me = *static_cast<actor_core*>(owner());
   if (looked_after_ < deadline_ - now) {
     me.home().timers().arm(t, now + looked_after_);
@@ -93,6 +101,52 @@ bool awaiting_receipt::still_early(timer& t) noexcept {
   }
   me.chase_wait(*this);
   return true;
+}
+
+// Waits that begin without a timer.
+
+void crowds::add(const address& where) {
+  const duration first = of_.node.options().watchdog.wait;
+  if (first <= duration::zero()) return;
+  where_.push_back(where);
+  if (!armed()) look_again_in(first);
+}
+
+void crowds::look_again_in(duration wait) noexcept {
+  of_.home.timers().arm(*this, of_.home.turn_time() + wait);
+}
+
+void crowds::look() noexcept {
+  const duration first = of_.node.options().watchdog.wait;
+  const instant now = of_.home.now();
+  instant next = instant::max();
+  std::erase_if(where_, [&](const address& a) {
+    if (a.core()->generation() != a.generation) return true;
+    const instant youngest = a.core()->look_after_neighbours(now - first);
+    next = std::min(next, youngest);
+    return youngest == instant::max();
+  });
+  if (!where_.empty()) look_again_in(next + first - now);
+}
+
+/// Those whose wait began by then have become old. When the first of the others began; instant::max(): there are none.
+instant actor_core::look_after_neighbours(instant began_by) noexcept {
+  instant rest = instant::max();
+  box_.each_lane([&](mailbox_lane& l) {
+    for (letter* w = l.watched != nullptr ? l.watched->next : l.waiting.head; w != nullptr; w = w->next) {
+      if (w->kind == letter_kind::waiting_here) {
+        waiting_send& sender = *static_cast<envelope*>(w)->sender;
+        if (sender.began() > began_by) {
+          rest = std::min(rest, sender.began());
+          return;
+        }
+        sender.has_become_old();
+      }
+      l.watched = w;
+    }
+  });
+  crowded_ = rest != instant::max();
+  return rest;
 }
 
 // The actors on the way.

@@ -2,7 +2,8 @@
 // detection", 1983, for processes that wait for all of several things).
 //
 // Only who waits long pays. The deadline timer of an ask, or of a send that waits for room, fires early: when the
-// wait is `watchdog.wait` old, and then each time its age has doubled. The actor then sends a chase, a control
+// wait is `watchdog.wait` old, and then each time its age has doubled. (A send without a deadline, for room on its own
+// worker, has no timer until it is as old: crowds.hpp.) The actor then sends a chase, a control
 // letter, to the actor it waits for, which passes it on to those that it waits for in turn, each on its own home
 // worker:
 //

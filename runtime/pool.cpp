@@ -26,7 +26,7 @@ std::unique_lock<std::mutex> lock_soon(std::mutex& guard) {
   return std::unique_lock(guard);
 }
 
-/// The blocks that no worker holds, and the slabs that all blocks are cut from. Slabs live as long as the
+/// The blocks that no worker holds, and the slabs that all blocks are cut from. Those live as long as the
 /// process.
 class depot {
  public:
@@ -102,11 +102,10 @@ class depot {
     push_batch(s, first);
   }
 
-  static void cut_slab(shelf& s, std::size_t size) {
+  void cut_slab(shelf& s, std::size_t size) {
     const std::size_t batches = std::max<std::size_t>(1, slab_bytes / (size * pool_cache::batch));
     const std::size_t bytes = size * batches * pool_cache::batch;
-    auto* at =
-        static_cast<std::byte*>(::operator new(bytes, static_cast<std::align_val_t>(pool_cache::granule)));
+    std::byte* at = new_slab(bytes);
     touch_soon(at, bytes);
     for (std::size_t i = 0; i < batches; ++i) {
       block* chain = nullptr;
@@ -119,8 +118,25 @@ class depot {
     s.cut += batches * pool_cache::batch;
   }
 
+  /// Slabs lie side by side in a huge page, if the kernel has one: where a million messages wait, most of what a message costs
+  /// would be to look up its page.
+  std::byte* new_slab(std::size_t bytes) {
+    const auto lock = lock_soon(rest_guard_);
+    if (rest_bytes_ < bytes) {
+      rest_ = static_cast<std::byte*>(::operator new(huge_page, static_cast<std::align_val_t>(huge_page)));
+      rest_bytes_ = huge_page;
+      prefer_huge_pages(rest_, huge_page);
+    }
+    rest_bytes_ -= bytes;
+    return std::exchange(rest_, rest_ + bytes);
+  }
+
   static constexpr std::size_t slab_bytes = 64 * 1024;
+  static constexpr std::size_t huge_page = 2 * 1024 * 1024;
   std::array<shelf, pool_cache::classes> shelves_;
+  std::mutex rest_guard_;
+  std::byte* rest_ = nullptr;  // of the last huge page
+  std::size_t rest_bytes_ = 0;
 };
 
 // Never destroyed: frames may be released while statics are torn down.

@@ -4,6 +4,7 @@
 #include "remote_support.hpp"
 
 #include <troupe/bounds.hpp>
+#include <troupe/when.hpp>
 
 namespace waiting_messages {
 
@@ -98,6 +99,46 @@ TEST_CASE("waiting senders are let in when the requests before them are given up
     CHECK(full.try_send<open>().has_value());
     CHECK(eventually([&] { return taken->load() >= 32; }));
     CHECK(taken->load() == 32);
+    h.finish();
+  }
+}
+
+TEST_CASE("waiting senders may give up, here and elsewhere, and what they waited with is never sent") {
+  for (const unsigned senders_at : {0u, 1u}) {
+    host h(2);
+    const tally taken = new_tally();
+    const auto full = h->spawn(on_worker(0, 2), run_shelf, taken);
+    for (int i = 0; i < 2; ++i) CHECK(full.try_send<number>(i).has_value());
+    const tally sent = new_tally();
+    const tally gave_up = new_tally();
+    const auto killed = h->spawn(on_worker(senders_at), run_sender, full, 1, sent);
+    CHECK(eventually([&] { return waiting_at(*h) == 1; }));
+    h->spawn(
+        on_worker(senders_at),
+        [](self<nothing>, ref<shelf> to, tally late) -> actor {
+          const auto done = co_await to.send<number>(1).within(50ms);
+          must(!done && done.error() == errc::expired);
+          ++*late;
+        },
+        full, gave_up);
+    h->spawn(
+        on_worker(senders_at),
+        [](self<nothing> me, ref<shelf> to, tally late) -> actor {
+          const auto first = co_await troupe::select(to.send<number>(1), me.sleep(50ms));
+          must(first.index() == 1);
+          ++*late;
+        },
+        full, gave_up);
+    CHECK(eventually([&] { return waiting_at(*h) == 3; }));
+    h->spawn(on_worker(senders_at), run_sender, full, 1, sent);  // behind all of them
+    h->kill(killed);
+    CHECK(eventually([&] { return gave_up->load() == 2 && waiting_at(*h) == 1; }));
+    CHECK(sent->load() == 0);
+    CHECK(full.try_send<number>(0).error() == errc::full);
+    CHECK(full.try_send<open>().has_value());
+    CHECK(eventually([&] { return sent->load() == 1 && taken->load() == 3; }));
+    CHECK(full.try_send<number>(0).has_value());
+    CHECK(eventually([&] { return taken->load() == 4; }));
     h.finish();
   }
 }

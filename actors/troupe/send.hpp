@@ -50,13 +50,24 @@ class awaiting_receipt : public operation {
   bool parked() const noexcept { return parked_; }
   /// As far as its target has said.
   bool is_handed_on() const noexcept {
+    if (here_ != nullptr) return false;
     return outstanding_ == nullptr || outstanding_->handed_on.load(std::memory_order_relaxed);
+  }
+  /// The same for an actor of this worker, without a deadline; `crowds` looks for when it is old.
+  void begin_untimed(const address& target, priority lane, instant now) noexcept;
+  /// What waits is `e`, in the target's waiting list, and both are at home here; null: it does no longer.
+  void wait_here(envelope* e) noexcept {
+    here_ = e;
+    parked_ = true;
   }
   /// Gives the wait up: what has not been admitted yet never will be, and a handler at work on it is cancelled. Says
   /// whether the former was so.
   bool abandon(const address& target) noexcept;
   /// The same, and no longer waits for anything.
-  void cancel(const address& target) noexcept;
+  void cancel(const address& target) noexcept {
+    if (here_ != nullptr || outstanding_ != nullptr || arrived_ != nullptr) give_up(target);
+    operation::cancel();
+  }
   /// Where the request is (ask_stage), as far as its target has said.
   std::int32_t stage() const noexcept {
     return outstanding_ != nullptr ? outstanding_->stage.load(std::memory_order_relaxed) : 0;
@@ -65,6 +76,9 @@ class awaiting_receipt : public operation {
   receipt* take() noexcept { return std::exchange(arrived_, nullptr); }
 
  private:
+  void give_up(const address& target) noexcept;
+
+  envelope* here_ = nullptr;        // owned by the target
   receipt* outstanding_ = nullptr;  // owned by the target until it arrives
   receipt* arrived_ = nullptr;      // owned here
   const address* target_ = nullptr;
@@ -90,8 +104,18 @@ class waiting_send : timer {
 
   void begin(std::coroutine_handle<> sender, std::source_location at);
   error outcome() const noexcept;
+  /// By the target, of the same worker: what has become of the message.
+  void end(error why) noexcept;
+  instant began() const noexcept { return wait_.began(); }
+  /// It is old: the watchdog looks after it.
+  void has_become_old() noexcept {
+    if (!armed()) on_deadline();
+  }
 
  private:
+  void begin_here() noexcept;
+  void begin_elsewhere() noexcept;
+  void begin_timed(priority lane) noexcept;
   void on_deadline() noexcept;
 
   send_operation& of_;
@@ -99,15 +123,15 @@ class waiting_send : timer {
   link_wait* link_wait_ = nullptr;
 };
 
+enum class send_try : std::uint8_t { done, must_wait, unknown };
 /// actor_core::push_here.
-bool push_here(actor_core& to, std::uint32_t generation, envelope* e) noexcept;
+send_try push_here(actor_core& to, std::uint32_t generation, envelope* e) noexcept;
 /// The same if it is for an actor of this process at all.
-inline bool send_here(const address& to, envelope* e) noexcept {
-  if (to.is_remote() || !to || e == nullptr) return false;
+inline send_try send_here(const address& to, envelope* e) noexcept {
+  if (to.is_remote() || !to || e == nullptr) return send_try::unknown;
   if (!e->type->owns_nothing) weigh(*e);
   return push_here(*to.core(), to.generation, e);
 }
-enum class send_try : std::uint8_t { done, must_wait };
 /// Sends `e` if there is room for it, and then it is no longer the caller's; else `outcome` says why not.
 send_try send_now(const address& to, envelope*& e, error& outcome) noexcept;
 void count_refused(const address& to) noexcept;
@@ -127,11 +151,10 @@ class [[nodiscard("co_await it: a send that is not awaited sends nothing")]] sen
   bool await_ready() noexcept {
     TROUPE_ASSERT(!awaited_, "await a send once");
     awaited_ = true;
-    if (detail::send_here(to_, envelope_)) {
-      envelope_ = nullptr;
-      return true;
-    }
-    return detail::send_now(to_, envelope_, outcome_) == detail::send_try::done;
+    detail::send_try how = detail::send_here(to_, envelope_);
+    if (how == detail::send_try::done) envelope_ = nullptr;
+    if (how == detail::send_try::unknown) how = detail::send_now(to_, envelope_, outcome_);
+    return how == detail::send_try::done;
   }
   void await_suspend(std::coroutine_handle<> sender,
                      std::source_location at = std::source_location::current());
@@ -163,5 +186,11 @@ class [[nodiscard("co_await it: a send that is not awaited sends nothing")]] sen
     detail::waiting_send waiting_;  // most sends need not wait
   };
 };
+
+inline void detail::waiting_send::end(error why) noexcept {
+  wait_.wait_here(nullptr);
+  of_.outcome_ = why;
+  wait_.complete();
+}
 
 }  // namespace troupe

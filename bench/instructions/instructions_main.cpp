@@ -63,6 +63,25 @@ troupe::actor run_hops(troupe::self<number> me, report done, std::uint64_t count
   done->set_value(0);
 }
 
+/// A message that waits for room, as those of a crowd do that sends more than its target has room for.
+troupe::actor run_one_of_a_crowd(troupe::self<nothing>, troupe::ref<number> to, std::uint64_t count) {
+  for (std::uint64_t i = 0; i < count; ++i) co_await to.send<number>(i);
+}
+troupe::actor run_crowd(troupe::self<number> me, report done, std::uint64_t count) {
+  constexpr unsigned crowd = 100;
+  for (unsigned i = 0; i < crowd; ++i) me.spawn(run_one_of_a_crowd, me.me(), count / crowd);
+  std::uint64_t left = count;
+  co_await me.serve([&](number) {
+    if (--left == 0) me.stop();
+  });
+  done->set_value(0);
+}
+template <std::uint32_t room>
+troupe::actor run_wait(troupe::self<nothing> me, report done, std::uint64_t count) {
+  me.spawn({.mailbox = room}, run_crowd, done, count);
+  co_await me.sleep(std::chrono::hours(1));
+}
+
 /// A question and its answer, with a deadline.
 struct twice {
   using reply = std::int64_t;
@@ -128,10 +147,11 @@ void run(const char* path, std::uint64_t count) {
   if (is("receive")) return on_a_node_under_valgrind(run_take<run_receiver>, count);
   if (is("serve")) return on_a_node_under_valgrind(run_take<run_server>, count);
   if (is("hop")) return on_a_node_under_valgrind(run_hops, count);
+  if (is("wait")) return on_a_node_under_valgrind(run_wait<32>, count);
   if (is("ask")) return on_a_node_under_valgrind(run_ask, count);
   if (is("timer")) return on_a_node_under_valgrind(run_timer, count);
   if (is("spawn")) return on_a_node_under_valgrind(run_spawn, count);
-  check(false, "PATH is send, receive, serve, hop, ask, timer or spawn");
+  check(false, "PATH is send, receive, serve, hop, wait, ask, timer or spawn");
 }
 
 }  // namespace

@@ -19,4 +19,6 @@ void touch_soon(void* begin, std::size_t bytes) noexcept {
 #endif
 }
 
+void prefer_huge_pages(void* begin, std::size_t bytes) noexcept { madvise(begin, bytes, MADV_HUGEPAGE); }
+
 }  // namespace troupe::detail

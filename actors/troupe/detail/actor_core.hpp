@@ -74,6 +74,8 @@ class node_core;
 class supervisor;
 class worker_state;
 class awaiting_receipt;
+class waiting_send;
+enum class send_try : std::uint8_t;
 struct chase;
 struct control;
 struct family;
@@ -127,14 +129,18 @@ class actor_core : public strand {
   /// Both in one; unless it is ok the message is still the caller's.
   errc try_push(std::uint32_t generation, envelope* e) noexcept;
   /// The way of nearly every message, which has been weighed: its actor is at home here, nothing is in its inlets, and it has
-  /// room. False: it did not go that way, and is still the caller's.
-  bool push_here(std::uint32_t generation, envelope* e) noexcept;
+  /// room. Unless it is done it is still the caller's.
+  send_try push_here(std::uint32_t generation, envelope* e) noexcept;
   /// Opens the mailbox of an actor that is being spawned: messages may come before its birth has been obeyed.
   /// `number` orders the node's own children by birth, whatever workers they were spawned from and for.
   void prepare(const mailbox_limits& limits, const protocol_info& accepts, std::uint64_t number,
                bool restarts_when_it_fails) noexcept;
   /// Hands over a message that may wait for room; its receipt tells what became of it.
   void park(std::uint32_t generation, envelope* e) noexcept;
+  /// The same on its home worker, for an actor that is at home here too: neither moves while that lasts.
+  void park_here(std::uint32_t generation, envelope* e, waiting_send& sender) noexcept;
+  /// What was parked here waits no longer, and is gone.
+  void withdraw(envelope& waiting) noexcept;
   /// A message whose room was granted before: from a link within its credit, or a reserved DOWN.
   void deliver(std::uint32_t generation, envelope* e) noexcept;
   void command(std::uint32_t generation, control* c) noexcept;
@@ -186,7 +192,8 @@ class actor_core : public strand {
   unsigned origin() const noexcept { return origin_; }
   void chase_wait(
       const awaiting_receipt& wait) noexcept;  // wait_cycles.cpp: it has waited long for another actor
-  void overdue() noexcept;                     // overdue.cpp: it has not ended by the deadline of its stop
+  instant look_after_neighbours(instant began_by) noexcept;  // wait_cycles.cpp
+  void overdue() noexcept;  // overdue.cpp: it has not ended by the deadline of its stop
 
  private:
   friend class supervisor;
@@ -200,7 +207,9 @@ class actor_core : public strand {
   void turn_away(envelope* waiting, errc why) noexcept;
   void append(envelope* e) noexcept;
   void leave_inlet(envelope& e) noexcept;
+  void append_plain(envelope& e, worker& here, worker_state& state, instant now) noexcept;
   void admit(envelope* e) noexcept;
+  void admit_neighbours(envelope* e) noexcept;
   void admit_waiting() noexcept;
   void admit_waiting(mailbox_lane& l) noexcept;
   void admit_in_batches() noexcept;
@@ -315,6 +324,7 @@ class actor_core : public strand {
   bool retired_ = false;  // all have been told of its end; it leaves its slot when it is back at its origin
   bool again_ = false;    // in this run something came for its receiver, or is left for it
   bool starved_ = false;  // noted as waiting for the node's room
+  bool crowded_ = false;  // noted in worker_state::waiting_here
   upkeep upkeep_ = upkeep::up;  // belongs to the parent's home worker, as elder_ does
 };
 

@@ -5,7 +5,7 @@
 // | has_room_for               | any thread  | relaxed loads: a hint                                               |
 // | unreserve, enter           | any thread  | entered fetch_add, fetch_sub, CAS, heavy_bytes fetch_add relaxed:   |
 // |                            |             | counts only                                                         |
-// | park (waiters)             | any thread  | fetch_add relaxed, before the letter is pushed                      |
+// | park, unpark (waiters)     | any thread  | fetch_add, fetch_sub relaxed; park before the letter is pushed      |
 // | add, leave_inlet, take     | home worker | room: one relaxed store; heavy_bytes fetch_sub relaxed              |
 // | room, bytes, waiters: read | any thread  | relaxed load: a hint; home decides                                  |
 // | open                       | the spawner | relaxed stores; others_ is published: the lanes, which stay         |
@@ -79,12 +79,16 @@ struct mailbox_lane {
   letter_queue messages;
   letter_queue waiting;
   atomic<std::uint32_t> entered{0};  // reservations ever, without those that were taken back
+  std::uint32_t neighbours = 0;      // of those in `waiting`, the ones whose senders are of this worker
   /// left << 32 | depth: the messages that have left the inlet, ever, and those in the queue that count against the limit.
   atomic<std::uint64_t> room{0};
   atomic<std::uint64_t> heavy_bytes{0};  // bytes of heavy messages in the inlet
   atomic<std::uint64_t> bytes{0};        // of all messages in the queue
-  atomic<std::uint32_t> waiters{0};      // messages that wait for room, in `waiting` or still in the inlet
-  std::uint32_t passed_over = 0;         // times that a higher lane had its turn while this one had messages
+  /// Messages that wait for room, in `waiting` or still in the inlet; those of neighbours count as one: no locked
+  /// instruction for each of them.
+  atomic<std::uint32_t> waiters{0};
+  std::uint32_t passed_over = 0;  // times that a higher lane had its turn while this one had messages
+  letter* watched = nullptr;      // in `waiting`: up to it, all who wait have timers (wait_cycles.hpp)
 
   std::uint32_t depth() const noexcept {
     return static_cast<std::uint32_t>(room.load(std::memory_order_relaxed));
@@ -121,7 +125,6 @@ class mailbox {
   bool rejects() const noexcept { return policy() == overflow::reject; }
   bool drops() const noexcept { return policy() >= overflow::drop_newest; }
   std::uint32_t limit() const noexcept { return limit_.load(std::memory_order_relaxed); }
-  std::uint32_t waiters() const noexcept;
   /// Room for one message of priority `p`: ok, full, or no_such_actor when the mailbox has no such lane and so cannot
   /// be the one that was meant. `spent`: the node's mailboxes are at its limit of bytes.
   errc reserve(priority p, bool at_home, bool spent) noexcept;
@@ -136,8 +139,9 @@ class mailbox {
   bool enter(envelope& e, bool spent) noexcept;
   /// It is disposed of, and never gets into the queue.
   void leave_inlet(envelope& e) noexcept;
-  void park(const envelope& e) noexcept { lane_of(e).waiters.fetch_add(1, std::memory_order_relaxed); }
-  void unpark(const envelope& e) noexcept { lane_of(e).waiters.fetch_sub(1, std::memory_order_relaxed); }
+  /// It waits; only home parks neighbours'.
+  void park(const envelope& e) noexcept;
+  void unpark(const envelope& e) noexcept;
 
   // Home worker.
   mailbox_lane& lane_of(const envelope& e) noexcept { return lane(e.type->lane); }
@@ -160,6 +164,8 @@ class mailbox {
   void put_back(envelope& e) noexcept;
   bool empty() const noexcept;
   bool is_empty_plain() const noexcept { return normal_.messages.head == nullptr; }
+  bool has_waiters() const noexcept;
+  std::uint32_t waiters() const noexcept;
   bool has_plain_waiters() const noexcept { return normal_.waiters.load(std::memory_order_relaxed) != 0; }
   /// The next message, or the first of type `only` behind what was scanned before; null: none.
   envelope* take(const value_type* only = nullptr) noexcept;
@@ -173,6 +179,7 @@ class mailbox {
   template <class Meant>
   envelope* extract_waiting(Meant&& meant) noexcept;
   envelope* pop_waiting() noexcept;
+  envelope* pop_waiting(mailbox_lane& l) noexcept;  // there is one
   /// Moves all messages, and all that wait, to the end of `into`; the bytes that the messages took.
   std::uint64_t take_all(letter_queue& into) noexcept;
   template <class F>
@@ -234,6 +241,7 @@ envelope* mailbox::extract_waiting(Meant&& meant) noexcept {
          before = std::exchange(at, at->next)) {
       if (!meant(static_cast<envelope&>(*at))) continue;
       found = static_cast<envelope*>(l.waiting.pop_after(before));
+      if (found == l.watched) l.watched = before;
       return;
     }
   });

@@ -2,9 +2,8 @@
 //
 //   letter     the intrusive node that a mailbox's queue and inlet are made of
 //   envelope   a message on its way, with its type erased; a request also carries a receipt and a deadline
-//   receipt    what comes back to a waiting sender (there was room) or asker (the reply); it is allocated
-//   when the
-//              wait begins, so that answering can never fail for lack of memory
+//   receipt    what comes back to a waiting sender of another worker (there was room) or asker (the reply); it is
+//              allocated when the wait begins, so that answering can never fail for lack of memory
 //   control    stop, kill, monitor and the like (actor_core.hpp): never counted against a mailbox's limit
 //
 // A letter has one owner at a time: the sender, then the inlet or queue it is in, then the actor's home
@@ -32,6 +31,7 @@ namespace troupe::detail {
 class actor_core;
 class peer_node;
 class session;
+class waiting_send;
 
 /// Identity and operations of a value type: a message or a reply. One object a type, compared by address.
 struct value_type {
@@ -98,7 +98,13 @@ constexpr const value_type* reply_type_of() {
   return nullptr;
 }
 
-enum class letter_kind : std::uint8_t { message, waiting, receipt, control };
+enum class letter_kind : std::uint8_t {
+  message,
+  waiting,       // a message that waits for room; its receipt tells the sender
+  waiting_here,  // the same, of a sender of the same worker, whom nothing else need tell
+  receipt,
+  control,
+};
 
 struct letter {
   explicit letter(letter_kind k) noexcept : kind(k) {}
@@ -164,7 +170,10 @@ struct envelope : letter {
   std::uint8_t offset = 0;
   bool by_link = false;  // a linked_envelope whose credit is yet to be given back, or which is being handled
   const value_type* type = nullptr;
-  receipt* answer = nullptr;    // request: where the reply goes; waiting send: where "there was room" goes
+  union {
+    receipt* answer = nullptr;  // request: where the reply goes; waiting: where "there was room" goes
+    waiting_send* sender;       // waiting_here
+  };
   std::uint32_t queued_at = 0;  // coarse_stamp
   std::uint32_t weight = 0;     // bytes that it takes in all: see weigh
 
