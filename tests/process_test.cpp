@@ -2,16 +2,18 @@
 #include <troupe/process.hpp>
 
 #include "fake_env.hpp"
+#include "process_kit.hpp"
 #include "remote_support.hpp"
 
 #include <fcntl.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <set>
 
 using namespace test;
+using process_test::childless;
+using process_test::is_gone;
 using troupe::exit_status;
 using troupe::process;
 using troupe::program;
@@ -42,12 +44,6 @@ std::set<int> open_descriptors() {
     all.insert(std::atoi(entry.path().filename().c_str()));
   }
   return all;
-}
-
-/// No child of this process is left, be it a zombie.
-bool childless() {
-  siginfo_t any{};
-  return ::waitid(P_ALL, 0, &any, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD;
 }
 
 /// What the process says in its first line, and how it ends.
@@ -219,13 +215,7 @@ TEST_CASE("what a process leaves of its process group ends with it") {
   const account a = account_of(child({"leave"}));
   const pid_t left = std::stoi(a.said);
   CHECK(a.how.success());
-  CHECK(eventually([&] {  // whoever is its parent now may take a moment to reap it
-    std::ifstream stat("/proc/" + a.said + "/stat");
-    std::string number;
-    std::string name;
-    std::string state;
-    return !(stat >> number >> name >> state) || state == "Z" || ::kill(left, 0) != 0;
-  }));
+  CHECK(eventually([&] { return is_gone(left); }));
 }
 
 TEST_CASE("many processes at once leave no descriptor and no zombie") {

@@ -11,8 +11,11 @@
 #include <set>
 
 #include "process_child.hpp"
+#include "process_kit.hpp"
 
 using namespace test;
+using process_test::childless;
+using process_test::is_gone;
 using namespace process_child;
 using troupe::down;
 using troupe::program;
@@ -30,11 +33,6 @@ program child(std::vector<std::string> arguments = {}) {
   what.arguments = std::move(arguments);
   what.out = troupe::stdio::null;
   return what;
-}
-
-bool childless() {
-  siginfo_t any{};
-  return ::waitid(P_ALL, 0, &any, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD;
 }
 
 std::size_t descriptors_of(const std::string& process) {
@@ -349,11 +347,5 @@ TEST_CASE("a service ends with the process that started it") {
   CHECK(::kill(pid, 0) == 0);
   ::kill(supervisor, SIGKILL);
   CHECK(::waitpid(supervisor, nullptr, 0) == supervisor);
-  CHECK(eventually([&] {
-    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-    std::string number;
-    std::string program_name;
-    std::string state;
-    return !(stat >> number >> program_name >> state) || state == "Z";
-  }));
+  CHECK(eventually([&] { return is_gone(pid); }));
 }
