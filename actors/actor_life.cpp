@@ -203,7 +203,7 @@ void actor_core::begin_stop(instant deadline) noexcept {
   if (sooner) home().timers().arm(f.kill_timer, deadline);
 }
 
-void actor_core::end_when_stopped() noexcept { ties().ends_when_stopped = true; }
+void actor_core::end_when_stopped(bool does) noexcept { ties().ends_when_stopped = does; }
 
 void actor_core::end(exit_kind how) noexcept {
   if (frame_) {  // the destructors of its locals may still use its self

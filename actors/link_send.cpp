@@ -61,6 +61,8 @@ send_outcome send_now(const address& to, const envelope& e, std::uint64_t correl
 
 }  // namespace
 
+bool is_linked(const address& remote) noexcept { return stream_to(remote) != nullptr; }
+
 send_outcome send_to_peer(const address& to, const envelope& e) noexcept { return send_now(to, e, 0); }
 
 error to_error(send_outcome how, const envelope& e) noexcept {

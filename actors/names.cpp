@@ -250,16 +250,31 @@ void names::join(const std::string& url, receipt* r) {
   auto to = endpoint::parse(url);
   if (!to) return fail_join(r, to.error().text);
   const instant until = node_.world().now() + node_.options().join_deadline;
-  node_.links().join(*to, until, [this, r](result<session*, setup_error> linked) {
-    if (!linked) return fail_join(r, linked.error().text);
-    peer_node* const peer = node_.all_peers().intern((*linked)->peer());
-    if (!peer->link.up()) {  // peer_down has come or is about to
-      return fail_join(r, link_broke(*peer));
-    }
-    const auto known = peers_.find(peer);
-    if (known != peers_.end() && known->second.has_said_all) return answer(r, errc::ok);
-    joins_.push_back({peer, r});
-  });
+  node_.links().join(*to, until,
+                     [this, r](const result<session*, setup_error>& linked) { joined(linked, r); });
+}
+
+void names::adopt(inherited_link link, receipt* r) {
+  const bool child_process = link.peer.pid != 0;
+  const duration patience = node_.options().join_deadline;
+  node_.links().adopt(
+      std::move(link), patience, [this, r, child_process](const result<session*, setup_error>& linked) {
+        if (!child_process) return joined(linked, r);
+        ::new (r->storage()) std::string(linked ? (*linked)->peer().name : linked.error().text);
+        r->has_value = true;
+        answer(r, linked ? errc::ok : errc::unreachable);
+      });
+}
+
+void names::joined(const result<session*, setup_error>& linked, receipt* r) {
+  if (!linked) return fail_join(r, linked.error().text);
+  peer_node* const peer = node_.all_peers().intern((*linked)->peer());
+  if (!peer->link.up()) {  // peer_down has come or is about to
+    return fail_join(r, link_broke(*peer));
+  }
+  const auto known = peers_.find(peer);
+  if (known != peers_.end() && known->second.has_said_all) return answer(r, errc::ok);
+  joins_.push_back({peer, r});
 }
 
 }  // namespace troupe::detail

@@ -42,6 +42,7 @@ class names {
   void publish(const std::string& name, const address& who, const protocol_info& accepts, receipt* answer);
   void lookup(const std::string& name, const protocol_info& wanted, bool wait, receipt* answer);
   void join(const std::string& url, receipt* answer);
+  void adopt(inherited_link link, receipt* answer);  // begin_adopt (naming.hpp)
 
   void withdraw(const address& ended);
   /// `link` counts the links with that peer. What the peer says may come before peer_up; a peer_down may come
@@ -83,6 +84,7 @@ class names {
   void changed(const std::string& name);
   void poke_announcer(peer_node& peer);
   bool answer_lookup(const waiting_lookup& w, bool may_wait);
+  void joined(const result<session*, setup_error>& linked, receipt* answer);
   void fail_join(receipt* answer, const std::string& why);
   void forget(std::map<peer_node*, known_peer, by_number>::iterator gone);
 

@@ -56,6 +56,12 @@ node_call::begin begin_join(std::string url) {
   return [url = std::move(url)](node_core& node, receipt* r) { node.all_names().join(url, r); };
 }
 
+node_call::begin begin_adopt(inherited_link&& link) {
+  return [link = std::make_shared<inherited_link>(std::move(link))](node_core& node, receipt* r) {
+    node.all_names().adopt(std::move(*link), r);
+  };
+}
+
 node_call::begin begin_publish(std::string name, const address& who, const protocol_info& accepts) {
   return [name = std::move(name), who, &accepts](node_core& node, receipt* r) {
     node.all_names().publish(name, who, accepts, r);
@@ -73,6 +79,12 @@ node_call::begin begin_lookup(std::string name, const protocol_info& wanted, boo
 join_operation::join_operation(detail::node_core& node, const std::string& url)
     : node_call(node, &detail::value_type_of<std::string>, detail::begin_join(url)), url_(url) {
   limit(2 * node.options().join_deadline, errc::expired);  // half for the dialling, half for the peer's names
+}
+
+join_operation::join_operation(detail::node_core& node, inherited_link&& link)
+    : node_call(node, &detail::value_type_of<std::string>, detail::begin_adopt(std::move(link))),
+      url_("the process that has started this one") {
+  limit(2 * node.options().join_deadline, errc::expired);
 }
 
 result<void, setup_error> join_operation::await_resume() {

@@ -55,8 +55,8 @@ void receiver::cancel_handler(running_handler& h) noexcept {
   core().resume_receiving(*this);
 }
 
-void receiver::drop_all() noexcept {
-  while (handlers != nullptr) drop(*handlers, errc::no_reply);
+void receiver::drop_all(errc why) noexcept {
+  while (handlers != nullptr) drop(*handlers, why);
 }
 
 // .within(d)

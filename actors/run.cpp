@@ -21,6 +21,7 @@ constexpr int bad_usage = 2;
 /// Shared by the thread of main() and the main actor.
 struct program {
   std::function<task<int>(node&)> entry;
+  inherited_link parent;  // if this is a child process that was started with one
   std::vector<std::string> join;
   descriptor over;  // signalled when the main actor has ended
   std::string failure;
@@ -38,6 +39,15 @@ struct end_of_program {
 
 actor run_main(self<protocol<>> me, std::shared_ptr<program> p) {
   end_of_program end(p);
+  if (p->parent.socket) {
+    const result<void, setup_error> linked =
+        co_await join_operation(detail::core_of(me.node()), std::move(p->parent));
+    if (!linked) {
+      p->code = bad_usage;
+      p->failure = linked.error().text;
+      co_return;
+    }
+  }
   for (const std::string& url : p->join) {
     const result<void, setup_error> joined = co_await me.node().join(url);
     if (joined) continue;
@@ -136,6 +146,11 @@ int run_program(int argc, char** argv, bool takes_arguments,
   command_line line;
   if (const int code = parse(argc, argv, takes_arguments, line); code >= 0) return code;
 
+  auto parent = os_env().take_inherited_link();
+  if (!parent) {
+    std::fprintf(stderr, "%s: %s\n", argv[0], parent.error().text.c_str());
+    return bad_usage;
+  }
   detail::signal_watch signals;
   auto started = node::start(line.node);
   if (!started) {
@@ -146,6 +161,7 @@ int run_program(int argc, char** argv, bool takes_arguments,
   log(log_level::info, own.name() + ": I/O by " + own.io_note());
 
   const auto p = std::make_shared<program>();
+  p->parent = std::move(*parent);
   p->join = line.join;
   p->entry = [&](node& n) { return entry(n, line.rest); };
   auto over = os_env().open_event();

@@ -83,6 +83,7 @@ class hub_on_workers final : public hub, public link_owner {
 
   result<endpoint, setup_error> listen(const endpoint& at) override;
   void join(const endpoint& to, instant until, joined done) override;
+  void adopt(inherited_link link, duration patience, joined done) override;
   void close(std::function<void()> done) override;
 
   void accepted(descriptor socket, bool local);
@@ -95,6 +96,7 @@ class hub_on_workers final : public hub, public link_owner {
     worker* home;
     std::shared_ptr<link_session> session;  // once it is up
     bool stranger = false;                  // accepted, and still shaking hands
+    joined adopted = {};                    // … or adopted: to be told
   };
 
   scheduler& workers() noexcept override { return workers_; }
@@ -112,6 +114,7 @@ class hub_on_workers final : public hub, public link_owner {
   joining* join_of(std::uint64_t link);
   void attempt_failed(joining& j, refusal why);
   void finish_join(joining& j, result<session*, setup_error> how);
+  std::string has_all_links() const;
   std::string advice(const joining& j) const;
 
   scheduler& workers_;
@@ -204,6 +207,16 @@ void hub_on_workers::join(const endpoint& to, instant until, joined done) {
   dial(*joins_.back());
 }
 
+void hub_on_workers::adopt(inherited_link link, duration patience, joined done) {
+  TROUPE_ASSERT(current_worker == &zero_, "call hub::adopt on worker 0");
+  if (closing_) return done(setup_error("this node is closing"));
+  if (links_.size() >= options_.max_links) return done(setup_error(has_all_links()));
+  auto owned = std::make_shared<inherited_link>(std::move(link));
+  const std::uint64_t number =
+      new_link(false, [owned, patience](detail::link& l) { l.adopt(std::move(*owned), patience); });
+  links_.at(number).adopted = std::move(done);
+}
+
 void hub_on_workers::dial(joining& j) {
   if (session* const existing = linked_with(j.last.who)) return finish_join(j, existing);
   if (closing_) {
@@ -211,7 +224,7 @@ void hub_on_workers::dial(joining& j) {
     return attempt_failed(j, j.last);
   }
   if (links_.size() >= options_.max_links) {
-    j.last.text = "this node has its " + std::to_string(options_.max_links) + " links already";
+    j.last.text = has_all_links();
     return attempt_failed(j, j.last);
   }
   j.link = new_link(false, [ways = ways_to(j.to)](detail::link& l) { l.dial(ways); });
@@ -227,6 +240,10 @@ session* hub_on_workers::linked_with(const incarnation& peer) const {
 joining* hub_on_workers::join_of(std::uint64_t link) {
   const auto at = std::ranges::find(joins_, link, [](const auto& j) { return j->link; });
   return at != joins_.end() ? at->get() : nullptr;
+}
+
+std::string hub_on_workers::has_all_links() const {
+  return "this node has its " + std::to_string(options_.max_links) + " links already";
 }
 
 std::string hub_on_workers::advice(const joining& j) const {
@@ -264,6 +281,7 @@ void hub_on_workers::link_is_up(std::uint64_t number, std::shared_ptr<link_sessi
     strangers_ -= l.stranger ? 1 : 0;
     l.stranger = false;
     l.session = session;
+    if (l.adopted) std::exchange(l.adopted, nullptr)(session.get());
     if (joining* const j = join_of(number)) finish_join(*j, session.get());
   });
 }
@@ -272,7 +290,9 @@ void hub_on_workers::link_failed(std::uint64_t number, refusal why) {
   zero_.post([this, number, why = std::move(why)](worker&) {
     const auto at = links_.find(number);
     strangers_ -= at->second.stranger ? 1 : 0;
+    const joined adopted = std::move(at->second.adopted);
     links_.erase(at);
+    if (adopted) adopted(setup_error(why.text));
     if (joining* const j = join_of(number)) attempt_failed(*j, why);
     close_if_empty();
   });

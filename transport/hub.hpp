@@ -38,6 +38,9 @@ class hub {
   virtual result<endpoint, setup_error> listen(const endpoint& at) = 0;
   /// Dials until it is linked or `until` has passed; `done` runs on worker 0. Only on worker 0.
   virtual void join(const endpoint& to, instant until, joined done) = 0;
+  /// Makes a link of a connected local socket. `link.peer` is who the other node belongs to, and it begins; without a peer this
+  /// side does, and the kernel says. `done` runs on worker 0, `patience` from now at the latest. Only on worker 0.
+  virtual void adopt(inherited_link link, duration patience, joined done) = 0;
   /// Stops listening and dialling, closes every session, then calls `done` on worker 0. Only on worker 0.
   virtual void close(std::function<void()> done) = 0;
 };

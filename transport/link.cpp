@@ -23,6 +23,15 @@ void link::dial(std::vector<endpoint> to) {
   home_.resume(run_dialled(std::move(to)).handle);
 }
 
+void link::adopt(inherited_link over, duration patience) {
+  kind_ = lane_kind::local_socket;
+  process_ = std::move(over.peer);
+  accepted_ = process_.pid != 0;
+  greeter_.begin(patience);
+  greeter_.adopt(std::move(over.socket));
+  home_.resume(accepted_ ? run_accepted().handle : run_adopted().handle);
+}
+
 void link::close() {
   if (session_) return session_->close();
   greeter_.abort("this node is closing");
@@ -31,15 +40,23 @@ void link::close() {
 detached link::run_accepted() {
   const auto self = shared_from_this();
   const bool greeted = co_await greet_as_acceptor();
-  if (!greeted) co_return fail();
-  std::shared_ptr<lane> over = co_await choose_lane();
-  if (!over) co_return fail();
-  finish(std::move(over));
+  co_await become_session(greeted);
 }
 
 detached link::run_dialled(std::vector<endpoint> to) {
   const auto self = shared_from_this();
   const bool greeted = co_await greet_any(std::move(to));
+  co_await become_session(greeted);
+}
+
+detached link::run_adopted() {
+  const auto self = shared_from_this();
+  bool greeted = vouch_for_peer();
+  if (greeted) greeted = co_await greet_as_dialer();
+  co_await become_session(greeted);
+}
+
+task<void> link::become_session(bool greeted) {
   if (!greeted) co_return fail();
   std::shared_ptr<lane> over = co_await choose_lane();
   if (!over) co_return fail();
@@ -50,6 +67,7 @@ detached link::run_dialled(std::vector<endpoint> to) {
 task<bool> link::greet_any(std::vector<endpoint> to) {
   for (const endpoint& at : to) {
     greeter_.hang_up();
+    process_ = {};
     kind_ = at.family == endpoint::kind::local ? lane_kind::local_socket : lane_kind::tcp;
     bool good = co_await greeter_.connect(at);
     if (good && kind_ == lane_kind::local_socket) good = vouch_for_peer();
@@ -59,8 +77,10 @@ task<bool> link::greet_any(std::vector<endpoint> to) {
   co_return false;
 }
 
-/// A local socket leads to a process of the same user, or it is not used: anybody can listen on a name.
+/// A local socket leads to a process of the same user, or it is not used: anybody can listen on a name. Of one that was
+/// inherited the kernel names the process that made it, so who has the other end is known to the one and not to the other.
 bool link::vouch_for_peer() {
+  if (process_.pid != 0) return true;
   auto process = home_.world().peer_of(greeter_.socket());
   const bool ours = process && process->uid == home_.world().user_id();
   if (ours) {

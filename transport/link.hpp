@@ -39,6 +39,8 @@ class link : public std::enable_shared_from_this<link> {
       : owner_(owner), home_(home), number_(number), greeter_(home) {}
 
   void accept(descriptor socket, bool local);
+  /// Over a connected local socket: hub::adopt.
+  void adopt(inherited_link over, duration patience);
   /// Tries the endpoints in turn until one can be connected to.
   void dial(std::vector<endpoint> to);
   void close();
@@ -46,6 +48,8 @@ class link : public std::enable_shared_from_this<link> {
  private:
   detached run_accepted();
   detached run_dialled(std::vector<endpoint> to);
+  detached run_adopted();
+  task<void> become_session(bool greeted);
   task<bool> greet_any(std::vector<endpoint> to);
   bool vouch_for_peer();
   task<bool> greet_as_acceptor();

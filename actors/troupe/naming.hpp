@@ -59,6 +59,9 @@ class node_call {
 };
 
 node_call::begin begin_join(std::string url);
+/// The answer is the name of the other node, or with a failure a text that says why. A link without a peer (in a child
+/// process): as begin_join.
+node_call::begin begin_adopt(inherited_link&& link);
 node_call::begin begin_publish(std::string name, const address& who, const protocol_info& accepts);
 node_call::begin begin_lookup(std::string name, const protocol_info& wanted, bool wait);
 
@@ -68,6 +71,8 @@ node_call::begin begin_lookup(std::string name, const protocol_info& wanted, boo
 class [[nodiscard("co_await it")]] join_operation : private detail::node_call {
  public:
   join_operation(detail::node_core& node, const std::string& url);
+  /// Links with the process that started this one.
+  join_operation(detail::node_core& node, inherited_link&& link);
   using node_call::await_ready;
   using node_call::await_suspend;
   using node_call::cancel;

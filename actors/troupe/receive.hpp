@@ -1,10 +1,10 @@
 // The awaitables behind self.receive(handlers...) and self.serve(handlers...).
 //
 // Handlers are lambdas, one for each message of the protocol: `[&](deposit d) {...}`. A handler of a request
-// returns the reply, or task<reply>; or it takes a replier as well and returns nothing: then the answer may come
-// later, from elsewhere (replier.hpp). Any handler may return a task: serve waits for it before the next message,
-// unless it was told to interleave. Which handler takes which message, and what it returns, is checked at
-// compile time. Handlers must be trivially destructible (capture by reference): GCC 12 would destroy others
+// returns the reply, or result<reply>, with whose error the ask then fails; or it takes a replier as well and returns
+// nothing: then the answer may come later, from elsewhere (replier.hpp). Any handler may return a task of that: serve waits
+// for it before the next message, unless it was told to interleave. Which handler takes which message, and what it returns,
+// is checked at compile time. Handlers must be trivially destructible (capture by reference): GCC 12 would destroy others
 // twice.
 //
 // A handler that throws fails the asker with handler_failed; the exception goes on into the actor's
@@ -69,6 +69,20 @@ template <class Handlers, class M>
 using handler_result = typename std::conditional_t<takes_replier<Handlers, M>, message_and_replier<M>,
                                                    message_alone<M>>::template result<Handlers>::type;
 
+template <class R>
+struct of_result {};
+template <class T>
+struct of_result<result<T>> {
+  using type = T;
+};
+/// A handler that returns R gives either the reply or the error with which the ask is to fail.
+template <class R, class Reply>
+inline constexpr bool may_refuse = false;
+template <class R, class Reply>
+  requires requires { typename of_result<R>::type; }
+inline constexpr bool may_refuse<R, Reply> =
+    !std::is_convertible_v<R, Reply> && std::is_convertible_v<typename of_result<R>::type, Reply>;
+
 /// Says what is wrong with the handler of M, if anything is. What follows must depend on the answer: GCC reports the
 /// errors of that first.
 template <class Handlers, class M>
@@ -87,8 +101,8 @@ constexpr bool handler_fits() {
       return std::is_void_v<R>;
     } else {
       using wanted = reply_of<M>;
-      constexpr bool fits =
-          std::is_void_v<wanted> ? std::is_void_v<R> : !std::is_void_v<R> && std::is_convertible_v<R, wanted>;
+      constexpr bool fits = may_refuse<R, wanted> ||
+                            (std::is_void_v<wanted> ? std::is_void_v<R> : std::is_convertible_v<R, wanted>);
       if constexpr (!fits) compile_error<handler_does_not_return_the_reply_of<M>>();
       return fits;
     }
@@ -145,10 +159,27 @@ void answer_failure(envelope* e, error why) noexcept;
 
 template <class M, class V>
 void answer(envelope* e, V&& value) {
-  replier<reply_of<M>> reply(take_receipt(e));
-  reply.reply(std::forward<V>(value));
-  finish_as<M>(e);
+  if constexpr (may_refuse<std::remove_cvref_t<V>, reply_of<M>>) {
+    if (!value) {
+      answer_failure(e, value.error());
+    } else if constexpr (std::is_void_v<reply_of<M>>) {
+      answer_void(e);
+    } else {
+      answer<M>(e, *std::forward<V>(value));
+    }
+    return;
+  } else {
+    replier<reply_of<M>> reply(take_receipt(e));
+    reply.reply(std::forward<V>(value));
+    finish_as<M>(e);
+  }
 }
+
+/// A handler that is a task throws it before it has waited or touched its message: that goes back to the front of the mailbox.
+/// The serve ends with it, and what other handlers have under way fails with `why`.
+struct not_taken {
+  errc why;
+};
 
 struct handler_frame {
   struct promise_type : running_handler {
@@ -229,7 +260,7 @@ class handling_receiver : public receiver {
     if constexpr (!request<M> || takes_replier<Handlers, M>) {
       invoke<M>(e);
       finish_as<M>(e);
-    } else if constexpr (std::is_void_v<reply_of<M>>) {
+    } else if constexpr (std::is_void_v<handler_result<Handlers, M>>) {
       invoke<M>(e);
       answer_void(e);
     } else {
@@ -250,6 +281,10 @@ class handling_receiver : public receiver {
       } else {
         start(*run_handler<M>(*this, e, std::move(body)).running);
       }
+    } catch (const not_taken& n) {
+      failure = std::current_exception();
+      static_cast<actor_core*>(owner())->put_back(e);
+      drop_all(n.why);
     } catch (...) {
       fail_for_all(e);
     }
@@ -260,7 +295,7 @@ class handling_receiver : public receiver {
     if constexpr (!request<M> || takes_replier<Handlers, M>) {
       body.take();
       finish_as<M>(e);
-    } else if constexpr (std::is_void_v<reply_of<M>>) {
+    } else if constexpr (std::is_void_v<typename task_result<handler_result<Handlers, M>>::type>) {
       body.take();
       answer_void(e);
     } else {

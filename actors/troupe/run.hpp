@@ -6,6 +6,7 @@
 // Every program gets the same flags:
 //   --node NAME  --listen URL  --join URL (both repeat)  --workers N  --io uring|asio|auto  --lanes auto|tcp
 //   --config FILE (the same names as keys, TOML)  --help
+// A process that another node has started as its service (run_process.hpp) is linked with that node as well.
 // The main task runs as an actor once the node listens and every --join is linked; what it returns is the
 // exit code. On SIGTERM or SIGINT the main task ends where it waits (its destructors run), then the node stops in
 // order, with its deadline: the exit code is 128 + the signal, or 1 if an actor had to be killed. A bad flag, file or address is one line on standard error and

@@ -8,6 +8,7 @@
 #include <troupe/log.hpp>
 #include <troupe/node.hpp>
 #include <troupe/run.hpp>
+#include <troupe/run_process.hpp>
 #include <troupe/self.hpp>
 #include <troupe/task.hpp>
 #include <troupe/when.hpp>

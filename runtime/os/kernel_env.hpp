@@ -1,6 +1,6 @@
 // The env of the real kernel. One object per process; its functions are defined by concept: os_env.cpp
 // (clock, chance, identity, threads, choice of the I/O driver), sockets.cpp, descriptors.cpp (peers, descriptor
-// passing, events), shared_segment.cpp and files.cpp. Thread-safe: the only state is the list of socket files, behind
+// passing, events), shared_segment.cpp, processes.cpp and files.cpp. Thread-safe: the only state is the list of socket files, behind
 // a mutex.
 #pragma once
 
@@ -48,6 +48,11 @@ class kernel_env : public env {
   result<descriptor> open_event() override;
   void signal_event(int fd) noexcept override;
   void drain_event(int fd) noexcept override;
+
+  result<started_process, setup_error> start_process(const program& what, bool linked) override;
+  void end_process(const started_process& which, bool at_once) noexcept override;
+  std::optional<exit_status> reap_process(const started_process& which) noexcept override;
+  result<inherited_link, setup_error> take_inherited_link() override;
 
   result<std::unique_ptr<file>> open_file(const std::string& path, file_use how) override;
   result<void> rename_file(const std::string& from, const std::string& to) override;

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include <troupe/file.hpp>
+#include <troupe/program.hpp>
 #include <troupe/result.hpp>
 
 namespace troupe {
@@ -124,6 +125,20 @@ struct received_descriptors {
   std::vector<descriptor> descriptors;  // at most as many as asked for; extras were closed
 };
 
+/// One end of the socket between a child process and who started it.
+struct inherited_link {
+  descriptor socket;
+  peer_process peer;  // who has the other end; in the child empty: there the kernel knows (peer_of)
+};
+
+/// A child process. Whoever has it reaps it.
+struct started_process {
+  std::int32_t pid = 0;     // and its process group's
+  descriptor pidfd;         // becomes readable when it has ended
+  descriptor in, out, err;  // this side of what is a stdio::stream: non-blocking sockets
+  inherited_link link;      // if it was asked for
+};
+
 /// A thread that an env runs; the destructor waits for its end.
 class running_thread {
  public:
@@ -195,6 +210,18 @@ class env {
   virtual void signal_event(int fd) noexcept = 0;
   virtual void drain_event(int fd) noexcept = 0;
 
+  // Child processes. Only an env with an operating system has them.
+  /// Starts it, and returns when it runs its program: not before, and with an error if it cannot. It inherits its standard
+  /// streams and, if `linked`, a link, and no other descriptor. When the thread that calls this ends, so does the child.
+  virtual result<started_process, setup_error> start_process(const program& what, bool linked);
+  /// Asks its process group to end, or ends it `at_once`. Nothing once it is reaped.
+  virtual void end_process(const started_process&, bool at_once) noexcept { static_cast<void>(at_once); }
+  /// Nothing if it still runs; else that is over, and so is what was left of its group. Once.
+  virtual std::optional<exit_status> reap_process(const started_process&) noexcept { return std::nullopt; }
+  /// The link that whoever started this process left to it; empty if nobody did, or it was taken before. What is started from
+  /// now on does not inherit it. Not while other threads run.
+  virtual result<inherited_link, setup_error> take_inherited_link() { return inherited_link(); }
+
   // Disk. Each may block, as what a file does; each is durable when it returns (after an error it may be done or not), but
   // what the files contain is so only as far as it was synced. errc::not_found where the file or its folder is missing.
   /// To read and to write; a new file is empty.
@@ -209,6 +236,9 @@ env& os_env() noexcept;
 
 inline void descriptor::reset() noexcept {
   if (fd_ >= 0) env_->close(std::exchange(fd_, -1));
+}
+inline result<started_process, setup_error> env::start_process(const program& what, bool) {
+  return setup_error("cannot start " + what.path + ": there are no child processes here, as in a simulation");
 }
 inline mapping::~mapping() {
   if (data_ != nullptr) env_->unmap(data_, size_);

@@ -166,8 +166,8 @@ class actor_core : public strand {
     closed_.store(true, std::memory_order_relaxed);
     plain_ = false;
   }
-  /// When it is asked to stop, its frame is destroyed at once.
-  void end_when_stopped() noexcept;
+  /// When it is asked to stop, its frame is destroyed at once; or is not any more.
+  void end_when_stopped(bool does = true) noexcept;
   bool stopping() const noexcept { return closed_.load(std::memory_order_relaxed); }
   /// Any thread. Null: there is no actor of that generation here.
   const protocol_info* accepts(std::uint32_t generation) const noexcept {

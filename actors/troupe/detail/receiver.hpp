@@ -48,7 +48,7 @@ class receiver : public operation {
   void start(running_handler& h) noexcept;
   void ended(running_handler& h) noexcept;  // its coroutine is at its end
   void drop(running_handler& h, error why) noexcept;
-  void drop_all() noexcept;
+  void drop_all(errc why = errc::no_reply) noexcept;
   void cancel_handler(running_handler& h) noexcept;  // its asker has gone
 
   const bool once;

@@ -1,0 +1,78 @@
+#include "process_core.hpp"
+
+#include <utility>
+
+#include <troupe/assert.hpp>
+
+#include "stream_core.hpp"
+
+namespace troupe::detail {
+namespace {
+
+std::optional<byte_stream> stream_of(worker& home, descriptor socket) {
+  if (!socket) return std::nullopt;
+  return byte_stream(socket_handle<stream_core>(*new stream_core(home, std::move(socket))));
+}
+
+}  // namespace
+
+process_core::pidfd_wait::pidfd_wait(process_core& o) noexcept
+    : io_operation([](io_operation& self, std::int32_t) noexcept {
+        static_cast<pidfd_wait&>(self).of.pidfd_is_readable();
+      }),
+      of(o) {}
+
+process_core::process_core(worker& home, started_process started)
+    : child(std::move(started)),
+      in(stream_of(home, std::move(child.in))),
+      out(stream_of(home, std::move(child.out))),
+      err(stream_of(home, std::move(child.err))),
+      home_(home) {
+  home_.io().wait_readable(wait_, child.pidfd.get());
+}
+
+void process_core::assert_here() const noexcept {
+  TROUPE_ASSERT(current_worker == &home_, "use a process on the worker that started it");
+}
+
+void process_core::let_go() noexcept {
+  assert_here();
+  TROUPE_ASSERT(waiter_ == nullptr, "a process was destroyed while somebody waits for its end");
+  let_go_ = true;
+  if (status_) {
+    delete this;
+  } else {
+    end(true);
+    ++home_.closing;
+  }
+}
+
+void process_core::end(bool at_once) const noexcept {
+  assert_here();
+  if (!status_) home_.world().end_process(child, at_once);
+}
+
+void process_core::wait(process_end_operation& waiter) noexcept {
+  assert_here();
+  TROUPE_ASSERT(waiter_ == nullptr, "one coroutine at a time waits for the end of a process");
+  waiter_ = &waiter;
+}
+
+void process_core::give_up(process_end_operation& waiter) noexcept {
+  if (waiter_ == &waiter) waiter_ = nullptr;
+}
+
+void process_core::pidfd_is_readable() noexcept {
+  status_ = home_.world().reap_process(child);
+  if (!status_) return home_.io().wait_readable(wait_, child.pidfd.get());
+  home_.io().forget(child.pidfd.get());
+  child.pidfd.reset();
+  if (let_go_) {
+    --home_.closing;
+    delete this;
+  } else if (waiter_ != nullptr) {
+    std::exchange(waiter_, nullptr)->wait_.complete();
+  }
+}
+
+}  // namespace troupe::detail
