@@ -60,9 +60,17 @@ const char* borrower::map(env& world, const slab_name& name, const descriptor& f
     if (!memory && memory.error() == errc::bad_message)
       return "a slab that is not sealed, or has another size than it was said to have";
   }
-  if (made == nullptr) refused_.push_back(name.number);
-  slabs_.emplace(name.number, std::move(made));
+  if (made == nullptr) {
+    refuse(name.number);
+  } else {
+    slabs_.emplace(name.number, std::move(made));
+  }
   return nullptr;
+}
+
+void borrower::refuse(std::uint32_t slab) {
+  slabs_.emplace(slab, nullptr);
+  refused_.push_back(slab);
 }
 
 const char* borrower::unmap(std::uint32_t slab) {

@@ -78,6 +78,8 @@ class lane {
   }
   /// What the peer has told of slabs until now comes to lane_events. What is wrong with it, or null.
   virtual const char* hear_of_slabs() { return nullptr; }
+  /// As far as that is known: else there may be slabs that will not be heard of any more.
+  virtual bool connected() const noexcept { return true; }
   /// Gives up the connection; `done` runs later on the home worker, when nothing is in flight any more.
   virtual void stop(std::function<void()> done) = 0;
 };

@@ -208,6 +208,7 @@ const char* link_session::borrowed(const loan_entry& l, bulk& out) {
   if (borrower_ == nullptr) return "a loan over a lane that lends nothing";
   if (!borrower_->knows(l.slab)) {
     if (const char* const wrong = lane_->hear_of_slabs()) return wrong;
+    if (!borrower_->knows(l.slab) && !lane_->connected()) borrower_->refuse(l.slab);
   }
   return borrower_->borrow(l, out);
 }

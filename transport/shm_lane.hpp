@@ -39,6 +39,7 @@ class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane
   bool lends() const noexcept override { return true; }
   bool tell_of_slab(const slab_name& name, int file) override;
   const char* hear_of_slabs() override;
+  bool connected() const noexcept override { return connected_; }
   void stop(std::function<void()> done) override;
 
  private:

@@ -1,6 +1,7 @@
 #include "system.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -24,8 +25,12 @@ struct parcel {
   std::uint64_t number;
   std::uint64_t size;
   std::string ballast;  // so many of a letter that depends on the number
+  troupe::bulk sheet;   // the same letter all over
 };
 static char letter_of(std::uint64_t number) { return static_cast<char>('a' + number % 26); }
+static bool is_of(const troupe::bulk& sheet, char letter) {
+  return std::ranges::all_of(sheet.trusted_bytes(), [&](std::byte b) { return b == std::byte(letter); });
+}
 
 struct question {
   std::uint64_t stream;
@@ -90,17 +95,32 @@ class task_mark {
   std::uint64_t number_ = 0;
 };
 
+constexpr std::size_t most_kept = 8;  // sheets of a station
+
 actor run_station(self<station> me, place_ptr at, std::uint64_t number) {
   const auto note = [&](std::uint64_t stream, std::uint64_t n, bool counts) {
     if (scene* const s = at->speak()) s->arrived(stream, n, number, counts);
   };
   if (scene* const s = at->speak()) s->station_begins(number);
+  struct kept_sheet {
+    troupe::bulk bytes;
+    char letter;
+  };
+  std::deque<kept_sheet> kept;  // whoever wrote them may be gone, or writes others
   const auto look_at = [&](const parcel& p) {
     note(p.stream, p.number, true);
     scene* const s = at->speak();
-    if (s != nullptr && p.ballast != std::string(p.size, letter_of(p.number))) {
+    const char letter = letter_of(p.number);
+    if (s != nullptr && (p.ballast != std::string(p.size, letter) || !is_of(p.sheet, letter))) {
       s->violated("content: a message arrived with other bytes than were sent");
     }
+    if (p.sheet.empty()) return;
+    kept.push_back({p.sheet, letter});
+    if (kept.size() <= most_kept) return;
+    if (s != nullptr && !is_of(kept.front().bytes, kept.front().letter)) {
+      s->violated("content: a bulk changed while it was kept");
+    }
+    kept.pop_front();
   };
   const auto fail = [&] {
     if (scene* const s = at->speak()) s->station_spoiled(number);
@@ -127,9 +147,11 @@ void monitor_surely(const self<P>& me, const ref<Q>& whom) {
   }
 }
 
+constexpr std::uint64_t bulk_memory = 16 << 20;    // of a node
 constexpr std::uint64_t node_memory = 1 << 20;     // of all mailboxes of a node
 constexpr std::uint64_t link_window = 128 * 1024;  // of one sending worker and destination
 constexpr std::uint64_t largest = 120'000;         // of a message
+constexpr std::uint64_t largest_sheet = 150'000;   // that it may have beside that
 constexpr std::uint32_t message_limit = 512 * 1024;
 constexpr std::uint64_t most_talkers = 4;  // of a node
 constexpr unsigned most_workers = 3;
@@ -147,6 +169,14 @@ struct open_stream {
   std::uint64_t stream;
   std::uint64_t next = 1;
 };
+
+/// Of that letter; empty if there is no memory for it.
+troupe::bulk sheet_of(const self<protocol<>>& me, std::size_t size, char letter) {
+  auto buffer = me.loan(size);
+  if (!buffer) return {};
+  std::ranges::fill(buffer->bytes(), std::byte(letter));
+  return std::move(*buffer).seal();
+}
 
 /// Sends to stations that it looks up, for as long as there is traffic.
 actor run_talker(self<protocol<>> me, place_ptr at, unsigned rounds) {
@@ -199,8 +229,11 @@ actor run_talker(self<protocol<>> me, place_ptr at, unsigned rounds) {
       // Counted before: on another worker it may arrive before this goes on.
       if (scene* const s = at->speak()) s->accepted(to.stream, number, size);
       std::string ballast(size, letter_of(number));
+      const std::uint64_t sheet_size = dice.one_in(40) ? dice.below(largest_sheet) : 0;
+      troupe::bulk sheet = sheet_of(me, sheet_size, letter_of(number));
       const auto sent =
-          co_await to.to.send<parcel>(to.stream, number, size, troupe::give(ballast)).within(1s);
+          co_await to.to.send<parcel>(to.stream, number, size, troupe::give(ballast), troupe::give(sheet))
+              .within(1s);
       if (sent) continue;
       if (scene* const s = at->speak()) s->not_accepted(to.stream, number);
       break;
@@ -435,6 +468,7 @@ std::vector<const process*> start_system(const scene_ptr& s) {
     options.listen = {"tcp://0.0.0.0:" + std::to_string(sites[i].port)};
     options.workers = static_cast<unsigned>(1 + world.random(most_workers));
     options.mailbox_memory = node_memory;
+    options.bulk_memory = bulk_memory;
     options.max_message = message_limit;
     options.join_deadline = 500ms;
     options.lanes = world.random(4) == 0 ? troupe::lane_choice::tcp : troupe::lane_choice::automatic;
