@@ -20,7 +20,9 @@ struct lending_attacker {
     REQUIRE(node.lane() == lane_kind::shm);
     ring.emplace(ring_writer{attacker->memory.mine.ring(0), attacker->memory.mine.writer(0).position,
                              attacker->memory.theirs.reader(0).position});
-    slab.emplace(std::move(*os_env().create_segment(1 << 20)));
+    auto made = os_env().create_segment(1 << 20);
+    REQUIRE(made.has_value());
+    slab.emplace(std::move(*made));
   }
 
   void pass(int file, std::uint32_t number, std::uint64_t size, std::uint32_t magic = 0x42415354) {

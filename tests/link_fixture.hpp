@@ -54,7 +54,7 @@ struct record {
   unsigned home = 0;  // the index of its home worker
   std::uint64_t acked = 0;
   std::uint64_t unacked = 0;
-  std::uint64_t lost = 0;  // messages for which there was no memory
+  std::uint64_t lost = 0;                         // messages for which there was no memory
   std::map<const session*, unsigned> streams_of;  // of each link that comes up or is up
   unsigned streams_up = 0;
   unsigned streams_down = 0;

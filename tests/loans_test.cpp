@@ -40,7 +40,7 @@ struct lending {
 
 struct borrowing {
   std::shared_ptr<borrower> end = std::make_shared<borrower>([this] { ++said; });
-  std::pair<descriptor, mapping> slab = std::move(*os_env().create_segment(mib));
+  std::pair<descriptor, mapping> slab = *os_env().create_segment(mib);
   int said = 0;
 
   const char* map(std::uint32_t number) { return end->map(os_env(), {number, mib}, slab.first); }
