@@ -67,7 +67,7 @@ class lane {
   virtual bool drained() const noexcept = 0;
   /// The peer has said something that was not read yet.
   virtual bool unread() noexcept = 0;
-  /// Whether memory can be lent to the peer: then it has the next two.
+  /// Whether memory can be lent to the peer: then it has the next three.
   virtual bool lends() const noexcept { return false; }
   /// The peer hears of the slab, or with no `file` (negative) that it is gone, before anything that is published after this.
   /// False: it cannot be told now. Any thread, before stop().

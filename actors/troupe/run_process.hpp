@@ -18,6 +18,8 @@
 //   ask   ends no later than at its asker, is cancelled there too, and fails with the error that it meets: link_down if the
 //         child died with it. It is never asked twice.
 //   send  says ok when it is in the mailbox; what is on its way when the child dies is lost, as by the death of any actor.
+// When the child ends in order, or only its actor does, what lies before its DOWN goes the same way. A stop waits for what is
+// being passed on, up to the deadline of the stop, and the child is killed then.
 // The child is started anew (or the actor ends) when its process ends, and also when its link or its published actor has gone
 // for program::grace. It has node_options::join_deadline to publish the name.
 #pragma once

@@ -7,10 +7,10 @@
 //   co_await display.send<show>(picture);                 // a field of a message, like any other
 //
 // A bulk is a counted handle: copies mean the same bytes. To an actor of another process of this host goes a reference, and
-// that process maps the memory once; to any other node, and if mapping fails, the bytes go themselves, as a part of the
-// message (node_options::max_message of its receiver bounds it then). The memory is used again when the last handle is gone in
-// every process, or the process that had it has ended. A bulk that came from another process is copied once when it is passed
-// on to a third.
+// that process maps the memory once; to any other node the bytes go themselves, as a part of the message
+// (node_options::max_message of its receiver bounds it then), and so they do to a process that could not map the memory, after a
+// first message that ends there as a dead letter (no_memory). The memory is used again when the last handle is gone in every
+// process, or the process that had it has ended. What came from another process is copied once when it is passed on.
 //
 // In place means: what is read is the writer's memory. The handle keeps it from being used again, but a writer that is hostile
 // can change it at any time. So who does not trust the writer takes a copy with read(), and checks that. And a peer that is lent
