@@ -168,14 +168,15 @@ void actor_core::park_here(std::uint32_t meant, envelope* e, waiting_send& sende
   if (stopping()) return refuse_waiting(e, errc::stopped);
   box_.park(*e);
   may_move = false;
-  if (!std::exchange(crowded_, true)) state().waiting_here.add(self());
+  if (!crowded_) crowded_ = state().waiting_here.add(self());
   mailbox_lane& lane = box_.lane_of(*e);
   lane.waiting.push(e);
   if (box_.has_room(lane, false)) admit_waiting(lane);
 }
 
 void actor_core::withdraw(envelope& waiting) noexcept {
-  box_.extract_waiting([&](const envelope& e) { return &e == &waiting; });
+  const envelope* const found = box_.extract_waiting([&](const envelope& e) { return &e == &waiting; });
+  TROUPE_ASSERT(found == &waiting, "what its sender gives up still waits");
   box_.unpark(waiting);
   finish(&waiting);
 }
@@ -230,7 +231,7 @@ void actor_core::sort_in(letter* l) noexcept {
       }
       break;
     }
-    case letter_kind::waiting_here: break;  // is never on its way
+    case letter_kind::waiting_here: TROUPE_ASSERT(false, "it is never on its way"); break;
     case letter_kind::receipt: complete(static_cast<receipt*>(l)); break;
     case letter_kind::control:
       controls_.push(l);
@@ -250,7 +251,7 @@ void actor_core::dispose(letter* l) noexcept {
       break;
     }
     case letter_kind::waiting: turn_away(static_cast<envelope*>(l), errc::no_such_actor); break;
-    case letter_kind::waiting_here: break;  // is never on its way
+    case letter_kind::waiting_here: TROUPE_ASSERT(false, "it is never on its way"); break;
     case letter_kind::receipt:
       if (static_cast<receipt*>(l)->has_value) node_->count(entry::replies_lost);
       destroy(static_cast<receipt*>(l));

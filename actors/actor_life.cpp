@@ -199,11 +199,13 @@ void actor_core::begin_stop(instant deadline) noexcept {
   close();
   while (envelope* const e = box_.pop_waiting()) turn_away(e, errc::stopped);
   if (f.ends_when_stopped || phase_ == phase::resting) return finished(exit_kind::stopped, {});
+  if (receiver_ != nullptr && f.drops_handlers_when_stopped) receiver_->drop_all(errc::stopped);
   if (receiver_ != nullptr && receiver_->running == 0) end_receive(errc::stopped);
   if (sooner) home().timers().arm(f.kill_timer, deadline);
 }
 
 void actor_core::end_when_stopped(bool does) noexcept { ties().ends_when_stopped = does; }
+void actor_core::drop_handlers_when_stopped() noexcept { ties().drops_handlers_when_stopped = true; }
 
 void actor_core::end(exit_kind how) noexcept {
   if (frame_) {  // the destructors of its locals may still use its self

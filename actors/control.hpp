@@ -102,6 +102,7 @@ struct family {
   deadline_timer kill_timer;
   bool had_no_time = false;  // it was told to stop when the deadline had passed: others were in the way
   bool ends_when_stopped = false;
+  bool drops_handlers_when_stopped = false;
   std::string exit_text;
   timed_sends timers;
   std::vector<linked_with> links;

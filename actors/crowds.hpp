@@ -15,15 +15,21 @@ class crowds : timer {
  public:
   explicit crowds(worker_state& of) noexcept
       : timer([](timer& self) noexcept { static_cast<crowds&>(self).look(); }), of_(of) {}
-  /// From now on neighbours wait there, an actor of this worker.
-  void add(const address& where);
+  /// From now on neighbours wait there, an actor of this worker. False: there is no memory to keep that in mind, and nobody
+  /// looks.
+  bool add(const address& where) noexcept;
 
  private:
   void look() noexcept;
   void look_again_in(duration wait) noexcept;
+  duration first_wait() const noexcept;
 
   worker_state& of_;
-  std::vector<address> where_;
+  struct crowd {
+    address where;
+    instant oldest;  // nobody there began to wait before
+  };
+  std::vector<crowd> where_;
 };
 
 }  // namespace troupe::detail

@@ -61,7 +61,10 @@ send_outcome send_now(const address& to, const envelope& e, std::uint64_t correl
 
 }  // namespace
 
-bool is_linked(const address& remote) noexcept { return stream_to(remote) != nullptr; }
+bool is_linked(const address& remote) noexcept {
+  const out_stream* const stream = stream_to(remote);
+  return stream != nullptr && stream->up();
+}
 
 send_outcome send_to_peer(const address& to, const envelope& e) noexcept { return send_now(to, e, 0); }
 
@@ -72,6 +75,7 @@ error to_error(send_outcome how, const envelope& e) noexcept {
     case send_outcome::blocked: return errc::full;
     case send_outcome::too_large: return errc::too_large;
     case send_outcome::no_memory: return errc::no_memory;
+    case send_outcome::not_encodable: return errc::not_encodable;
     case send_outcome::closed: break;
   }
   return e.type->wire == nullptr ? errc::not_encodable : errc::unreachable;

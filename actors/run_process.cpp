@@ -51,6 +51,7 @@ task<result<std::string, setup_error>> link_with(node& own, process& child) {
 duration start_limit(node& own) noexcept { return core_of(own).options().join_deadline; }
 
 void end_when_stopped(actor_core& core, bool does) noexcept { core.end_when_stopped(does); }
+void drop_handlers_when_stopped(actor_core& core) noexcept { core.drop_handlers_when_stopped(); }
 
 }  // namespace detail
 }  // namespace troupe

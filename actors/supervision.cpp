@@ -94,6 +94,7 @@ void actor_core::restart() noexcept {
   ++kind_->restarts;
   how_ = exit_kind::normal;
   ties_->ends_when_stopped = false;
+  ties_->drops_handlers_when_stopped = false;
   ties_->told_to_rest = false;
   phase_ = phase::running;
   home().resumed_at.store({}, std::memory_order_relaxed);

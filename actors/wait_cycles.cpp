@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 
 #include <troupe/detail/actor_core.hpp>
+#include <troupe/detail/checked.hpp>
 #include <troupe/down.hpp>
 #include <troupe/send.hpp>
 
@@ -105,28 +107,42 @@ bool awaiting_receipt::still_early(timer& t) noexcept {
 
 // Waits that begin without a timer.
 
-void crowds::add(const address& where) {
-  const duration first = of_.node.options().watchdog.wait;
-  if (first <= duration::zero()) return;
-  where_.push_back(where);
+/// How long a wait is young; zero: for ever.
+duration crowds::first_wait() const noexcept {
+  const duration set = of_.node.options().watchdog.wait;
+  constexpr duration longest = std::chrono::hours(24);
+  return set < longest ? set : duration::zero();
+}
+
+bool crowds::add(const address& where) noexcept {
+  const duration first = first_wait();
+  if (first <= duration::zero()) return true;
+  if (allocation_fails()) return false;
+  try {
+    where_.push_back({where, of_.home.turn_time()});
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
   if (!armed()) look_again_in(first);
+  return true;
 }
 
 void crowds::look_again_in(duration wait) noexcept {
   of_.home.timers().arm(*this, of_.home.turn_time() + wait);
 }
 
+/// Looks only where somebody may have become old, and not again at once, for there may be many crowds.
 void crowds::look() noexcept {
-  const duration first = of_.node.options().watchdog.wait;
+  const duration first = first_wait();
   const instant now = of_.home.now();
   instant next = instant::max();
-  std::erase_if(where_, [&](const address& a) {
-    if (a.core()->generation() != a.generation) return true;
-    const instant youngest = a.core()->look_after_neighbours(now - first);
-    next = std::min(next, youngest);
-    return youngest == instant::max();
+  std::erase_if(where_, [&](crowd& c) {
+    if (c.where.core()->generation() != c.where.generation) return true;
+    if (c.oldest <= now - first) c.oldest = c.where.core()->look_after_neighbours(now - first);
+    next = std::min(next, c.oldest);
+    return c.oldest == instant::max();
   });
-  if (!where_.empty()) look_again_in(next + first - now);
+  if (!where_.empty()) look_again_in(std::max(first - (now - next), first / 8));
 }
 
 /// Those whose wait began by then have become old. When the first of the others began; instant::max(): there are none.

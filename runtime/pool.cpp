@@ -123,9 +123,17 @@ class depot {
   std::byte* new_slab(std::size_t bytes) {
     const auto lock = lock_soon(rest_guard_);
     if (rest_bytes_ < bytes) {
-      rest_ = static_cast<std::byte*>(::operator new(huge_page, static_cast<std::align_val_t>(huge_page)));
-      rest_bytes_ = huge_page;
-      prefer_huge_pages(rest_, huge_page);
+      // Each allocation of this alignment takes address space twice and a map of the kernel's: a large pool takes few.
+      const std::size_t more = taken_ < many * huge_page ? huge_page : many * huge_page;
+      constexpr auto page = static_cast<std::align_val_t>(huge_page);
+      void* const pages = ::operator new(more, page, std::nothrow);
+      if (pages == nullptr)
+        return static_cast<std::byte*>(
+            ::operator new(bytes, static_cast<std::align_val_t>(pool_cache::granule)));
+      rest_ = static_cast<std::byte*>(pages);
+      rest_bytes_ = more;
+      taken_ += more;
+      prefer_huge_pages(rest_, more);
     }
     rest_bytes_ -= bytes;
     return std::exchange(rest_, rest_ + bytes);
@@ -133,10 +141,12 @@ class depot {
 
   static constexpr std::size_t slab_bytes = 64 * 1024;
   static constexpr std::size_t huge_page = 2 * 1024 * 1024;
+  static constexpr std::size_t many = 16;
   std::array<shelf, pool_cache::classes> shelves_;
   std::mutex rest_guard_;
   std::byte* rest_ = nullptr;  // of the last huge page
   std::size_t rest_bytes_ = 0;
+  std::size_t taken_ = 0;
 };
 
 // Never destroyed: frames may be released while statics are torn down.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <troupe/assert.hpp>
+#include <troupe/log.hpp>
 
 #include "stream_core.hpp"
 
@@ -17,8 +18,8 @@ std::optional<byte_stream> stream_of(worker& home, descriptor socket) {
 }  // namespace
 
 process_core::pidfd_wait::pidfd_wait(process_core& o) noexcept
-    : io_operation([](io_operation& self, std::int32_t) noexcept {
-        static_cast<pidfd_wait&>(self).of.pidfd_is_readable();
+    : io_operation([](io_operation& self, std::int32_t result) noexcept {
+        static_cast<pidfd_wait&>(self).of.pidfd_is_readable(result < 0);
       }),
       of(o) {}
 
@@ -42,14 +43,17 @@ void process_core::let_go() noexcept {
   if (status_) {
     delete this;
   } else {
-    end(true);
     ++home_.closing;
+    if (end(true)) return;
+    log(log_level::error, "process " + std::to_string(child.pid) +
+                              " cannot be killed (it has other rights than this one) and is left alone");
+    home_.io().cancel(wait_);
   }
 }
 
-void process_core::end(bool at_once) const noexcept {
+bool process_core::end(bool at_once) const noexcept {
   assert_here();
-  if (!status_) home_.world().end_process(child, at_once);
+  return status_ || home_.world().end_process(child, at_once);
 }
 
 void process_core::wait(process_end_operation& waiter) noexcept {
@@ -62,9 +66,9 @@ void process_core::give_up(process_end_operation& waiter) noexcept {
   if (waiter_ == &waiter) waiter_ = nullptr;
 }
 
-void process_core::pidfd_is_readable() noexcept {
+void process_core::pidfd_is_readable(bool cancelled) noexcept {
   status_ = home_.world().reap_process(child);
-  if (!status_) return home_.io().wait_readable(wait_, child.pidfd.get());
+  if (!status_ && !cancelled) return home_.io().wait_readable(wait_, child.pidfd.get());
   home_.io().forget(child.pidfd.get());
   child.pidfd.reset();
   if (let_go_) {

@@ -21,7 +21,8 @@ class process_core {
 
   /// The handle is gone.
   void let_go() noexcept;
-  void end(bool at_once) const noexcept;
+  /// False: this process may not.
+  bool end(bool at_once) const noexcept;
   const std::optional<exit_status>& status() const noexcept { return status_; }
   void wait(process_end_operation& waiter) noexcept;
   void give_up(process_end_operation& waiter) noexcept;
@@ -36,7 +37,7 @@ class process_core {
     process_core& of;
   };
   ~process_core() = default;
-  void pidfd_is_readable() noexcept;
+  void pidfd_is_readable(bool cancelled) noexcept;
 
   worker& home_;
   std::optional<exit_status> status_;

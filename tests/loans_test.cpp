@@ -131,8 +131,8 @@ TEST_CASE("loans: a message that was encoded and not sent lends nothing") {
   outgoing_loans message(*l.end);
   {
     const bulk b = painted(*l.pool, 4 * mib, 1);
-    CHECK(message.attach(b) == 0);
-    CHECK(message.attach(b) == 0);
+    CHECK(message.attach(b, attachments_out::as::bytes) == 0);
+    CHECK(message.attach(b, attachments_out::as::bytes) == 0);
     CHECK(message.lent_bytes() == 4 * mib);
   }
   CHECK_FALSE(l.pool->loan(1).has_value());
@@ -141,7 +141,7 @@ TEST_CASE("loans: a message that was encoded and not sent lends nothing") {
   CHECK(l.pool->loan(4 * mib).has_value());
   {
     const bulk b = painted(*l.pool, 4 * mib, 1);
-    CHECK(message.attach(b) == 0);
+    CHECK(message.attach(b, attachments_out::as::bytes) == 0);
   }
   message.settle(true);
   CHECK_FALSE(l.pool->loan(1).has_value());
@@ -153,13 +153,13 @@ TEST_CASE("loans: what could not be lent stays so while its message is encoded a
   const bulk one = painted(*l.pool, 3 * mib, 1);
   const bulk two = painted(*l.pool, 100'000, 1);
   l.socket_has_room = false;
-  CHECK(message.attach(one) == -1);
+  CHECK(message.attach(one, attachments_out::as::bytes) == -1);
   l.socket_has_room = true;
-  CHECK(message.attach(two) == 0);
-  CHECK(message.attach(one) == -1);
+  CHECK(message.attach(two, attachments_out::as::bytes) == 0);
+  CHECK(message.attach(one, attachments_out::as::bytes) == -1);
   CHECK(message.bytes() == loan_bytes + 1);
   message.settle(false);
-  CHECK(message.attach(one) == 0);
+  CHECK(message.attach(one, attachments_out::as::bytes) == 0);
   message.settle(false);
 }
 

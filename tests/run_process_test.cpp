@@ -324,6 +324,26 @@ TEST_CASE("a service is stopped in order, also while it starts") {
   finish(node);
 }
 
+TEST_CASE("a service is stopped in order while asks are with its child, which are told") {
+  host node(2);
+  const auto to = spawn_once(node, child());
+  CHECK(pid_behind(to) > 0);
+  const auto end = watch(node, to);
+  std::string how;
+  play(*node, [&](self<nothing>& me) -> troupe::task<void> {
+    const auto stop_then = [&]() -> troupe::task<void> {
+      (void)co_await to.ask<who>().within(patience);  // by now the other one is there, too
+      me.node().stop(to);
+    };
+    auto stopping = stop_then();
+    const auto all = co_await troupe::when_all(to.ask<hold>().within(patience), stopping);
+    how = std::get<0>(all).error().text();
+  });
+  CHECK(how == "stopped");
+  CHECK(end_in(end) == "stopped: ");
+  finish(node);
+}
+
 TEST_CASE("a service ends with the process that started it") {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);

@@ -39,7 +39,8 @@ bulk bulk_buffer::seal(std::size_t size) && noexcept {
 }
 
 void codec<bulk>::encode(writer& w, const bulk& value) {
-  const int number = w.attachments() != nullptr ? w.attachments()->attach(value) : -1;
+  const int number =
+      w.attachments() != nullptr ? w.attachments()->attach(value, detail::attachments_out::as::bytes) : -1;
   const auto tag = number >= 0 ? static_cast<std::uint8_t>(number) : inline_bytes;
   w.write(&tag, 1);
   if (tag != inline_bytes) return;

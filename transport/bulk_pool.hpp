@@ -1,6 +1,6 @@
 // The memory of a node's bulks: shared segments ("slabs") that only this process can write, cut into blocks.
 //
-// A block is as large as the next power of two from 64 KiB on, and several lie in a slab of 4 MiB; over 2 MiB a block has a slab
+// A block is as large as the next power of two from 4 KiB on, and several lie in a slab of 4 MiB; over 2 MiB a block has a slab
 // of its own, in whole MiB. What is given back is used again. Slabs without a block in use are kept up to an eighth of the
 // limit, and beyond that, or when their room is needed for another size, they are let go: then every link is told
 // (slab_watcher), so that peers unmap them. A block that a peer may still read although its link has ended is spoilt, and not
@@ -43,7 +43,7 @@ class slab_watcher {
 
 class bulk_pool : public std::enable_shared_from_this<bulk_pool> {
  public:
-  static constexpr std::size_t least_block = 64 * 1024;
+  static constexpr std::size_t least_block = 4096;
   static constexpr std::size_t largest_shared_block = 2 << 20;
   static constexpr std::size_t shared_slab = 4 << 20;
   static constexpr std::size_t most_slabs = 512;                   // each has a descriptor

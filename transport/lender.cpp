@@ -15,8 +15,9 @@ lender::lender(std::shared_ptr<bulk_pool> pool, teller tell)
 
 lender::~lender() { TROUPE_ASSERT(closed_, "close a link's lender"); }
 
-std::optional<loan_entry> lender::lend(const bulk& b) {
-  if (b.size() < least) return std::nullopt;
+std::optional<loan_entry> lender::lend(const bulk& b, attachments_out::as what) {
+  const bool itself = what == attachments_out::as::itself;
+  if (b.empty() || (itself ? b.block()->pool() != pool_.get() : b.size() < least)) return std::nullopt;
   const bulk own = pool_->own(b);
   if (own.empty()) return std::nullopt;
   const bulk_place at = pool_->place_of(*own.block());
@@ -85,13 +86,13 @@ void lender::close() {
   for (const auto& [number, b] : out) pool_->spoil(*b.block());
 }
 
-int outgoing_loans::attach(const bulk& b) {
+int outgoing_loans::attach(const bulk& b, as what) {
   const auto known = std::ranges::find_if(decisions_, [&](const decision& d) {
     return d.about.block() == b.block() && d.about.size() == b.size();
   });
   if (known != decisions_.end()) return known->number;
   std::optional<loan_entry> fresh;
-  if (list_.size() < most) fresh = lender_.lend(b);
+  if (list_.size() < most) fresh = lender_.lend(b, what);
   decisions_.push_back({b, fresh ? static_cast<int>(list_.size()) : -1});
   if (!fresh) return -1;
   list_.push_back(*fresh);

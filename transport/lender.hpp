@@ -36,9 +36,9 @@ class lender final : public slab_watcher {
   lender(std::shared_ptr<bulk_pool> pool, teller tell);
   ~lender();
 
-  /// From now on it is out on loan, until it is given back. A bulk that is not of this node's pool is copied into
-  /// it, once for all who lend it. Nothing: it cannot be lent.
-  std::optional<loan_entry> lend(const bulk& b);
+  /// From now on it is out on loan, until it is given back. What is not of this node's pool is copied into it, once
+  /// for all who lend it, or is to be lent itself, and cannot. Nothing: it cannot be lent.
+  std::optional<loan_entry> lend(const bulk& b, attachments_out::as what = attachments_out::as::bytes);
   /// By the peer, or since it was not sent. False: that was not lent.
   bool given_back(std::uint64_t number);
   /// The peer cannot map that slab.
@@ -68,7 +68,7 @@ class outgoing_loans final : public attachments_out {
  public:
   explicit outgoing_loans(lender& of) noexcept : lender_(of) {}
 
-  int attach(const bulk& b) override;
+  int attach(const bulk& b, as what) override;
   /// Bytes of the list.
   std::size_t bytes() const noexcept { return list_.empty() ? 0 : list_.size() * loan_bytes + 1; }
   void write(std::byte* to) const noexcept;

@@ -65,13 +65,14 @@ send_outcome sending_stream::send_frame(destination& to, const outgoing& what) {
 
 send_outcome sending_stream::send_chunked(destination& to, const outgoing& what, const frame_header& header) {
   const std::size_t bytes = encoded_size(*what.type, what.message, what.codec_context, loans());
-  if (bytes <= max_chunk || bytes > limits_.max_message) return send_outcome::too_large;
+  if (bytes <= max_chunk) return send_outcome::not_encodable;
+  if (bytes > limits_.max_message) return send_outcome::too_large;
   const std::uint32_t cost = limits_.cost(bytes, loans_ ? loans_->lent_bytes() : 0);
   if (!destinations_.has_credit(to, cost, true)) return send_outcome::no_credit;
   std::optional<chunked_frame> whole =
       encode_chunked(header, *what.type, what.message, what.codec_context, loans(), bytes);
   if (!whole) return send_outcome::no_memory;
-  if (whole->total() != bytes) return send_outcome::too_large;  // its codec fails on a link
+  if (whole->total() != bytes) return send_outcome::not_encodable;
   destinations_.spend(to, cost);
   destinations_.begin_chunks(to, cost);
   whole->to = &to;
@@ -219,7 +220,7 @@ bool sending_stream::answer_later(frame_header header, const wire_type& type, co
   if (kept() + bytes > most_of_answers()) return fail(errc::no_memory);
   std::optional<chunked_frame> whole = encode_chunked(header, type, body, context, loans(), bytes);
   if (!whole) return fail(errc::no_memory);
-  if (whole->total() != bytes) return fail(errc::too_large);  // its codec fails on a link
+  if (whole->total() != bytes) return fail(errc::not_encodable);
   if (bytes <= max_chunk) {
     header.lent = loans_ ? loans_->lent_bytes() : 0;
     keep_aside(header, whole->next_bytes());

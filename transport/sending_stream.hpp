@@ -62,6 +62,7 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
   explicit sending_stream(const setup& s);
 
   session& owner() noexcept override { return session_; }
+  bool up() const noexcept override { return life_ == life::up; }
   send_outcome try_send(const outgoing& what) override;
   bool has_room(std::uint64_t target) override;
   void wait(room_waiter& w) override;

@@ -130,12 +130,13 @@ class session_host {
 };
 
 enum class send_outcome : std::uint8_t {
-  sent,       // encoded into the lane
-  no_credit,  // the destination's window is used up, or somebody already waits for it
-  blocked,    // the lane's buffer is full
-  too_large,  // over what the peer takes: link_options::max_message
-  no_memory,  // for an encoding that goes in chunks
-  closed,     // the session has ended
+  sent,           // encoded into the lane
+  no_credit,      // the destination's window is used up, or somebody already waits for it
+  blocked,        // the lane's buffer is full
+  too_large,      // over what the peer takes: link_options::max_message
+  no_memory,      // for an encoding that goes in chunks
+  not_encodable,  // its codec fails on this link
+  closed,         // the session has ended
 };
 
 struct outgoing {
@@ -172,6 +173,8 @@ class out_stream {
   virtual ~out_stream() = default;
 
   virtual session& owner() noexcept = 0;
+  /// Not closing: what is sent now is taken, if there is room.
+  virtual bool up() const noexcept = 0;
   /// Encodes and counts it as accepted, or changes nothing. What was sent becomes visible to the peer at the
   /// end of the worker's turn at the latest.
   virtual send_outcome try_send(const outgoing& what) = 0;

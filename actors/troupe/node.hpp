@@ -20,7 +20,7 @@
 #include <vector>
 
 #include <troupe/accounting.hpp>
-#include <troupe/bulk.hpp>
+#include <troupe/cell.hpp>
 #include <troupe/inspect.hpp>
 #include <troupe/kind.hpp>
 #include <troupe/naming.hpp>
@@ -112,6 +112,12 @@ class node {
   /// Memory for a bulk (bulk.hpp). no_memory: node_options::bulk_memory is used up, or the kernel has none; too_large: over
   /// 1 GiB.
   result<bulk_buffer> loan(std::size_t size) { return detail::loan(core(), size); }
+
+  /// A value that others read without a message (cell.hpp). no_memory, as loan.
+  template <cell_value T>
+  result<cell<T>> make_cell(const T& first) {
+    return detail::cell_in(loan(detail::cell_bytes<T>), first);
+  }
 
   // Other nodes.
 

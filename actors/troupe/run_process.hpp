@@ -17,9 +17,8 @@
 // waits in the mailbox, and so does its sender, once that is full (spawn_options). Order is kept.
 //   ask   ends no later than at its asker, is cancelled there too, and fails with the error that it meets: link_down if the
 //         child died with it. It is never asked twice.
-//   send  says ok when it is in the mailbox; what is on its way when the child dies is lost, as by the death of any actor.
-// When the child ends in order, or only its actor does, what lies before its DOWN goes the same way. A stop waits for what is
-// being passed on, up to the deadline of the stop, and the child is killed then.
+//   send  says ok when it is in the mailbox; what is on its way when the child dies is lost, as by the death of any actor. So is
+//         what waits for credit then, and what lies before the DOWN when the child's actor ends and its process does not.
 // The child is started anew (or the actor ends) when its process ends, and also when its link or its published actor has gone
 // for program::grace. It has node_options::join_deadline to publish the name.
 #pragma once
@@ -58,7 +57,8 @@ bool is_linked(const address& remote) noexcept;
 template <class P>
 class pass_on {
  public:
-  explicit pass_on(const ref<P>& service) : to_(service) {}
+  /// `gone`: its DOWN has come.
+  pass_on(const ref<P>& service, const bool& gone) : to_(service), gone_(gone) {}
 
   template <passes_on<P> M>
     requires(!request<M>)
@@ -76,10 +76,11 @@ class pass_on {
 
  private:
   void check_link() const {
-    if (!is_linked(address_of(to_))) throw not_taken{errc::link_down};
+    if (gone_ || !is_linked(address_of(to_))) throw not_taken{errc::link_down};
   }
 
   ref<P> to_;
+  const bool& gone_;
 };
 
 /// Of messages that wait for credit or for their reply.
@@ -95,6 +96,8 @@ void end_as(const exit_status& how);
 task<result<std::string, setup_error>> link_with(node& own, process& child);
 duration start_limit(node& own) noexcept;
 void end_when_stopped(actor_core& core, bool does) noexcept;
+/// When it is asked to stop, the messages that are being passed on are given up, and serve returns.
+void drop_handlers_when_stopped(actor_core& core) noexcept;
 
 template <class P>
 task<result<ref<P>, setup_error>> find_service(node& own, process& child, const std::string& name) {
@@ -125,10 +128,13 @@ actor run_service(self<typename detail::with_down<detail::as_protocol_t<P>>::typ
   std::string trouble = service ? std::string() : service.error().text;
   if (service) {
     me.monitor(*service);
+    bool gone = false;
+    detail::drop_handlers_when_stopped(*me.core());
     try {
-      (void)co_await me.serve(interleave(detail::most_passed_on), detail::pass_on<P>(*service),
+      (void)co_await me.serve(interleave(detail::most_passed_on), detail::pass_on<P>(*service, gone),
                               [&](const down& d) -> task<void> {
                                 if (d.actor != *service) co_return;  // of an earlier life
+                                gone = true;
                                 co_await me.yield();  // those whose asks have failed hear of it first
                                 throw detail::service_is_gone();
                               });
@@ -142,6 +148,7 @@ actor run_service(self<typename detail::with_down<detail::as_protocol_t<P>>::typ
     (void)co_await child.stop(what.grace);
     co_return;
   }
+  detail::end_when_stopped(*me.core(), true);
   const auto ended = co_await select(child.ended(), me.sleep(what.grace));
   if (ended.index() == 0) co_return detail::end_as(std::get<0>(ended));  // which says more
   throw std::runtime_error(trouble);

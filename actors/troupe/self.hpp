@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include <troupe/bulk.hpp>
+#include <troupe/cell.hpp>
 #include <troupe/detail/timed_send.hpp>
 #include <troupe/down.hpp>
 #include <troupe/receive.hpp>
@@ -174,6 +174,12 @@ class self {
 
   /// As node::loan: memory to write what many are to read (bulk.hpp).
   result<bulk_buffer> loan(std::size_t size) const { return detail::loan(mine().node(), size); }
+
+  /// As node::make_cell: a value that others read without a message (cell.hpp).
+  template <cell_value T>
+  result<cell<T>> make_cell(const T& first) const {
+    return detail::cell_in(loan(detail::cell_bytes<T>), first);
+  }
 
   /// Asks this actor to stop: its mailbox closes, and serve returns after the current handler.
   void stop() const noexcept { detail::stop_self(mine()); }

@@ -50,7 +50,7 @@ class kernel_env : public env {
   void drain_event(int fd) noexcept override;
 
   result<started_process, setup_error> start_process(const program& what, bool linked) override;
-  void end_process(const started_process& which, bool at_once) noexcept override;
+  bool end_process(const started_process& which, bool at_once) noexcept override;
   std::optional<exit_status> reap_process(const started_process& which) noexcept override;
   result<inherited_link, setup_error> take_inherited_link() override;
 

@@ -7,6 +7,7 @@
 // The death of the parent. PR_SET_PDEATHSIG is sent when the parent's *thread* ends. That is what is wanted here: a child
 // belongs to an actor, and so to a worker, whose thread does not end before the child is reaped.
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -80,7 +81,9 @@ void reset_signals() noexcept {
 
 /// dup2 onto itself would leave the descriptor to be closed by exec, and onto one that is needed yet would lose that.
 void place_descriptors(plan& p) noexcept {
-  p.failure = ::fcntl(p.failure, F_DUPFD_CLOEXEC, above_all);
+  const int above = ::fcntl(p.failure, F_DUPFD_CLOEXEC, above_all);
+  if (above < 0) give_up(p, step::streams);
+  p.failure = above;
   std::array<int, 4> aside{};
   for (std::size_t i = 0; i < aside.size(); ++i) {
     aside[i] = p.become[i] < 0 ? -1 : ::fcntl(p.become[i], F_DUPFD_CLOEXEC, above_all);
@@ -96,9 +99,11 @@ void place_descriptors(plan& p) noexcept {
 }
 
 [[noreturn]] void be_the_child(plan p) noexcept {
-  ::prctl(PR_SET_PDEATHSIG, p.when_parent_dies);
-  if (::getppid() != p.parent) ::_exit(127);  // it has died already
   ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, p.when_parent_dies);
+  const pid_t parent = ::getppid();
+  if (parent != p.parent && parent != 0)
+    ::_exit(127);  // it has died already; 0: it is outside of our pid namespace
   place_descriptors(p);
   if (p.folder != nullptr && ::chdir(p.folder) != 0) give_up(p, step::folder);
   reset_signals();
@@ -193,14 +198,30 @@ bool prepare(env& owner, stdio how, descriptor& theirs, descriptor& ours) {
   return static_cast<bool>(theirs);
 }
 
+void reap(pid_t child) noexcept {
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+/// Where SIGCHLD is ignored, the kernel reaps children itself, and nobody learns how they ended.
+bool children_vanish() noexcept {
+  struct sigaction now{};
+  ::sigaction(SIGCHLD, nullptr, &now);
+  return now.sa_handler == SIG_IGN || (now.sa_flags & SA_NOCLDWAIT) != 0;
+}
+
 descriptor open_pidfd(env& owner, pid_t pid) noexcept {
   return descriptor(owner, static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
-/// Waits until the child runs its program, or says why it does not.
+/// Why the child does not run its program. When vfork has returned, it does or has said why; but a process that another thread
+/// has forked meanwhile may hold the pipe's other end for as long as it lives, so this waits for a moment only.
 std::optional<failed_step> hear_of_failure(int pipe) noexcept {
+  constexpr int moment_ms = 1000;
+  pollfd said{pipe, POLLIN, 0};
   failed_step why{};
   for (;;) {
+    if (::poll(&said, 1, moment_ms) == 0) return std::nullopt;
     const auto got = ::read(pipe, &why, sizeof why);
     if (got == static_cast<ssize_t>(sizeof why)) return why;
     if (got == 0 || errno != EINTR) return std::nullopt;
@@ -210,6 +231,10 @@ std::optional<failed_step> hear_of_failure(int pipe) noexcept {
 }  // namespace
 
 result<started_process, setup_error> kernel_env::start_process(const program& what, bool linked) {
+  if (children_vanish()) {
+    return setup_error("cannot start " + what.path +
+                       ": this program ignores SIGCHLD; set it to SIG_DFL, and SA_NOCLDWAIT aside");
+  }
   started_process started;
   std::array<descriptor, 4> theirs;
   const bool prepared =
@@ -238,7 +263,7 @@ result<started_process, setup_error> kernel_env::start_process(const program& wh
   if (started.pid < 0) return failed(what, errno);
   tells.reset();
   if (const auto why = hear_of_failure(hears.get())) {
-    ::waitpid(started.pid, nullptr, 0);
+    reap(started.pid);
     return failed(what, *why);
   }
   started.pidfd = open_pidfd(*this, started.pid);
@@ -249,15 +274,23 @@ result<started_process, setup_error> kernel_env::start_process(const program& wh
   }
   if (started.pidfd && (!linked || started.link.peer.pidfd)) return started;
   const int number = errno;
-  ::kill(-started.pid, SIGKILL);
-  ::waitpid(started.pid, nullptr, 0);
+  siginfo_t how{};
+  if (::waitid(P_PID, static_cast<id_t>(started.pid), &how, WEXITED | WNOHANG | WNOWAIT) ==
+      0) {  // still ours
+    ::kill(-started.pid, SIGKILL);
+    ::kill(started.pid, SIGKILL);
+    reap(started.pid);
+  }
   return failed(what, number);
 }
 
-void kernel_env::end_process(const started_process& which, bool at_once) noexcept {
+bool kernel_env::end_process(const started_process& which, bool at_once) noexcept {
   const int signal = at_once ? SIGKILL : SIGTERM;
-  // Until it is reaped its number is its own, and its group's.
-  if (::syscall(SYS_pidfd_send_signal, which.pidfd.get(), 0, nullptr, 0) == 0) ::kill(-which.pid, signal);
+  // Until it is reaped its number is its own, and its group's, which it may have left.
+  if (::syscall(SYS_pidfd_send_signal, which.pidfd.get(), 0, nullptr, 0) != 0) return errno != EPERM;
+  const bool leads = ::kill(-which.pid, signal) == 0 && ::getpgid(which.pid) == which.pid;
+  return leads || ::syscall(SYS_pidfd_send_signal, which.pidfd.get(), signal, nullptr, 0) == 0 ||
+         errno != EPERM;
 }
 
 std::optional<exit_status> kernel_env::reap_process(const started_process& which) noexcept {
@@ -266,7 +299,8 @@ std::optional<exit_status> kernel_env::reap_process(const started_process& which
   if (::waitid(P_PID, pid, &how, WEXITED | WNOHANG | WNOWAIT) != 0) return exit_status{-1, 0};
   if (how.si_pid == 0) return std::nullopt;
   ::kill(-which.pid, SIGKILL);
-  ::waitid(P_PID, pid, &how, WEXITED);
+  while (::waitid(P_PID, pid, &how, WEXITED) != 0 && errno == EINTR) {
+  }
   return how.si_code == CLD_EXITED ? exit_status{how.si_status, 0} : exit_status{0, how.si_status};
 }
 

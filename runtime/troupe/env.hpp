@@ -215,7 +215,8 @@ class env {
   /// streams and, if `linked`, a link, and no other descriptor. When the thread that calls this ends, so does the child.
   virtual result<started_process, setup_error> start_process(const program& what, bool linked);
   /// Asks its process group to end, or ends it `at_once`. Nothing once it is reaped.
-  virtual void end_process(const started_process&, bool at_once) noexcept { static_cast<void>(at_once); }
+  /// False: this process may not, so it will end when it likes.
+  virtual bool end_process(const started_process&, bool at_once) noexcept { return !at_once; }
   /// Nothing if it still runs; else that is over, and so is what was left of its group. Once.
   virtual std::optional<exit_status> reap_process(const started_process&) noexcept { return std::nullopt; }
   /// The link that whoever started this process left to it; empty if nobody did, or it was taken before. What is started from

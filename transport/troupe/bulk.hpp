@@ -136,8 +136,10 @@ namespace detail {
 class attachments_out {
  public:
   static constexpr std::size_t most = 64;  // in one message
-  /// The number under which the message refers to it; negative: it does not go this way, its bytes do.
-  virtual int attach(const bulk& b) = 0;
+  /// Whether a copy of the bytes does as well, and so none if they are few.
+  enum class as : std::uint8_t { bytes, itself };
+  /// The number under which the message refers to it; negative: it does not go this way, its bytes may.
+  virtual int attach(const bulk& b, as what) = 0;
 
  protected:
   ~attachments_out() = default;

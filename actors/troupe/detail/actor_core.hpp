@@ -168,6 +168,8 @@ class actor_core : public strand {
   }
   /// When it is asked to stop, its frame is destroyed at once; or is not any more.
   void end_when_stopped(bool does = true) noexcept;
+  /// When it is asked to stop, the handlers that run are given up.
+  void drop_handlers_when_stopped() noexcept;
   bool stopping() const noexcept { return closed_.load(std::memory_order_relaxed); }
   /// Any thread. Null: there is no actor of that generation here.
   const protocol_info* accepts(std::uint32_t generation) const noexcept {
