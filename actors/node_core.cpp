@@ -106,6 +106,7 @@ node_core::node_core(node_options options, std::unique_ptr<scheduler> s)
   slots_ = std::make_unique<slots>(*this, actors_, scheduler_->size(), options_.most_actors);
   peers_ = std::make_unique<peers>(*this);
   names_ = std::make_unique<names>(*this);
+  if (options_.kept_memory != 0) options_.world->keep_freed_memory(options_.kept_memory);
   bulks_ = std::make_shared<bulk_pool>(*options_.world, options_.bulk_memory);
   link_options links;
   links.self = identity_;

@@ -50,7 +50,7 @@ TEST_CASE("chunks: replies that the peer takes too slowly are answered with no_m
   const lane_case lane = each_lane();
   INFO(lane.name << " " << to_string(lane.io));
   pair_of_nodes nodes(lane.kind, lane.io, 1, 1, with_small_limit);
-  constexpr std::uint64_t replies = 100;
+  constexpr std::uint64_t replies = 200;
   {
     blocked_worker deaf(nodes.back.workers().at(0));
     nodes.front.on(0, [&] {

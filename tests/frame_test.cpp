@@ -51,6 +51,26 @@ TEST_CASE("a frame reads back as it was written, with every mix of extensions") 
   }
 }
 
+TEST_CASE("a frame whose encoding lies apart says so, and lends no less than that") {
+  frame_header header{frame_kind::message, 7, 0, 0, 70'000};
+  header.apart = true;
+  for (const std::uint64_t lent : {70'000ull, 70'001ull, 69'999ull, 1ull}) {
+    header.lent = lent;
+    const std::vector<std::byte> raw = frame(header, "list");
+    byte_view rest = raw;
+    const auto view = next_frame(rest);
+    REQUIRE(view.has_value() == (lent >= 70'000));
+    if (!view) continue;
+    CHECK(view->header.apart);
+    CHECK_FALSE(view->header.begins());
+    CHECK(view->header.total == 70'000);
+    CHECK(view->header.lent == lent);
+  }
+  header.total = 0;
+  header.lent = 5;
+  CHECK_FALSE(accepted(frame(header, "list")));
+}
+
 TEST_CASE("the word of a frame has its golden bytes") {
   const std::vector<std::byte> raw = frame({frame_kind::reply, 0x01020304, 0x1122334455667788, 0}, "ab");
   const std::array<unsigned char, 18> golden = {18,   0,    0,    0x12, 4,    3,    2,    1,   0x88,

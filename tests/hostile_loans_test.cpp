@@ -46,6 +46,17 @@ struct lending_attacker {
     header.lent = lent;
     return frame(header, body);
   }
+  /// A message, or a reply, whose encoding lies in the last of these loans.
+  static bytes apart(frame_kind kind, std::uint64_t total, std::initializer_list<loan_entry> loans,
+                     std::uint64_t lent, const bytes& beside = {}) {
+    bytes body = beside;
+    for (const loan_entry& l : loans) append(body, numbers(l.number, l.offset, l.size, l.slab));
+    append(body, numbers(static_cast<std::uint8_t>(loans.size())));
+    frame_header header{kind, 0, kind == frame_kind::reply ? 1u : 0u, 0, total};
+    header.lent = lent;
+    header.apart = true;
+    return frame(header, body);
+  }
   std::string ends() {
     REQUIRE(node.unlinked());
     CHECK(node.down().first == link_end::violated);
@@ -135,6 +146,47 @@ TEST_CASE("loans: what is lent of a slab that came without a descriptor is lost,
   a.attacker->peer.say(numbers(0x42415354u, 2u, std::uint64_t{0}));
   a.publish({route(1, 2, 1, 0, {}), message(1, note_body(1, "goes on"))});
   CHECK(a.node.host.wait_until([](record& r) { return r.arrivals.size() == 1; }));
+}
+
+TEST_CASE("apart: an encoding that is not where its frame says ends the link") {
+  constexpr std::uint64_t size = 100'000;
+  const loan_entry whole{1, 0, size, 1};
+  const loan_entry other{2, 0, 50, 1};
+  const auto make = lending_attacker::apart;
+  for (const frame_kind kind : {frame_kind::message, frame_kind::reply}) {
+    const std::pair<bytes, const char*> lies[] = {
+        {make(kind, size - 1, {whole}, size, {}), "not the encoding"},
+        {make(kind, 50, {other, whole}, size + 50, {}), "not the encoding"},
+        {make(kind, size, {whole}, size, bytes(1)), "beside"},
+        {make(kind, size, {whole}, size + 1, {}), "not what its frame says"},
+        {make(kind, std::uint64_t{1} << 62, {whole}, std::uint64_t{1} << 62, {}), "over its limit"},
+        {make(kind, 1, {whole}, 0, {}), "does not exist"},
+        {make(kind, size, {}, size, {}), "cannot be"},
+    };
+    for (const auto& [lie, why] : lies) {
+      INFO(why);
+      lending_attacker a;
+      a.pass(a.slab->first.get(), 1, 1 << 20);
+      a.publish({route(0, 1), lie});
+      CHECK(a.ends().find(why) != std::string::npos);
+      CHECK(a.node.host.with([](record& r) { return r.arrivals.empty() && r.replies.empty(); }));
+    }
+  }
+}
+
+TEST_CASE("apart: what does not decode ends the link, and what cannot be mapped is lost") {
+  const bytes good = note_body(5, std::string(99'000, 'a'));
+  lending_attacker a;
+  std::ranges::copy(good, a.slab->second.data());
+  a.pass(a.slab->first.get(), 1, 1 << 20);
+  a.attacker->peer.say(numbers(0x42415354u, 2u, std::uint64_t{1} << 20));  // without a descriptor
+  const auto make = lending_attacker::apart;
+  a.publish({route(0, 1), make(frame_kind::message, good.size(), {{1, 0, good.size(), 1}}, good.size(), {}),
+             make(frame_kind::message, good.size(), {{2, 0, good.size(), 2}}, good.size(), {})});
+  REQUIRE(a.node.host.wait_until([](record& r) { return r.lost == 1 && r.arrivals.size() == 1; }));
+  CHECK(a.node.host.with([](record& r) { return r.arrivals.front().size; }) == good.size());
+  a.publish({make(frame_kind::message, 5000, {{3, 0, 5000, 1}}, 5000, {})});
+  CHECK(a.ends().find("does not decode") != std::string::npos);
 }
 
 TEST_CASE("loans: a goodbye that lends ends the link") {

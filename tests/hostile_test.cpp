@@ -113,7 +113,8 @@ TEST_CASE("row 8: chunks of nothing, inside another's, beyond the end or without
   const std::pair<std::vector<bytes>, const char*> lies[] = {
       {{chunk(1)}, "chunk of nothing"},
       {{begins(most + 1, first)}, "over its limit"},
-      {{begins(~std::uint64_t{0}, first)}, "over its limit"},
+      {{begins(~std::uint64_t{0} >> 1, first)}, "over its limit"},
+      {{begins(~std::uint64_t{0}, first)}, "does not exist"},
       {{begins(first.size(), first)}, "that is whole"},
       {{begins(1, first)}, "that is whole"},
       {{begins(most, {})}, "length that cannot be"},

@@ -2,6 +2,7 @@
 #include "catch.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "borrower.hpp"
@@ -161,6 +162,42 @@ TEST_CASE("loans: what could not be lent stays so while its message is encoded a
   message.settle(false);
   CHECK(message.attach(one, attachments_out::as::bytes) == 0);
   message.settle(false);
+}
+
+TEST_CASE("loans: an encoding is the last of the list, and goes back unless it is sent") {
+  lending l(4 * mib);
+  outgoing_loans message(*l.end);
+  {
+    const bulk b = painted(*l.pool, 100'000, 1);
+    CHECK(message.attach(b, attachments_out::as::bytes) == 0);
+  }
+  CHECK(message.lend_encoding(100'000).size() == 100'000);
+  CHECK(message.bytes() == 2 * loan_bytes + 1);
+  CHECK(message.lent_bytes() == 200'000);
+  CHECK_FALSE(l.pool->loan(4 * mib).has_value());
+  message.settle(false);
+  CHECK(l.pool->loan(4 * mib).has_value());
+  CHECK(message.lend_encoding(5 * mib).empty());  // no memory
+  CHECK(message.bytes() == 0);
+}
+
+TEST_CASE("loans: the encodings that a peer has are bounded") {
+  lending l(256 * mib);
+  std::vector<std::uint64_t> out;
+  std::array<std::byte, outgoing_loans::most_bytes> list;
+  outgoing_loans message(*l.end);
+  for (; !message.lend_encoding(mib).empty(); message.settle(true)) {
+    message.write(list.data());
+    out.push_back(load_loan(list.data()).number);
+    REQUIRE(out.size() < 1000);
+  }
+  CHECK(out.size() == lender::most_encodings / mib);
+  CHECK(l.end->lend(painted(*l.pool, mib, 1)).has_value());  // which is none
+  CHECK(l.end->given_back(out.front()));
+  CHECK_FALSE(message.lend_encoding(mib).empty());
+  message.settle(false);
+  CHECK_FALSE(message.lend_encoding(mib).empty());
+  message.settle(true);
 }
 
 TEST_CASE("loans: handles that are dropped go back, said once for many") {

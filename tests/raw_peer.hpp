@@ -140,7 +140,7 @@ class raw_peer {
     header.ack = ack;
     bytes raw(segment_header_bytes);
     for (const bytes& f : frames) append(raw, f);
-    seal_segment(header, raw);
+    seal_segment(header, raw, sum::xxh3);
     next += frames.size();
     return raw;
   }

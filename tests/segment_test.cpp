@@ -16,7 +16,7 @@ std::vector<std::byte> sealed(std::string_view frames) {
   header.ack = 42;
   std::vector<std::byte> segment(segment_header_bytes + frames.size());
   std::memcpy(segment.data() + segment_header_bytes, frames.data(), frames.size());
-  seal_segment(header, segment);
+  seal_segment(header, segment, sum::xxh3);
   return segment;
 }
 

@@ -29,6 +29,11 @@ void store(std::byte* to, T value) noexcept {
   std::memcpy(to, &value, sizeof value);
 }
 
+/// There is room for them. (std::ranges::copy takes std::byte one at a time in GCC 12.)
+inline void store_bytes(std::byte* to, byte_view bytes) noexcept {
+  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+}
+
 inline byte_view bytes_of(std::string_view text) noexcept { return std::as_bytes(std::span(text)); }
 
 }  // namespace troupe::detail

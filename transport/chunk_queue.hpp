@@ -30,7 +30,7 @@ class chunked_frame {
   /// A note, which is one frame.
   chunked_frame(const frame_header& header, byte_view note)
       : header_(header), bytes_(std::make_unique<std::byte[]>(note.size())), total_(note.size()) {
-    std::ranges::copy(note, bytes_.get());
+    store_bytes(bytes_.get(), note);
   }
 
   std::size_t total() const noexcept { return total_; }

@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "session.hpp"
+#include "frame.hpp"
 
 namespace troupe::detail {
 
@@ -27,7 +27,11 @@ struct credit_limits {
   std::uint32_t routes;
   std::uint32_t max_message = max_chunk;  // bytes of one, encoded
 
-  /// What a message costs.
+  /// What a message costs that has `bytes` in its frames.
+  std::uint32_t cost(const frame_header& header, std::size_t bytes) const noexcept {
+    if (header.apart) return cost(header.total, header.lent - header.total);
+    return cost(header.total != 0 ? header.total : bytes, header.lent);
+  }
   std::uint32_t cost(std::size_t bytes, std::uint64_t lent) const noexcept {
     const std::uint64_t sum = bytes + std::min<std::uint64_t>(lent, max_message / 16);
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(sum, max_message)) + message_overhead;

@@ -3,7 +3,8 @@
 //
 //   word       length 24 bits (the whole frame) | kind 4 | flags 4 | route 32
 //   extensions correlation u64 (flag 1), remaining time in nanoseconds u64 (flag 2), bytes in all u64 (flag 4),
-//              bytes that it lends u64 (flag 8: a list of that follows the encoding, loans.hpp), in this order
+//              bytes that it lends u64 (flag 8: a list of that follows the encoding, loans.hpp), in this order. Bytes in
+//              all with the top bit: the encoding, of so many bytes, lies in the last of what it lends, and the body is the list
 //
 // | kind        | route               | body                                                     |
 // | 1 message   | the route           | the encoded message; with flag 4 its first chunk         |
@@ -17,8 +18,8 @@
 // | 12 probe    | 0                   | nothing: it is there to be acknowledged                  |
 // | 13–15       | any                 | for later versions: skipped, as a probe is               |
 //
-// Every other kind and flag ends the link. What is over 64 KiB goes in chunks: of a stream one such message or answer at a
-// time, with other frames between its chunks. Stateless; safe from any thread.
+// Every other kind and flag ends the link. What is over 64 KiB lies in memory that is lent, or goes in chunks: of a stream one
+// such message or answer at a time, with other frames between its chunks. Stateless; safe from any thread.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +46,7 @@ inline constexpr std::uint8_t flag_correlation = 1;
 inline constexpr std::uint8_t flag_deadline = 2;
 inline constexpr std::uint8_t flag_chunked = 4;
 inline constexpr std::uint8_t flag_lends = 8;
+inline constexpr std::uint64_t total_apart = std::uint64_t{1} << 63;
 
 inline constexpr std::size_t frame_word_bytes = 8;
 inline constexpr std::size_t max_frame_header = frame_word_bytes + 8 + 8 + 8 + 8;
@@ -62,23 +64,28 @@ struct frame_header {
   std::uint64_t remaining_ns = 0;  // 0: no deadline
   std::uint64_t total = 0;         // 0: the body is all of it
   std::uint64_t lent = 0;          // 0: it lends nothing
+  bool apart = false;              // the encoding is the last of what it lends
+
+  /// It goes in chunks.
+  bool begins() const noexcept { return total != 0 && !apart; }
 
   std::size_t bytes() const noexcept {
     return frame_word_bytes + (correlation != 0 ? 8u : 0u) + (remaining_ns != 0 ? 8u : 0u) +
-           (total != 0 ? 8u : 0u) + (lent != 0 ? 8u : 0u);
+           (total != 0 || apart ? 8u : 0u) + (lent != 0 ? 8u : 0u);
   }
 };
 
 /// Writes the header of a frame with `body` more bytes; there is room for header.bytes().
 inline void write_frame_header(std::byte* to, const frame_header& header, std::size_t body) noexcept {
   const auto length = static_cast<std::uint32_t>(header.bytes() + body);
+  const std::uint64_t total = header.total | (header.apart ? total_apart : 0);
   const std::uint32_t flags = (header.correlation != 0 ? flag_correlation : 0u) |
                               (header.remaining_ns != 0 ? flag_deadline : 0u) |
-                              (header.total != 0 ? flag_chunked : 0u) | (header.lent != 0 ? flag_lends : 0u);
+                              (total != 0 ? flag_chunked : 0u) | (header.lent != 0 ? flag_lends : 0u);
   store<std::uint32_t>(to, length | static_cast<std::uint32_t>(header.kind) << 24 | flags << 28);
   store<std::uint32_t>(to + 4, header.route);
   std::byte* at = to + frame_word_bytes;
-  for (const std::uint64_t extension : {header.correlation, header.remaining_ns, header.total, header.lent}) {
+  for (const std::uint64_t extension : {header.correlation, header.remaining_ns, total, header.lent}) {
     if (extension == 0) continue;
     store<std::uint64_t>(at, extension);
     at += 8;
@@ -122,6 +129,10 @@ inline std::optional<frame_view> next_frame(byte_view& rest) noexcept {
     if (*field == 0) return std::nullopt;
     body = body.subspan(8);
   }
+  view.header.apart = (view.header.total & total_apart) != 0;
+  view.header.total &= ~total_apart;
+  if (view.header.apart && (view.header.total == 0 || view.header.lent < view.header.total))
+    return std::nullopt;
   view.body = body;
   return view;
 }

@@ -61,6 +61,8 @@ class lane {
  public:
   virtual ~lane() = default;
   virtual lane_kind kind() const noexcept = 0;
+  /// Of its segments.
+  virtual sum checksum() const noexcept { return sum::xxh3; }
   virtual lane_port& port(unsigned stream) noexcept = 0;
   /// Starts to read.
   virtual void start(lane_events& events) = 0;

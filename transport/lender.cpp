@@ -19,12 +19,25 @@ std::optional<loan_entry> lender::lend(const bulk& b, attachments_out::as what) 
   const bool itself = what == attachments_out::as::itself;
   if (b.empty() || (itself ? b.block()->pool() != pool_.get() : b.size() < least)) return std::nullopt;
   const bulk own = pool_->own(b);
-  if (own.empty()) return std::nullopt;
+  return own.empty() ? std::nullopt : lend_own(own, 0);
+}
+
+std::optional<std::pair<loan_entry, byte_span>> lender::lend_encoding(std::size_t bytes) {
+  result<bulk_buffer> memory = pool_->loan(bytes);
+  if (!memory) return std::nullopt;
+  const byte_span room = memory->bytes();
+  const std::optional<loan_entry> lent = lend_own(std::move(*memory).seal(), bytes);
+  if (!lent) return std::nullopt;
+  return std::pair(*lent, room);
+}
+
+std::optional<loan_entry> lender::lend_own(const bulk& own, std::size_t encoding) {
   const bulk_place at = pool_->place_of(*own.block());
   const std::lock_guard lock(guard_);
-  if (closed_ || !knows(at)) return std::nullopt;
-  lent_.emplace(last_ + 1, own);
-  return loan_entry{++last_, at.offset, b.size(), at.slab.number};
+  if (closed_ || encodings_ + encoding > most_encodings || !knows(at)) return std::nullopt;
+  encodings_ += encoding;
+  lent_.emplace(last_ + 1, loan{own, encoding});
+  return loan_entry{++last_, at.offset, own.size(), at.slab.number};
 }
 
 /// Tells the peer of the slab, if it does not know it.
@@ -60,12 +73,13 @@ bool lender::tell_of_gone() {
 }
 
 bool lender::given_back(std::uint64_t number) {
-  bulk dropped;  // after the lock: its pool has a mutex, too
+  loan dropped;  // after the lock: its pool has a mutex, too
   const std::lock_guard lock(guard_);
   const auto found = lent_.find(number);
   if (found == lent_.end()) return false;
   dropped = std::move(found->second);
   lent_.erase(found);
+  encodings_ -= dropped.encoding;
   return true;
 }
 
@@ -76,14 +90,14 @@ void lender::refused(std::uint32_t slab) {
 }
 
 void lender::close() {
-  std::unordered_map<std::uint64_t, bulk> out;
+  std::unordered_map<std::uint64_t, loan> out;
   {
     const std::lock_guard lock(guard_);
     if (std::exchange(closed_, true)) return;
     out.swap(lent_);
   }
   pool_->remove(*this);
-  for (const auto& [number, b] : out) pool_->spoil(*b.block());
+  for (const auto& [number, l] : out) pool_->spoil(*l.what.block());
 }
 
 int outgoing_loans::attach(const bulk& b, as what) {
@@ -100,6 +114,15 @@ int outgoing_loans::attach(const bulk& b, as what) {
   return decisions_.back().number;
 }
 
+byte_span outgoing_loans::lend_encoding(std::size_t bytes) {
+  if (list_.size() == most) return {};
+  const auto lent = lender_.lend_encoding(bytes);
+  if (!lent) return {};
+  list_.push_back(lent->first);
+  lent_bytes_ += bytes;
+  return lent->second;
+}
+
 void outgoing_loans::write(std::byte* to) const noexcept {
   if (list_.empty()) return;
   for (const loan_entry& l : list_) {
@@ -110,7 +133,7 @@ void outgoing_loans::write(std::byte* to) const noexcept {
 }
 
 void outgoing_loans::settle(bool sent) {
-  if (decisions_.empty()) return;
+  if (decisions_.empty() && list_.empty()) return;
   if (!sent) {
     for (const loan_entry& l : list_) lender_.given_back(l.number);
   }

@@ -29,6 +29,8 @@ namespace troupe::detail {
 class lender final : public slab_watcher {
  public:
   static constexpr std::size_t least = 32 * 1024;  // what is smaller is sooner copied
+  /// Bytes of encodings that the peer may have not decoded: beyond that they go another way.
+  static constexpr std::size_t most_encodings = 64u << 20;
 
   /// Tells the peer of a slab, with its descriptor, or that it is gone, without one, before whatever is sent later. From any
   /// thread, and not after close(). False: it could not be told.
@@ -39,6 +41,9 @@ class lender final : public slab_watcher {
   /// From now on it is out on loan, until it is given back. What is not of this node's pool is copied into it, once
   /// for all who lend it, or is to be lent itself, and cannot. Nothing: it cannot be lent.
   std::optional<loan_entry> lend(const bulk& b, attachments_out::as what = attachments_out::as::bytes);
+  /// Memory that is out on loan, for an encoding to be written before its frame is published. Nothing: there is none, or the
+  /// peer takes none, or has too many.
+  std::optional<std::pair<loan_entry, byte_span>> lend_encoding(std::size_t bytes);
   /// By the peer, or since it was not sent. False: that was not lent.
   bool given_back(std::uint64_t number);
   /// The peer cannot map that slab.
@@ -49,6 +54,11 @@ class lender final : public slab_watcher {
 
  private:
   enum class standing : std::uint8_t { known, refused, gone };  // gone: and could not be told of it yet
+  struct loan {
+    bulk what;
+    std::size_t encoding;  // bytes; 0: it is none
+  };
+  std::optional<loan_entry> lend_own(const bulk& own, std::size_t encoding);
   bool knows(const bulk_place& at);
   bool tell_of_gone();
 
@@ -57,8 +67,9 @@ class lender final : public slab_watcher {
   std::mutex guard_;
   bool closed_ = false;
   std::uint64_t last_ = 0;
-  std::size_t untold_ = 0;  // slabs that are gone
-  std::unordered_map<std::uint64_t, bulk> lent_;
+  std::size_t untold_ = 0;     // slabs that are gone
+  std::size_t encodings_ = 0;  // bytes of those that are out
+  std::unordered_map<std::uint64_t, loan> lent_;
   std::unordered_map<std::uint32_t, standing> slabs_;  // that the peer has been told of
 };
 
@@ -69,8 +80,12 @@ class outgoing_loans final : public attachments_out {
   explicit outgoing_loans(lender& of) noexcept : lender_(of) {}
 
   int attach(const bulk& b, as what) override;
+  /// Lends memory of so many bytes for the encoding itself, as the last of the list: who encodes writes it before the frame is
+  /// published. Empty: there is none, or the peer takes none.
+  byte_span lend_encoding(std::size_t bytes);
   /// Bytes of the list.
   std::size_t bytes() const noexcept { return list_.empty() ? 0 : list_.size() * loan_bytes + 1; }
+  static constexpr std::size_t most_bytes = most * loan_bytes + 1;
   void write(std::byte* to) const noexcept;
   /// Of all in the list together.
   std::uint64_t lent_bytes() const noexcept { return lent_bytes_; }

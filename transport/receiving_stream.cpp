@@ -62,13 +62,12 @@ const char* receiving_stream::take_message(const frame_view& frame, instant now)
   if (frame.header.route >= routes_.size()) return "a message on a route that was never named";
   const route_state route = routes_[frame.header.route];
   if (route.binding.deliver == nullptr) return "a message on a route that was never named";
-  const bool whole = frame.header.total == 0;
-  const std::size_t size = whole ? frame.body.size() : frame.header.total;
-  if (size > (whole ? max_chunk : limits_.max_message)) return "a message over its limit";
-  const std::uint32_t cost = limits_.cost(size, frame.header.lent);
+  if (frame.body.size() > max_chunk || frame.header.total > limits_.max_message)
+    return "a message over its limit";
+  const std::uint32_t cost = limits_.cost(frame.header, frame.body.size());
+  const bool is_large = frame.header.total != 0 || frame.header.lent != 0;
   window_state& window = windows_[route.window];
-  if (!limits_.lets_pass(window.used, cost) &&
-      !limits_.lets_overdraw(window.used, cost, !whole || frame.header.lent != 0))
+  if (!limits_.lets_pass(window.used, cost) && !limits_.lets_overdraw(window.used, cost, is_large))
     return "a message beyond its destination's credit";
   count_used(window, window.used + cost);
   if (overdrafts_ > limits_.most_overdraft()) return "a message beyond its stream's credit";
@@ -78,16 +77,16 @@ const char* receiving_stream::take_message(const frame_view& frame, instant now)
     const auto most = static_cast<std::uint64_t>((instant::max() - now).count());
     deadline = now + duration(static_cast<duration::rep>(std::min(frame.header.remaining_ns, most)));
   }
-  return whole ? deliver(route, frame.header, deadline, frame.body, false)
-               : begin_chunked(frame, route, deadline);
+  return frame.header.begins() ? begin_chunked(frame, route, deadline)
+                               : deliver(route, frame.header, deadline, frame.body, false);
 }
 
 const char* receiving_stream::deliver(const route_state& route, const frame_header& header, instant deadline,
                                       byte_view bytes, bool lost) {
-  const std::uint32_t cost = limits_.cost(header.total != 0 ? header.total : bytes.size(), header.lent);
-  std::vector<bulk> lent;
+  const std::uint32_t cost = limits_.cost(header, bytes.size());
+  loans lent;
   if (const char* const wrong = take_loans(header, bytes, lent, lost)) return wrong;
-  reader body(bytes, session_.cookie, lent);
+  reader body(bytes, session_.cookie, lent.bulks);
   inbound_message message{body,     route.binding.longer_schema,  lost, header.correlation,
                           deadline, {number_, route.window, cost}};
   route.binding.deliver(route.binding.cookie, route.binding.cookie2, session_, message);
@@ -101,13 +100,13 @@ const char* receiving_stream::take_reply(const frame_view& frame) {
     return "a reply with an unknown status";
   if (frame.header.total > limits_.max_message || frame.body.size() > max_chunk)
     return "a reply over its limit";
-  return frame.header.total == 0 ? answer(frame.header, frame.body, false) : begin_chunked(frame, {}, {});
+  return frame.header.begins() ? begin_chunked(frame, {}, {}) : answer(frame.header, frame.body, false);
 }
 
 const char* receiving_stream::answer(const frame_header& header, byte_view bytes, bool lost) {
-  std::vector<bulk> lent;
+  loans lent;
   if (const char* const wrong = take_loans(header, bytes, lent, lost)) return wrong;
-  reader body(bytes, session_.cookie, lent);
+  reader body(bytes, session_.cookie, lent.bulks);
   const errc status = lost ? errc::no_memory : static_cast<errc>(header.route);
   host_.reply(session_, header.correlation, status, body);
   if (!body.ok()) return "a reply body that does not decode";
@@ -207,9 +206,9 @@ const char* receiving_stream::take_control(const frame_view& frame) {
   return nullptr;
 }
 
-/// Cuts the list of what is lent off the end of a body. What was lost, or lends of a slab that was refused, is lost: only its
+/// Cuts the list of what is lent off the end of a body, and makes the encoding that lies apart the body. What was lost, or lends of a slab that was refused, is lost: only its
 /// loans go back.
-const char* receiving_stream::take_loans(const frame_header& header, byte_view& body, std::vector<bulk>& out,
+const char* receiving_stream::take_loans(const frame_header& header, byte_view& body, loans& out,
                                          bool& lost) {
   if (header.lent == 0) return nullptr;
   if (body.empty()) return "a loan without a list";
@@ -217,17 +216,25 @@ const char* receiving_stream::take_loans(const frame_header& header, byte_view& 
   const std::size_t list = count * loan_bytes + 1;
   if (count == 0 || count > attachments_out::most || list > body.size())
     return "a list of loans that cannot be";
-  const byte_view loans = body.last(list);
-  out.resize(count);
+  const byte_view entries = body.last(list);
+  if (header.apart && list != body.size()) return "bytes beside an encoding that lies apart";
+  out.bulks.resize(count);
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    const loan_entry one = load_loan(loans.data() + i * loan_bytes);
-    if (const char* const wrong = sink_.borrowed(one, out[i])) return wrong;
+    const loan_entry one = load_loan(entries.data() + i * loan_bytes);
+    if (const char* const wrong = sink_.borrowed(one, out.bulks[i])) return wrong;
     sum += one.size;
-    lost = lost || out[i].empty();
+    lost = lost || out.bulks[i].empty();
+    if (header.apart && i + 1 == count && one.size != header.total)
+      return "a loan that is not the encoding that its frame says";
   }
   if (sum != header.lent) return "a list of loans that is not what its frame says";
-  body = body.first(lost ? 0 : body.size() - list);
+  if (header.apart) {
+    out.encoding = std::move(out.bulks.back());
+    out.bulks.pop_back();
+  }
+  body = header.apart ? out.encoding.trusted_bytes() : body.first(body.size() - list);
+  if (lost) body = {};
   return nullptr;
 }
 

@@ -88,7 +88,12 @@ class receiving_stream {
   const char* take_credit(const frame_view& frame);
   const char* take_control(const frame_view& frame);
   const char* take_loan_notes(const frame_view& frame);
-  const char* take_loans(const frame_header& header, byte_view& body, std::vector<bulk>& out, bool& lost);
+  /// What a message or a reply has borrowed.
+  struct loans {
+    std::vector<bulk> bulks;
+    bulk encoding;  // if it lies apart
+  };
+  const char* take_loans(const frame_header& header, byte_view& body, loans& out, bool& lost);
 
   std::uint8_t number_;
   credit_limits limits_;

@@ -11,9 +11,9 @@ std::uint64_t checksum_of(const segment_header& header, byte_view frames) noexce
   return XXH3_64bits_withSeed(frames.data(), frames.size(), XXH3_64bits(rest, sizeof rest));
 }
 
-void seal_segment(segment_header header, byte_span segment) noexcept {
+void seal_segment(segment_header header, byte_span segment, sum how) noexcept {
   header.length = static_cast<std::uint32_t>(segment.size());
-  header.checksum = checksum_of(header, segment.subspan(segment_header_bytes));
+  if (how == sum::xxh3) header.checksum = checksum_of(header, segment.subspan(segment_header_bytes));
   std::memcpy(segment.data(), &header, sizeof header);
 }
 

@@ -1,6 +1,7 @@
 // The segment: what one stream publishes at a time, on every lane. A header, then whole frames.
 //
-//   0  checksum u64        XXH3 of the rest of the header, and with that as seed, of the frames
+//   0  checksum u64        on sockets: XXH3 of the rest of the header, and with that as seed, of the frames. Memory keeps what is
+//                          written: 0
 //   8  length u32          header and frames
 //   12 frames u16          how many; each has one sequence number, counted for each stream from 1
 //   14 stream u8           the sending worker
@@ -40,8 +41,10 @@ inline bool plausible(const segment_header& header) noexcept {
 
 std::uint64_t checksum_of(const segment_header& header, byte_view frames) noexcept;
 
+enum class sum : std::uint8_t { none, xxh3 };
+
 /// Completes the header's length and checksum and writes it before its frames: `segment` is both.
-void seal_segment(segment_header header, byte_span segment) noexcept;
+void seal_segment(segment_header header, byte_span segment, sum how) noexcept;
 
 /// Copies a header out; there are segment_header_bytes to read.
 inline segment_header read_segment_header(const std::byte* from) noexcept {

@@ -44,7 +44,7 @@ void segment_builder::publish(segment_header header) {
   }
   if (mutated(mutant::early_publish)) port_.publish(used_);
   store_comes();
-  seal_segment(header, room_.first(used_));
+  seal_segment(header, room_.first(used_), sum_);
   sealed_.store(next_ - 1, std::memory_order_relaxed);  // before the peer can see the frames and answer them
   room_ = {};
   frames_ = 0;

@@ -26,8 +26,8 @@ class segment_builder {
  public:
   static constexpr std::size_t max_records = 4096;
 
-  segment_builder(lane_port& port, std::uint8_t stream, ack_source* acks) noexcept
-      : port_(port), acks_(acks), stream_(stream) {}
+  segment_builder(lane_port& port, sum how, std::uint8_t stream, ack_source* acks) noexcept
+      : port_(port), acks_(acks), sum_(how), stream_(stream) {}
 
   /// What is left of the open segment, at least `bytes` (up to max_frame); seals it and opens another if it
   /// has less. Empty: the lane is full.
@@ -74,6 +74,7 @@ class segment_builder {
 
   lane_port& port_;
   ack_source* acks_;
+  sum sum_;
   byte_span room_;
   std::size_t used_ = 0;
   std::uint32_t messages_ = 0;

@@ -19,7 +19,7 @@ sending_stream::sending_stream(const setup& s)
       events_(s.events),
       on_(s.on),
       duties_(s.duties),
-      builder_(s.port, static_cast<std::uint8_t>(s.on.index()), s.duties),
+      builder_(s.port, s.checksum, static_cast<std::uint8_t>(s.on.index()), s.duties),
       limits_(s.limits),
       destinations_(s.limits, s.on, flush_),
       board_(s.limits.windows, s.limits.most_out()) {
@@ -53,7 +53,7 @@ send_outcome sending_stream::send_frame(destination& to, const outgoing& what) {
   header.remaining_ns = remaining(what.deadline, on_);
   std::size_t bytes = 0;
   const send_outcome how = encode(header, what.type, what.message, what.codec_context, room::ordinary, bytes);
-  if (how == send_outcome::too_large) return send_chunked(to, what, header);
+  if (how == send_outcome::too_large) return send_large(to, what, header);
   if (how != send_outcome::sent) return how;
   const std::uint32_t cost = limits_.cost(bytes, header.lent);
   if (!destinations_.has_credit(to, cost, header.lent != 0)) return send_outcome::no_credit;
@@ -63,12 +63,45 @@ send_outcome sending_stream::send_frame(destination& to, const outgoing& what) {
   return send_outcome::sent;
 }
 
-send_outcome sending_stream::send_chunked(destination& to, const outgoing& what, const frame_header& header) {
+send_outcome sending_stream::send_large(destination& to, const outgoing& what, frame_header header) {
   const std::size_t bytes = encoded_size(*what.type, what.message, what.codec_context, loans());
   if (bytes <= max_chunk) return send_outcome::not_encodable;
   if (bytes > limits_.max_message) return send_outcome::too_large;
   const std::uint32_t cost = limits_.cost(bytes, loans_ ? loans_->lent_bytes() : 0);
   if (!destinations_.has_credit(to, cost, true)) return send_outcome::no_credit;
+  const send_outcome how =
+      encode_apart(header, *what.type, what.message, what.codec_context, room::ordinary, bytes);
+  if (how == send_outcome::no_memory) return send_chunked(to, what, header, bytes, cost);
+  if (how == send_outcome::sent) destinations_.spend(to, limits_.cost(header, 0));
+  return how;
+}
+
+/// Adds its frame. no_memory: it does not go this way.
+send_outcome sending_stream::encode_apart(frame_header& header, const wire_type& type, const void* body,
+                                          void* context, room from, std::size_t bytes) {
+  if (!loans_ || bytes <= least_apart) return send_outcome::no_memory;
+  const std::size_t size = bytes - loans_->bytes();
+  const std::size_t list = loans_->bytes() + loan_bytes + (loans_->bytes() == 0 ? 1 : 0);
+  if (list > max_chunk) return send_outcome::no_memory;
+  const byte_span space = builder_.space(max_frame_header + list, from);
+  if (space.empty()) return send_outcome::blocked;
+  const byte_span memory = loans_->lend_encoding(size);
+  if (memory.empty()) return send_outcome::no_memory;
+  writer out(memory, context, loans());
+  type.encode(out, body);
+  if (!out.ok() || out.size() != size) return send_outcome::not_encodable;
+  header.total = size;
+  header.apart = true;
+  header.lent = loans_->lent_bytes();
+  write_frame_header(space.data(), header, list);
+  loans_->write(space.data() + header.bytes());
+  builder_.add(header.bytes() + list, header.kind == frame_kind::message);
+  on_.defer(flush_);
+  return send_outcome::sent;
+}
+
+send_outcome sending_stream::send_chunked(destination& to, const outgoing& what, const frame_header& header,
+                                          std::size_t bytes, std::uint32_t cost) {
   std::optional<chunked_frame> whole =
       encode_chunked(header, *what.type, what.message, what.codec_context, loans(), bytes);
   if (!whole) return send_outcome::no_memory;
@@ -103,7 +136,7 @@ bool sending_stream::send_chunk() {
   const byte_span space = builder_.space(bytes, c->is_note() ? room::reserve : room::ordinary);
   if (space.empty()) return false;
   write_frame_header(space.data(), header, body.size());
-  std::ranges::copy(body, space.begin() + static_cast<std::ptrdiff_t>(header.bytes()));
+  store_bytes(space.data() + header.bytes(), body);
   c->advance(body.size());
   builder_.add(bytes, c->to != nullptr && c->at_end());
   on_.defer(flush_);
@@ -202,6 +235,11 @@ bool sending_stream::answer(frame_header header, const wire_type& type, const vo
   std::size_t bytes = 0;
   send_outcome how = send_outcome::blocked;
   if (side_queue_.empty()) how = encode(header, &type, body, context, room::reserve, bytes);
+  if (how == send_outcome::too_large) {
+    const std::size_t all = encoded_size(type, body, context, loans());
+    if (all <= limits_.max_message) how = encode_apart(header, type, body, context, room::reserve, all);
+    if (how == send_outcome::sent) return true;
+  }
   if (how != send_outcome::sent) return answer_later(header, type, body, context);
   builder_.add(header.bytes() + bytes, false);
   on_.defer(flush_);
@@ -256,7 +294,7 @@ bool sending_stream::put(const frame_header& header, byte_view body) {
   const byte_span space = builder_.space(bytes, room::reserve);
   if (space.empty()) return false;
   write_frame_header(space.data(), header, body.size());
-  if (!body.empty()) std::memcpy(space.data() + header.bytes(), body.data(), body.size());
+  store_bytes(space.data() + header.bytes(), body);
   builder_.add(bytes, false);
   on_.defer(flush_);
   return true;
@@ -267,7 +305,7 @@ void sending_stream::keep_aside(const frame_header& header, byte_view body) {
   if (!may_keep(bytes)) return;
   std::vector<std::byte>& frame = side_queue_.emplace_back(bytes);
   write_frame_header(frame.data(), header, body.size());
-  std::ranges::copy(body, frame.begin() + static_cast<std::ptrdiff_t>(header.bytes()));
+  store_bytes(frame.data() + header.bytes(), body);
   side_bytes_ += bytes;
 }
 
@@ -283,7 +321,7 @@ bool sending_stream::drain_side_queue() {
     const std::vector<std::byte>& frame = side_queue_.front();
     const byte_span space = builder_.space(frame.size(), room::reserve);
     if (space.empty()) return false;
-    std::ranges::copy(frame, space.begin());
+    store_bytes(space.data(), frame);
     builder_.add(frame.size(), false);
     side_bytes_ -= frame.size();
     side_queue_.pop_front();

@@ -7,8 +7,8 @@
 // answered with no_memory, and notes end the session. Waiting
 // senders are served one for each destination in turn, so a destination without credit holds up nobody else.
 //
-// What is over 64 KiB is encoded into memory of its own, is accepted then, and goes in chunks (chunk_queue.hpp) as the lane
-// has room for messages. Between them goes whatever is not for the same destination; control notes that keep their order
+// What is over 64 KiB is encoded into memory that is lent, if the lane lends, and its frame says where. Else into memory of its
+// own; it is accepted then, and goes in chunks (chunk_queue.hpp) as the lane has room for messages. Between them goes whatever is not for the same destination; control notes that keep their order
 // wait behind it.
 //
 // Life. up: everything works. closing (after finish): no new messages, the side queue goes out, then a
@@ -55,6 +55,7 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
     lane_events& events;
     worker& on;
     lane_port& port;
+    sum checksum;
     home_duties* duties;  // null but for the home worker's stream
     credit_limits limits;
     lender* lends;  // null: the lane does not
@@ -99,7 +100,9 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
 
   send_outcome send_to(destination& to, const outgoing& what);
   send_outcome send_frame(destination& to, const outgoing& what);
-  send_outcome send_chunked(destination& to, const outgoing& what, const frame_header& header);
+  send_outcome send_large(destination& to, const outgoing& what, frame_header header);
+  send_outcome send_chunked(destination& to, const outgoing& what, const frame_header& header,
+                            std::size_t bytes, std::uint32_t cost);
   bool answer(frame_header header, const wire_type& type, const void* body, void* context);
   outgoing_loans* loans() noexcept { return loans_ ? &*loans_ : nullptr; }
   void settle_loans(bool sent) {
@@ -110,6 +113,8 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
   const destination::route* learn_route(destination& to, const wire_type* type);
   send_outcome encode(frame_header& header, const wire_type* type, const void* body, void* context, room from,
                       std::size_t& bytes);
+  send_outcome encode_apart(frame_header& header, const wire_type& type, const void* body, void* context,
+                            room from, std::size_t bytes);
   void put_or_keep(const frame_header& header, byte_view body);
   void keep_aside(const frame_header& header, byte_view body);
   std::size_t kept() const noexcept { return side_bytes_ + chunks_.bytes_of_answers(); }

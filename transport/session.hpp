@@ -30,9 +30,11 @@
 namespace troupe::detail {
 
 #ifdef TROUPE_CHECKED
-inline constexpr std::size_t max_chunk = 16;  // a ring of a few segments is small enough to explore
+inline constexpr std::size_t max_chunk = 32;  // a ring of a few segments is small enough to explore
+inline constexpr std::size_t least_apart = 4096;
 #else
-inline constexpr std::size_t max_chunk = 64 * 1024;  // bytes of an encoded message in one frame
+inline constexpr std::size_t max_chunk = 64 * 1024;    // bytes of an encoded message in one frame
+inline constexpr std::size_t least_apart = max_chunk;  // what is larger is encoded into memory that is lent
 #endif
 
 enum class lane_kind : std::uint8_t { shm, local_socket, tcp };

@@ -20,6 +20,7 @@ class kernel_env : public env {
   std::uint64_t random() noexcept override;
   std::uint32_t user_id() noexcept override;
   std::int32_t process_id() noexcept override;
+  void keep_freed_memory(std::size_t bytes) noexcept override;
   unsigned processors() noexcept override;
   duration look_out_for(unsigned workers) noexcept override;
   std::unique_ptr<running_thread> run(worker& w) override;

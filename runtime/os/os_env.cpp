@@ -1,4 +1,5 @@
 // Clock, chance, identity, threads, and the choice of the I/O driver.
+#include <malloc.h>
 #include <sched.h>
 #include <sys/random.h>
 #include <time.h>
@@ -53,6 +54,13 @@ std::uint64_t kernel_env::random() noexcept {
 
 std::uint32_t kernel_env::user_id() noexcept { return ::geteuid(); }
 std::int32_t kernel_env::process_id() noexcept { return ::getpid(); }
+
+/// An arena's heap is given back from its top; what is over the other threshold never was a part of one.
+void kernel_env::keep_freed_memory(std::size_t bytes) noexcept {
+  constexpr std::size_t largest_threshold = 32u << 20;  // that glibc takes
+  ::mallopt(M_TRIM_THRESHOLD, static_cast<int>(std::min<std::size_t>(bytes, 1u << 30)));
+  ::mallopt(M_MMAP_THRESHOLD, static_cast<int>(std::min(bytes / 2, largest_threshold)));
+}
 
 unsigned kernel_env::processors() noexcept {
   cpu_set_t allowed;

@@ -156,6 +156,9 @@ class env {
   virtual std::uint64_t random() noexcept = 0;
   virtual std::uint32_t user_id() noexcept = 0;
   virtual std::int32_t process_id() noexcept = 0;
+  /// The process's allocator keeps so many bytes of what is freed for each thread, rather than give them to the kernel. Else what
+  /// is large is paged in anew each time: 256 page faults for 1 MiB cost more than to copy it.
+  virtual void keep_freed_memory(std::size_t bytes) noexcept { static_cast<void>(bytes); }
   virtual unsigned processors() noexcept = 0;
   /// How long a worker without work may look out for some before it sleeps, when so many of them run. Zero: not at all, for
   /// somebody else wants the processor, or time stands still meanwhile.

@@ -34,6 +34,21 @@ inline void write_count(writer& w, std::size_t count) {
   w.write(&wire, sizeof wire);
 }
 
+/// Elements without padding, in a container that can grow. Growing sets them to zero first: so it grows by what stays in a cache.
+template <class Container>
+void read_flat(reader& r, Container& into, std::size_t count) {
+  constexpr std::size_t element = sizeof(typename Container::value_type);
+  constexpr std::size_t most = std::max<std::size_t>(16 * 1024 / element, 1);
+  into.clear();
+  into.reserve(count);
+  for (std::size_t done = 0; done < count;) {
+    const std::size_t now = std::min(count - done, most);
+    into.resize(done + now);
+    r.read(into.data() + done, now * element);
+    done += now;
+  }
+}
+
 /// A count whose elements the remaining bytes can hold; 0 after a failure.
 inline std::size_t read_count(reader& r, std::size_t element_size) {
   std::uint32_t count = 0;
@@ -133,10 +148,7 @@ struct codec<std::string> {
     detail::write_count(w, value.size());
     w.write(value.data(), value.size());
   }
-  static void decode(reader& r, std::string& value) {
-    value.resize(detail::read_count(r, 1));
-    r.read(value.data(), value.size());
-  }
+  static void decode(reader& r, std::string& value) { detail::read_flat(r, value, detail::read_count(r, 1)); }
   static constexpr void schema(schema_writer& out) { out.text("str"); }
 };
 
@@ -158,8 +170,7 @@ struct codec<std::vector<T>> {
   static void decode(reader& r, std::vector<T>& value) {
     const std::size_t count = detail::read_count(r, element_size);
     if constexpr (detail::is_flat<T>()) {
-      value.resize(count);
-      r.read(value.data(), count * sizeof(T));
+      detail::read_flat(r, value, count);
     } else {
       value.clear();
       value.reserve(std::min(count, 1 + max_growth * r.remaining() / sizeof(T)));
