@@ -219,7 +219,7 @@ route_binding peers::bind(session& from, std::uint64_t target, std::string_view 
   return nowhere(errc::wrong_protocol);
 }
 
-void peers::reply(session& s, std::uint64_t correlation, errc status, reader& body) {
+void peers::reply(session& s, std::uint64_t correlation, errc status, reader& body, const bulk& apart) {
   const auto* const from = static_cast<const peer_node*>(s.cookie);
   // Numbers can be guessed: only the peer that was asked may answer.
   const auto find = [from](worker_state& at, std::uint64_t number) -> ask_base* {
@@ -234,11 +234,13 @@ void peers::reply(session& s, std::uint64_t correlation, errc status, reader& bo
     ask_base* const ask = find(asker, correlation);
     return ask != nullptr ? ask->on_link_reply(status, body) : node_.count(entry::replies_lost);
   }
-  std::string copy(body.remaining(), '\0');
+  std::string copy(apart.empty() ? body.remaining() : 0, '\0');
   body.read(copy.data(), copy.size());
-  asker.home.post([&asker, find, correlation, status, copy = std::move(copy), context = body.context(),
+  asker.home.post([&asker, find, correlation, status, apart, copy = std::move(copy), context = body.context(),
                    lent = std::vector(body.attachments().begin(), body.attachments().end())](worker&) {
-    reader again(std::as_bytes(std::span(copy)), context, lent);
+    const std::span<const std::byte> whole =
+        apart.empty() ? std::as_bytes(std::span(copy)) : apart.trusted_bytes();
+    reader again(whole, context, lent);
     ask_base* const ask = find(asker, correlation);
     return ask != nullptr ? ask->on_link_reply(status, again) : asker.node.count(entry::replies_lost);
   });

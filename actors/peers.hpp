@@ -78,7 +78,7 @@ class peers : public session_host {
   void stream_up(worker& on, session& s, out_stream& stream) override;
   void link_up(session& s) override;
   route_binding bind(session& s, std::uint64_t target, std::string_view schema) override;
-  void reply(session& s, std::uint64_t correlation, errc status, reader& body) override;
+  void reply(session& s, std::uint64_t correlation, errc status, reader& body, const bulk& apart) override;
   void control(session& s, const control_note& note) override;
   void link_stalled(session& s) override;
   void stream_acked(worker& on, std::uint64_t messages) override;

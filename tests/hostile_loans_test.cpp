@@ -114,7 +114,7 @@ TEST_CASE("loans: what lies outside of a known slab, and lists that cannot be, e
 }
 
 TEST_CASE("loans: giving back what was never lent ends the link") {
-  for (const std::uint32_t what : {0u, 2u}) {
+  for (const std::uint32_t what : {0u, 3u}) {
     INFO(what);
     lending_attacker a;
     const bytes given = numbers(std::uint64_t{1});
@@ -174,6 +174,14 @@ TEST_CASE("apart: an encoding that is not where its frame says ends the link") {
   }
 }
 
+TEST_CASE("apart: a frame behind one whose encoding lies apart ends the link") {
+  lending_attacker a;
+  a.pass(a.slab->first.get(), 1, 1 << 20);
+  const auto one = lending_attacker::apart(frame_kind::reply, 100'000, {{1, 0, 100'000, 1}}, 100'000);
+  a.publish({one, one});
+  CHECK(a.ends().find("a frame behind") != std::string::npos);
+}
+
 TEST_CASE("apart: what does not decode ends the link, and what cannot be mapped is lost") {
   const bytes good = note_body(5, std::string(99'000, 'a'));
   lending_attacker a;
@@ -181,8 +189,8 @@ TEST_CASE("apart: what does not decode ends the link, and what cannot be mapped 
   a.pass(a.slab->first.get(), 1, 1 << 20);
   a.attacker->peer.say(numbers(0x42415354u, 2u, std::uint64_t{1} << 20));  // without a descriptor
   const auto make = lending_attacker::apart;
-  a.publish({route(0, 1), make(frame_kind::message, good.size(), {{1, 0, good.size(), 1}}, good.size(), {}),
-             make(frame_kind::message, good.size(), {{2, 0, good.size(), 2}}, good.size(), {})});
+  a.publish({route(0, 1), make(frame_kind::message, good.size(), {{1, 0, good.size(), 1}}, good.size(), {})});
+  a.publish({make(frame_kind::message, good.size(), {{2, 0, good.size(), 2}}, good.size(), {})});
   REQUIRE(a.node.host.wait_until([](record& r) { return r.lost == 1 && r.arrivals.size() == 1; }));
   CHECK(a.node.host.with([](record& r) { return r.arrivals.front().size; }) == good.size());
   a.publish({make(frame_kind::message, 5000, {{3, 0, 5000, 1}}, 5000, {})});

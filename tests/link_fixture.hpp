@@ -105,7 +105,7 @@ class recording_host : public session_host {
   route_binding bind(session&, std::uint64_t target, std::string_view) override {
     return {&deliver, reinterpret_cast<std::uintptr_t>(this), target};
   }
-  void reply(session&, std::uint64_t correlation, errc status, reader& body) override {
+  void reply(session&, std::uint64_t correlation, errc status, reader& body, const bulk&) override {
     note n;
     if (status == errc::ok) wire_type_of<note>.decode(body, &n, false);
     change([&](record& r) { r.replies.emplace_back(correlation, status); });

@@ -164,40 +164,100 @@ TEST_CASE("loans: what could not be lent stays so while its message is encoded a
   message.settle(false);
 }
 
-TEST_CASE("loans: an encoding is the last of the list, and goes back unless it is sent") {
-  lending l(4 * mib);
-  outgoing_loans message(*l.end);
-  {
-    const bulk b = painted(*l.pool, 100'000, 1);
-    CHECK(message.attach(b, attachments_out::as::bytes) == 0);
+namespace {
+
+/// A lender whose peer maps whatever it is told of.
+struct mapped_lending : lending {
+  using lending::lending;
+  byte_span lend_encoding(outgoing_loans& message, std::size_t bytes) {
+    const byte_span at_once = message.lend_encoding(bytes);
+    if (!at_once.empty() || told.empty()) return at_once;
+    end->mapped(static_cast<std::uint32_t>(std::stoul(told.back().substr(5))));
+    return message.lend_encoding(bytes);
   }
-  CHECK(message.lend_encoding(100'000).size() == 100'000);
-  CHECK(message.bytes() == 2 * loan_bytes + 1);
-  CHECK(message.lent_bytes() == 200'000);
-  CHECK_FALSE(l.pool->loan(4 * mib).has_value());
-  message.settle(false);
-  CHECK(l.pool->loan(4 * mib).has_value());
-  CHECK(message.lend_encoding(5 * mib).empty());  // no memory
-  CHECK(message.bytes() == 0);
+};
+
+std::uint64_t last_number(const outgoing_loans& message) {
+  std::array<std::byte, loan_list_bytes(attachments_out::most)> list;
+  message.write(list.data());
+  return load_loan(list.data() + message.bytes() - 1 - loan_bytes).number;
 }
 
-TEST_CASE("loans: the encodings that a peer has are bounded") {
-  lending l(256 * mib);
-  std::vector<std::uint64_t> out;
-  std::array<std::byte, outgoing_loans::most_bytes> list;
+}  // namespace
+
+TEST_CASE("loans: an encoding is lent only of what the peer has mapped") {
+  lending l;
   outgoing_loans message(*l.end);
-  for (; !message.lend_encoding(mib).empty(); message.settle(true)) {
-    message.write(list.data());
-    out.push_back(load_loan(list.data()).number);
-    REQUIRE(out.size() < 1000);
-  }
-  CHECK(out.size() == lender::most_encodings / mib);
-  CHECK(l.end->lend(painted(*l.pool, mib, 1)).has_value());  // which is none
-  CHECK(l.end->given_back(out.front()));
-  CHECK_FALSE(message.lend_encoding(mib).empty());
+  CHECK(message.lend_encoding(100'000).empty());
+  REQUIRE(l.told == std::vector<std::string>{"slab 1"});
+  CHECK(message.lend_encoding(100'000).empty());
+  l.end->mapped(1);
+  CHECK(message.lend_encoding(100'000).size() == 100'000);
   message.settle(false);
-  CHECK_FALSE(message.lend_encoding(mib).empty());
+  CHECK(message.lend_encoding(3 * mib).empty());
+  l.end->refused(2);
+  l.end->mapped(2);  // too late
+  CHECK(message.lend_encoding(3 * mib).empty());
+  CHECK(l.told == std::vector<std::string>{"slab 1", "slab 2"});
+}
+
+TEST_CASE("loans: an encoding is the last of the list, and goes back unless it is sent") {
+  mapped_lending l(32 * mib);
+  outgoing_loans message(*l.end);
+  const bulk b = painted(*l.pool, 70'000, 1);
+  CHECK(message.attach(b, attachments_out::as::bytes) == 0);
+  CHECK(l.lend_encoding(message, 70'000).size() == 70'000);
+  CHECK(message.bytes() == 2 * loan_bytes + 1);
+  CHECK(message.lent_bytes() == 140'000);
+  const std::uint64_t number = last_number(message);
+  message.settle(false);
+  CHECK_FALSE(l.end->given_back(number));
+  CHECK(message.bytes() == 0);
+  CHECK(l.lend_encoding(message, 70'000).size() == 70'000);
+  const std::uint64_t sent = last_number(message);
   message.settle(true);
+  CHECK(l.end->given_back(sent));
+  lending small(16 * mib);  // whose slabs would come and go with each of them
+  outgoing_loans other(*small.end);
+  CHECK(other.lend_encoding(70'000).empty());
+  CHECK(small.told.empty());
+}
+
+TEST_CASE("loans: memory stays while an encoding is written, whatever the peer says, and if the link ends") {
+  for (const bool ends : {false, true}) {
+    mapped_lending l(32 * mib);
+    outgoing_loans message(*l.end);
+    const byte_span room = l.lend_encoding(message, 3 * mib);
+    REQUIRE(room.size() == 3 * mib);
+    if (ends) {
+      l.end->close();
+    } else {
+      CHECK(l.end->given_back(last_number(message)));
+    }
+    const bulk other = painted(*l.pool, 3 * mib, 1);
+    std::memset(room.data(), 7, room.size());
+    CHECK(std::ranges::all_of(other.trusted_bytes(), [](std::byte b) { return b == std::byte{1}; }));
+    message.settle(true);
+  }
+}
+
+TEST_CASE("loans: the encodings that a peer has are bounded, by an eighth of the pool too") {
+  for (const std::uint64_t pool : {1024 * mib, 64 * mib}) {
+    mapped_lending l(pool);
+    std::vector<std::uint64_t> out;
+    outgoing_loans message(*l.end);
+    for (; !l.lend_encoding(message, mib).empty(); message.settle(true)) {
+      out.push_back(last_number(message));
+      REQUIRE(out.size() < 1000);
+    }
+    CHECK(out.size() == std::min<std::uint64_t>(lender::most_encodings, pool / 8) / mib);
+    CHECK(l.end->lend(painted(*l.pool, mib, 1)).has_value());  // which is none
+    CHECK(l.end->given_back(out.front()));
+    CHECK_FALSE(l.lend_encoding(message, mib).empty());
+    message.settle(false);
+    CHECK_FALSE(l.lend_encoding(message, mib).empty());
+    message.settle(true);
+  }
 }
 
 TEST_CASE("loans: handles that are dropped go back, said once for many") {

@@ -64,6 +64,7 @@ const char* borrower::map(env& world, const slab_name& name, const descriptor& f
     refuse(name.number);
   } else {
     slabs_.emplace(name.number, std::move(made));
+    mapped_.push_back(name.number);
   }
   return nullptr;
 }

@@ -39,8 +39,9 @@ class borrower : public std::enable_shared_from_this<borrower> {
   bool knows(std::uint32_t slab) const { return slabs_.contains(slab); }
   /// The loans that nobody here has any more.
   std::vector<std::uint64_t> take_returned();
-  /// The slabs that were refused since.
+  /// The slabs that were refused, or mapped, since.
   std::vector<std::uint32_t> take_refused() { return std::exchange(refused_, {}); }
+  std::vector<std::uint32_t> take_mapped() { return std::exchange(mapped_, {}); }
   void close();
 
  private:
@@ -52,6 +53,7 @@ class borrower : public std::enable_shared_from_this<borrower> {
   std::unordered_map<std::uint32_t, std::shared_ptr<const mapped_slab>> slabs_;  // null: refused
   std::shared_ptr<std::atomic<std::int64_t>> mapped_here_ = std::make_shared<std::atomic<std::int64_t>>(0);
   std::vector<std::uint32_t> refused_;
+  std::vector<std::uint32_t> mapped_;
   std::mutex guard_;  // of what follows
   bool closed_ = false;
   std::size_t outstanding_ = 0;

@@ -64,6 +64,7 @@ class bulk_pool : public std::enable_shared_from_this<bulk_pool> {
   void add(slab_watcher& w);
   void remove(slab_watcher& w) noexcept;
 
+  std::uint64_t limit() const noexcept { return limit_; }
   /// Bytes of all slabs.
   std::uint64_t held() const;
 

@@ -1,4 +1,4 @@
-// What one stream sends in chunks: messages and replies that do not fit into a frame, encoded, one after the other; and
+// What one stream sends in chunks: messages and replies that do not fit into a frame and are not lent, encoded, one after the other; and
 // between them the control notes that may not overtake them. Touched by the stream's own worker alone.
 #pragma once
 

@@ -14,12 +14,12 @@
 // | 5 control   | kind 8 | code 8     | subject u64, object u64, text                            |
 // | 6 goodbye   | 0                   | nothing: the last frame of its stream                    |
 // | 7 chunk     | 0                   | what comes next of the message or answer under way       |
-// | 8 loans     | 0, 1                | loans that go back, u64 each; or slabs not mapped, u32    |
+// | 8 loans     | 0, 1, 2             | loans that go back, u64 each; or slabs not mapped, or mapped, u32 |
 // | 12 probe    | 0                   | nothing: it is there to be acknowledged                  |
 // | 13–15       | any                 | for later versions: skipped, as a probe is               |
 //
-// Every other kind and flag ends the link. What is over 64 KiB lies in memory that is lent, or goes in chunks: of a stream one
-// such message or answer at a time, with other frames between its chunks. Stateless; safe from any thread.
+// Every other kind and flag ends the link. What is over 64 KiB lies in memory that is lent: then its frame is the last of its
+// segment. Or it goes in chunks: of a stream one such message or answer at a time, with other frames between its chunks. Stateless; safe from any thread.
 #pragma once
 
 #include <cstdint>

@@ -14,11 +14,12 @@ namespace troupe::detail {
 
 struct link_options {
   node_identity self;
-  bool tcp_only = false;                    // never shared memory or local sockets
-  std::uint32_t window = 128 * 1024;        // bytes of credit per (sending worker, destination)
-  std::uint32_t max_destinations = 1024;    // windows in use at once, per stream
-  std::uint32_t max_routes = 4096;          // per stream; idle ones are evicted
-  std::uint32_t max_message = 16u << 20;    // bytes of one, encoded; those over 64 KiB go in chunks
+  bool tcp_only = false;                  // never shared memory or local sockets
+  std::uint32_t window = 128 * 1024;      // bytes of credit per (sending worker, destination)
+  std::uint32_t max_destinations = 1024;  // windows in use at once, per stream
+  std::uint32_t max_routes = 4096;        // per stream; idle ones are evicted
+  std::uint32_t max_message =
+      16u << 20;  // bytes of one, encoded; those over 64 KiB are lent, or go in chunks
   std::uint32_t ring_bytes = 512 * 1024;    // per sending worker and direction; a power of two
   std::uint32_t send_buffer = 1024 * 1024;  // bytes queued on a socket link before senders wait
   std::uint32_t max_links = 1024;

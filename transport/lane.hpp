@@ -41,8 +41,9 @@ class lane_port {
 class lane_events {
  public:
   virtual ~lane_events() = default;
-  /// One segment, not yet checked beyond its length. False: the session is over, stop reading.
-  virtual bool segment_arrived(const segment_header& header, byte_view frames) = 0;
+  /// One segment, not yet checked beyond its length. How many bytes were taken, also from elsewhere; 0: the session is over, stop
+  /// reading.
+  virtual std::size_t segment_arrived(const segment_header& header, byte_view frames) = 0;
   /// A part of a segment.
   virtual void something_arrived() = 0;
   /// Nothing more arrives. Comes once, unless stop() came first.

@@ -8,8 +8,14 @@
 
 namespace troupe::detail {
 
+/// Slabs must stay when their blocks are given back: else each encoding would have one of its own made, told and mapped.
+static std::size_t bound_of_encodings(const bulk_pool& pool) noexcept {
+  const std::uint64_t most = std::min<std::uint64_t>(lender::most_encodings, pool.limit() / 8);
+  return most >= bulk_pool::shared_slab ? static_cast<std::size_t>(most) : 0;
+}
+
 lender::lender(std::shared_ptr<bulk_pool> pool, teller tell)
-    : pool_(std::move(pool)), tell_(std::move(tell)) {
+    : pool_(std::move(pool)), tell_(std::move(tell)), most_encodings_(bound_of_encodings(*pool_)) {
   pool_->add(*this);
 }
 
@@ -19,36 +25,43 @@ std::optional<loan_entry> lender::lend(const bulk& b, attachments_out::as what) 
   const bool itself = what == attachments_out::as::itself;
   if (b.empty() || (itself ? b.block()->pool() != pool_.get() : b.size() < least)) return std::nullopt;
   const bulk own = pool_->own(b);
-  return own.empty() ? std::nullopt : lend_own(own, 0);
+  return own.empty() ? std::nullopt : lend_own(own, kind::bulk);
 }
 
-std::optional<std::pair<loan_entry, byte_span>> lender::lend_encoding(std::size_t bytes) {
+std::optional<std::pair<loan_entry, bulk>> lender::lend_encoding(std::size_t bytes) {
+  {
+    const std::lock_guard lock(guard_);
+    if (closed_ || encodings_ + bytes > most_encodings_) return std::nullopt;
+  }
   result<bulk_buffer> memory = pool_->loan(bytes);
   if (!memory) return std::nullopt;
-  const byte_span room = memory->bytes();
-  const std::optional<loan_entry> lent = lend_own(std::move(*memory).seal(), bytes);
+  bulk whole = std::move(*memory).seal();
+  const std::optional<loan_entry> lent = lend_own(whole, kind::encoding);
   if (!lent) return std::nullopt;
-  return std::pair(*lent, room);
+  return std::pair(*lent, std::move(whole));
 }
 
-std::optional<loan_entry> lender::lend_own(const bulk& own, std::size_t encoding) {
+std::optional<loan_entry> lender::lend_own(const bulk& own, kind what) {
   const bulk_place at = pool_->place_of(*own.block());
+  const std::size_t encoding = what == kind::encoding ? own.block()->size : 0;
   const std::lock_guard lock(guard_);
-  if (closed_ || encodings_ + encoding > most_encodings || !knows(at)) return std::nullopt;
-  encodings_ += encoding;
+  if (closed_ || encodings_ + encoding > most_encodings_) return std::nullopt;
+  const standing slab = tell(at);
+  if (slab != standing::mapped && (slab != standing::told || what == kind::encoding)) return std::nullopt;
   lent_.emplace(last_ + 1, loan{own, encoding});
+  encodings_ += encoding;
   return loan_entry{++last_, at.offset, own.size(), at.slab.number};
 }
 
-/// Tells the peer of the slab, if it does not know it.
-bool lender::knows(const bulk_place& at) {
+/// Tells the peer of the slab, if it does not know it; gone: that cannot be told now.
+lender::standing lender::tell(const bulk_place& at) {
   const auto found = slabs_.find(at.slab.number);
-  if (found != slabs_.end()) return found->second == standing::known;
-  if (!tell_of_gone() || slabs_.size() >= most_slabs_of_a_link) return false;
-  slabs_.emplace(at.slab.number, standing::known);
+  if (found != slabs_.end()) return found->second;
+  if (!tell_of_gone() || slabs_.size() >= most_slabs_of_a_link) return standing::gone;
+  slabs_.emplace(at.slab.number, standing::told);
   const bool told = tell_(at.slab, at.descriptor);
   if (!told) slabs_.erase(at.slab.number);
-  return told;
+  return told ? standing::told : standing::gone;
 }
 
 void lender::slab_gone(std::uint32_t number) noexcept {
@@ -83,10 +96,10 @@ bool lender::given_back(std::uint64_t number) {
   return true;
 }
 
-void lender::refused(std::uint32_t slab) {
+void lender::answered(std::uint32_t slab, standing how) {
   const std::lock_guard lock(guard_);
   const auto found = slabs_.find(slab);
-  if (found != slabs_.end() && found->second == standing::known) found->second = standing::refused;
+  if (found != slabs_.end() && found->second == standing::told) found->second = how;
 }
 
 void lender::close() {
@@ -120,7 +133,8 @@ byte_span outgoing_loans::lend_encoding(std::size_t bytes) {
   if (!lent) return {};
   list_.push_back(lent->first);
   lent_bytes_ += bytes;
-  return lent->second;
+  encoding_ = lent->second;
+  return {encoding_.block()->data, bytes};
 }
 
 void outgoing_loans::write(std::byte* to) const noexcept {
@@ -137,6 +151,7 @@ void outgoing_loans::settle(bool sent) {
   if (!sent) {
     for (const loan_entry& l : list_) lender_.given_back(l.number);
   }
+  encoding_ = {};
   decisions_.clear();
   list_.clear();
   lent_bytes_ = 0;

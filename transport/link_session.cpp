@@ -100,8 +100,9 @@ void link_session::set_stalled(bool is) {
   if (stalled_.exchange(is, std::memory_order_relaxed) != is) host_.link_stalled(*this);
 }
 
-bool link_session::segment_arrived(const segment_header& header, byte_view frames) {
-  if (!live()) return false;
+std::size_t link_session::segment_arrived(const segment_header& header, byte_view frames) {
+  if (!live()) return 0;
+  std::size_t worth = header.length;
   heard_ = true;
   if (header.stream >= receiving_.size()) return violated("a segment of a stream that does not exist");
   if (lane_->checksum() == sum::xxh3 && checksum_of(header, frames) != header.checksum)
@@ -118,9 +119,10 @@ bool link_session::segment_arrived(const segment_header& header, byte_view frame
     case receiving_stream::order::duplicate: duplicates_.fetch_add(1, std::memory_order_relaxed); break;
     case receiving_stream::order::next:
       if (const char* const wrong = from.take(header, frames, home_.now())) return violated(wrong);
-      if (!live()) return false;
+      if (!live()) return 0;
+      worth += from.apart();
       frames_in_.fetch_add(header.frames, std::memory_order_relaxed);
-      if (header.frames != 0) acks_.received(header.stream, from.received(), header.length);
+      if (header.frames != 0) acks_.received(header.stream, from.received(), worth);
   }
   for (std::size_t i = 0; i < given_.size(); ++i) {
     if (given_[i]) streams_[i]->poke();
@@ -131,7 +133,7 @@ bool link_session::segment_arrived(const segment_header& header, byte_view frame
     if (acks_.anything_to_say()) acks_.make_due();
     finish_if_done();
   }
-  return live();
+  return live() ? worth : 0;
 }
 
 bool link_session::credited(std::uint32_t stream, std::uint32_t window, std::uint32_t bytes) {
@@ -194,13 +196,15 @@ void link_session::write_loan_notes(sending_stream& through) {
     if (!write_numbers(through, loan_note::given_back, giving_back_)) return;
   }
   for (const std::uint32_t slab : borrower_->take_refused()) refusing_.push_back(slab);
-  write_numbers(through, loan_note::slabs_refused, refusing_);
+  for (const std::uint32_t slab : borrower_->take_mapped()) mapping_.push_back(slab);
+  if (write_numbers(through, loan_note::slabs_refused, refusing_))
+    write_numbers(through, loan_note::slabs_mapped, mapping_);
 }
 
 const char* link_session::slab_passed(const slab_name& name, const descriptor& file) {
   heard_ = true;
   const char* const wrong = borrower_->map(home_.world(), name, file);
-  home_stream().flush_soon();  // in case it is refused
+  home_stream().flush_soon();  // to say how it went
   return wrong;
 }
 
@@ -218,6 +222,12 @@ const char* link_session::borrowed(const loan_entry& l, bulk& out) {
 const char* link_session::loan_returned(std::uint64_t number) {
   const bool known = lender_ != nullptr && lender_->given_back(number);
   return known ? nullptr : "a loan that was never made is given back";
+}
+
+const char* link_session::slab_mapped(std::uint32_t slab) {
+  if (lender_ == nullptr) return "a slab is mapped on a lane that lends nothing";
+  lender_->mapped(slab);
+  return nullptr;
 }
 
 const char* link_session::slab_refused(std::uint32_t slab) {

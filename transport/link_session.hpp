@@ -80,7 +80,7 @@ class link_session final : public session,
   };
 
   // lane_events
-  bool segment_arrived(const segment_header& header, byte_view frames) override;
+  std::size_t segment_arrived(const segment_header& header, byte_view frames) override;
   void something_arrived() override { heard_ = true; }
   void lane_ended(link_end why, std::string text) override;
   void lane_drained() override { finish_if_done(); }
@@ -93,6 +93,7 @@ class link_session final : public session,
   session_host& host() noexcept override { return host_; }
   bool live() const noexcept override { return life_ != life::ended; }
   bool credited(std::uint32_t stream, std::uint32_t window, std::uint32_t bytes) override;
+  const char* slab_mapped(std::uint32_t slab) override;
   const char* borrowed(const loan_entry& l, bulk& out) override;
   const char* loan_returned(std::uint64_t number) override;
   const char* slab_refused(std::uint32_t slab) override;
@@ -153,6 +154,7 @@ class link_session final : public session,
   std::shared_ptr<borrower> borrower_;
   std::vector<std::uint64_t> giving_back_;  // loans; these two wait for room
   std::vector<std::uint32_t> refusing_;     // slabs
+  std::vector<std::uint32_t> mapping_;
   std::atomic<std::uint64_t> frames_in_{0};
   std::atomic<std::uint64_t> duplicates_{0};
   bound_timer<link_session, &link_session::close_expired> close_timer_{*this};

@@ -20,10 +20,14 @@ receiving_stream::order receiving_stream::classify(const segment_header& header)
 const char* receiving_stream::take(const segment_header& header, byte_view frames, instant now) {
   if (said_goodbye_ && header.frames != 0) return "a frame after the goodbye";
   std::uint32_t count = 0;
+  apart_ = 0;
   while (!frames.empty()) {
     const std::optional<frame_view> frame = next_frame(frames);
     if (!frame) return "a frame with a length, kind or flag that does not exist";
     if (++count > header.frames) return "more frames in a segment than its header says";
+    if (apart_ != 0)
+      return "a frame behind one whose encoding lies apart";  // so that a segment is a bounded work
+    if (frame->header.apart) apart_ = frame->header.total;
     if (frame->ignorable) continue;
     if (said_goodbye_) return "a frame after the goodbye";
     if (const char* const wrong = take_frame(*frame, now)) return wrong;
@@ -108,7 +112,7 @@ const char* receiving_stream::answer(const frame_header& header, byte_view bytes
   if (const char* const wrong = take_loans(header, bytes, lent, lost)) return wrong;
   reader body(bytes, session_.cookie, lent.bulks);
   const errc status = lost ? errc::no_memory : static_cast<errc>(header.route);
-  host_.reply(session_, header.correlation, status, body);
+  host_.reply(session_, header.correlation, status, body, lent.encoding);
   if (!body.ok()) return "a reply body that does not decode";
   return nullptr;
 }
@@ -129,7 +133,7 @@ const char* receiving_stream::take_chunk(byte_view body) {
   if (c.bytes != nullptr) {
     std::memcpy(c.bytes.get() + c.filled, body.data(), body.size());
   } else if (c.header.lent != 0) {
-    constexpr std::size_t most = attachments_out::most * loan_bytes + 1;
+    constexpr std::size_t most = loan_list_bytes(attachments_out::most);
     c.end.insert(c.end.end(), body.begin(), body.end());
     if (c.end.size() > most) c.end.erase(c.end.begin(), c.end.end() - static_cast<std::ptrdiff_t>(most));
   }
@@ -213,7 +217,7 @@ const char* receiving_stream::take_loans(const frame_header& header, byte_view& 
   if (header.lent == 0) return nullptr;
   if (body.empty()) return "a loan without a list";
   const auto count = load<std::uint8_t>(body.data() + body.size() - 1);
-  const std::size_t list = count * loan_bytes + 1;
+  const std::size_t list = loan_list_bytes(count);
   if (count == 0 || count > attachments_out::most || list > body.size())
     return "a list of loans that cannot be";
   const byte_view entries = body.last(list);
@@ -239,14 +243,17 @@ const char* receiving_stream::take_loans(const frame_header& header, byte_view& 
 }
 
 const char* receiving_stream::take_loan_notes(const frame_view& frame) {
-  const bool given_back = frame.header.route == static_cast<std::uint32_t>(loan_note::given_back);
-  if (!given_back && frame.header.route != static_cast<std::uint32_t>(loan_note::slabs_refused))
+  if (frame.header.route > static_cast<std::uint32_t>(loan_note::slabs_mapped))
     return "an unknown note of loans";
+  const auto what = static_cast<loan_note>(frame.header.route);
+  const bool given_back = what == loan_note::given_back;
   const std::size_t each = given_back ? sizeof(std::uint64_t) : sizeof(std::uint32_t);
   if (frame.body.empty() || frame.body.size() % each != 0) return "a note of loans of a wrong length";
   for (byte_view rest = frame.body; !rest.empty(); rest = rest.subspan(each)) {
     const char* const wrong = given_back ? sink_.loan_returned(load<std::uint64_t>(rest.data()))
-                                         : sink_.slab_refused(load<std::uint32_t>(rest.data()));
+                              : what == loan_note::slabs_refused
+                                  ? sink_.slab_refused(load<std::uint32_t>(rest.data()))
+                                  : sink_.slab_mapped(load<std::uint32_t>(rest.data()));
     if (wrong != nullptr) return wrong;
   }
   return nullptr;

@@ -31,6 +31,7 @@ class frame_sink {
   virtual const char* borrowed(const loan_entry& l, bulk& out) = 0;
   virtual const char* loan_returned(std::uint64_t number) = 0;
   virtual const char* slab_refused(std::uint32_t slab) = 0;
+  virtual const char* slab_mapped(std::uint32_t slab) = 0;
 };
 
 class receiving_stream {
@@ -40,11 +41,13 @@ class receiving_stream {
       : number_(number), limits_(limits), sink_(sink), session_(sink.as_session()), host_(sink.host()) {}
 
   enum class order : std::uint8_t { next, duplicate, broken };
-  /// Where a segment stands in this stream; its checksum is right.
+  /// Where a segment stands in this stream; its checksum, if it has one, is right.
   order classify(const segment_header& header) const noexcept;
   /// Hands up the frames of the next segment. Null if all is well, else what is wrong.
   const char* take(const segment_header& header, byte_view frames, instant now);
 
+  /// Bytes of the last segment that lay apart.
+  std::size_t apart() const noexcept { return apart_; }
   /// All frames up to this one were taken.
   std::uint64_t received() const noexcept { return next_ - 1; }
   bool said_goodbye() const noexcept { return said_goodbye_; }
@@ -101,6 +104,7 @@ class receiving_stream {
   session& session_;
   session_host& host_;
   std::uint64_t next_ = 1;
+  std::size_t apart_ = 0;
   bool said_goodbye_ = false;
   std::uint64_t overdrafts_ = 0;  // of all windows together
   std::optional<chunked> under_way_;

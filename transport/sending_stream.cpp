@@ -76,12 +76,12 @@ send_outcome sending_stream::send_large(destination& to, const outgoing& what, f
   return how;
 }
 
-/// Adds its frame. no_memory: it does not go this way.
+/// Publishes its frame. no_memory: it does not go this way.
 send_outcome sending_stream::encode_apart(frame_header& header, const wire_type& type, const void* body,
                                           void* context, room from, std::size_t bytes) {
   if (!loans_ || bytes <= least_apart) return send_outcome::no_memory;
   const std::size_t size = bytes - loans_->bytes();
-  const std::size_t list = loans_->bytes() + loan_bytes + (loans_->bytes() == 0 ? 1 : 0);
+  const std::size_t list = loans_->bytes_with_encoding();
   if (list > max_chunk) return send_outcome::no_memory;
   const byte_span space = builder_.space(max_frame_header + list, from);
   if (space.empty()) return send_outcome::blocked;
@@ -96,7 +96,7 @@ send_outcome sending_stream::encode_apart(frame_header& header, const wire_type&
   write_frame_header(space.data(), header, list);
   loans_->write(space.data() + header.bytes());
   builder_.add(header.bytes() + list, header.kind == frame_kind::message);
-  on_.defer(flush_);
+  builder_.seal();
   return send_outcome::sent;
 }
 
@@ -239,6 +239,7 @@ bool sending_stream::answer(frame_header header, const wire_type& type, const vo
     const std::size_t all = encoded_size(type, body, context, loans());
     if (all <= limits_.max_message) how = encode_apart(header, type, body, context, room::reserve, all);
     if (how == send_outcome::sent) return true;
+    if (how == send_outcome::not_encodable) return answer_error(header, errc::not_encodable);
   }
   if (how != send_outcome::sent) return answer_later(header, type, body, context);
   builder_.add(header.bytes() + bytes, false);
@@ -246,13 +247,14 @@ bool sending_stream::answer(frame_header header, const wire_type& type, const vo
   return true;
 }
 
+bool sending_stream::answer_error(const frame_header& header, errc why) {
+  put_or_keep({frame_kind::reply, static_cast<std::uint32_t>(why), header.correlation, 0, 0}, {});
+  return false;
+}
+
 bool sending_stream::answer_later(frame_header header, const wire_type& type, const void* body,
                                   void* context) {
-  const auto fail = [&](errc why) {
-    header.route = static_cast<std::uint32_t>(why);
-    put_or_keep(header, {});
-    return false;
-  };
+  const auto fail = [&](errc why) { return answer_error(header, why); };
   const std::size_t bytes = encoded_size(type, body, context, loans());
   if (bytes > limits_.max_message) return fail(errc::too_large);
   if (kept() + bytes > most_of_answers()) return fail(errc::no_memory);

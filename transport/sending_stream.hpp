@@ -7,8 +7,8 @@
 // answered with no_memory, and notes end the session. Waiting
 // senders are served one for each destination in turn, so a destination without credit holds up nobody else.
 //
-// What is over 64 KiB is encoded into memory that is lent, if the lane lends, and its frame says where. Else into memory of its
-// own; it is accepted then, and goes in chunks (chunk_queue.hpp) as the lane has room for messages. Between them goes whatever is not for the same destination; control notes that keep their order
+// What is over 64 KiB is encoded into memory that is lent, if the lane lends and there is some (lender.hpp), and its frame says
+// where. Else into memory of its own; it is accepted then, and goes in chunks (chunk_queue.hpp) as the lane has room for messages. Between them goes whatever is not for the same destination; control notes that keep their order
 // wait behind it.
 //
 // Life. up: everything works. closing (after finish): no new messages, the side queue goes out, then a
@@ -122,6 +122,7 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
     return side_queue_limit + 4 * std::size_t{limits_.max_message};
   }
   bool may_keep(std::size_t bytes);
+  bool answer_error(const frame_header& header, errc why);
   bool answer_later(frame_header header, const wire_type& type, const void* body, void* context);
   void take_over();
   void flush();

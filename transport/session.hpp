@@ -74,7 +74,7 @@ struct held_credit {
 struct inbound_message {
   reader& body;
   bool longer_schema = false;     // as the route's binding says; for wire_type::decode
-  bool lost = false;              // there was no memory for its chunks, and the body is empty
+  bool lost = false;              // there was no memory for it, or it could not be mapped; the body is empty
   std::uint64_t correlation = 0;  // not 0: a request, to be answered with out_stream::reply
   instant deadline{};             // zero: none
   held_credit credit;
@@ -117,7 +117,8 @@ class session_host {
   /// The peer names a target and a message type for the first time. An empty `deliver` in the answer is not
   /// allowed: an unknown target or schema is bound to a function that makes dead letters.
   virtual route_binding bind(session& s, std::uint64_t target, std::string_view schema) = 0;
-  virtual void reply(session& s, std::uint64_t correlation, errc status, reader& body) = 0;
+  /// `apart`: where all of the body lies, so that it can be read as long as somebody keeps that; empty: only now.
+  virtual void reply(session& s, std::uint64_t correlation, errc status, reader& body, const bulk& apart) = 0;
   virtual void control(session& s, const control_note& note) = 0;
   /// The peer has said nothing for a while, which is the session's end if it goes on (session::stalled); or it does again.
   virtual void link_stalled(session& s) = 0;

@@ -135,8 +135,9 @@ shm_lane::found shm_lane::read_ring(unsigned stream, std::size_t at_most) {
     const std::optional<ring_reader::segment> segment = ring.next();
     if (!segment) break;
     if (segment->header.stream != stream) return violated("a segment in another stream's ring");
-    bytes += segment->header.length;
-    if (!events_->segment_arrived(segment->header, segment->frames)) return found::the_end;
+    const std::size_t taken = events_->segment_arrived(segment->header, segment->frames);
+    if (taken == 0) return found::the_end;
+    bytes += taken;
     ring.consume();
   }
   if (ring.violated()) return violated("a ring whose positions or lengths cannot be");

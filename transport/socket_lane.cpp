@@ -193,7 +193,7 @@ bool socket_lane::parse() {
     }
     if (filled_ - at < header.length) break;
     const byte_view whole(buffer_.get() + at, header.length);
-    if (!events_->segment_arrived(header, whole.subspan(segment_header_bytes))) return false;
+    if (events_->segment_arrived(header, whole.subspan(segment_header_bytes)) == 0) return false;
     at += header.length;
   }
   std::memmove(buffer_.get(), buffer_.get() + at, filled_ - at);

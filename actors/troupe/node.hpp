@@ -56,10 +56,11 @@ struct node_options {
   std::uint32_t max_message =
       16u << 20;  // bytes of one that comes from another node, encoded; 64 KiB to 256 MiB
   std::uint64_t bulk_memory = std::uint64_t{1}
-                              << 30;  // bytes of all bulks that were loaned here; at least 4 MiB
+                              << 30;  // bytes of all bulks that were loaned here, and of messages over 64 KiB
+                                      // to processes of this host, an eighth at most; at least 4 MiB
   std::size_t kept_memory = std::size_t{32}
                             << 20;  // that the process's malloc keeps for each thread when it is freed: large
-                                    // messages are made of it; 0: malloc is left as it is
+                                    // messages are made of it. The last node of the process says; 0: does not
   unsigned blocking_threads = 16;   // of them at most (blocking.hpp)
   std::uint32_t blocking_calls = 1024;   // that may wait for one
   std::uint32_t most_names = 65536;      // published names, of all nodes together

@@ -57,9 +57,10 @@ std::int32_t kernel_env::process_id() noexcept { return ::getpid(); }
 
 /// An arena's heap is given back from its top; what is over the other threshold never was a part of one.
 void kernel_env::keep_freed_memory(std::size_t bytes) noexcept {
+  constexpr std::size_t as_it_was = 128u << 10;
   constexpr std::size_t largest_threshold = 32u << 20;  // that glibc takes
-  ::mallopt(M_TRIM_THRESHOLD, static_cast<int>(std::min<std::size_t>(bytes, 1u << 30)));
-  ::mallopt(M_MMAP_THRESHOLD, static_cast<int>(std::min(bytes / 2, largest_threshold)));
+  ::mallopt(M_TRIM_THRESHOLD, static_cast<int>(std::clamp<std::size_t>(bytes, as_it_was, 1u << 30)));
+  ::mallopt(M_MMAP_THRESHOLD, static_cast<int>(std::clamp(bytes / 2, as_it_was, largest_threshold)));
 }
 
 unsigned kernel_env::processors() noexcept {

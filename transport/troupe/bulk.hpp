@@ -14,7 +14,8 @@
 //
 // In place means: what is read is the writer's memory. The handle keeps it from being used again, but a writer that is hostile
 // can change it at any time. So who does not trust the writer takes a copy with read(), and checks that. And a peer that is lent
-// a bulk of up to 2 MiB can read what else lies in the same 4 MiB: nodes that share memory belong to one user.
+// a bulk of up to 2 MiB, or sent a message of 64 KiB to 2 MiB, can read what else lies in the same 4 MiB: nodes that share memory
+// belong to one user.
 //
 // Thread-safety: handles may be copied, moved and dropped on any thread; one handle is not for two threads at a time.
 //
