@@ -1,5 +1,6 @@
 #include "held_watch.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -75,16 +76,18 @@ bool held_watch::look() {
 void held_watch::suspect(unsigned worker, const actor_core& who, instant now, bool late) {
   observed& seen = seen_[worker];
   const std::int32_t thread = node_.workers().at(worker).thread.load(std::memory_order_relaxed);
-  if (late || seen.since == instant{}) {
-    seen.since = now;
-    seen.waited = node_.world().waited_to_run(thread);
-    return;
+  const thread_times times = node_.world().times_of(thread);
+  if (seen.looked != instant{} && !late) {
+    // Whether it runs or waits for a processor now the kernel does not say: so of a thread that is ready counts what it ran.
+    const duration held =
+        times.ready ? times.ran - seen.then.ran : now - seen.looked - (times.waited - seen.then.waited);
+    seen.held += std::max(held, duration::zero());
   }
-  if (now - seen.since < allowed_) return;
-  const duration held = now - seen.since - (node_.world().waited_to_run(thread) - seen.waited);
-  if (held < allowed_) return;
+  seen.looked = now;
+  seen.then = times;
+  if (seen.held < allowed_) return;
   seen.told = true;
-  report(worker, who, held);
+  report(worker, who, seen.held);
 }
 
 void held_watch::report(unsigned worker, const actor_core& who, duration held) {

@@ -6,8 +6,8 @@
 //   `allowed` later     one message, or what follows one suspension, takes that long: reported, once a run
 //
 // It asks nothing of the worker that is held: an actor's parents and name are readable from any thread
-// (node_core::path_of). Time that the worker's thread was ready and had no processor does not count. When the
-// observer comes late itself, the machine or the process was stopped, and time is counted anew.
+// (node_core::path_of). Time that the worker's thread was ready and had no processor does not count, nor
+// that since the last look when the observer comes late itself: the machine or the process was stopped.
 //
 // When no actor has run for quiet_looks the observer sleeps untimed, so an idle node takes no CPU; not sooner, for the
 // run that wakes it pays for that (watch_park.hpp).
@@ -49,8 +49,9 @@ class held_watch {
  private:
   struct observed {
     std::uint64_t run = 0;
-    instant since{};    // its slice was used, or the observer was late; zero: not yet
-    duration waited{};  // env::waited_to_run, then
+    instant looked{};  // since its slice was used; zero: not yet
+    thread_times then{};
+    duration held{};  // since
     bool told = false;
   };
 

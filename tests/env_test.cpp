@@ -112,13 +112,21 @@ TEST_CASE("the process is identified as the kernel sees it", "[env]") {
   CHECK(world().processors() >= 1);
 }
 
-TEST_CASE("a thread's wait for a processor only grows, and there is none of a thread that is not", "[env]") {
+TEST_CASE("a thread's times only grow, one that asks is ready, and there are none of a thread that is not",
+          "[env]") {
   const std::int32_t self = world().thread_id();
   CHECK(self == world().thread_id());
-  const troupe::duration before = world().waited_to_run(self);
-  CHECK(before >= troupe::duration::zero());
-  CHECK(world().waited_to_run(self) >= before);
-  CHECK(world().waited_to_run(0) == troupe::duration::zero());
+  const troupe::thread_times before = world().times_of(self);
+  CHECK(before.ran > troupe::duration::zero());
+  CHECK(before.waited >= troupe::duration::zero());
+  CHECK(before.ready);
+  const troupe::thread_times after = world().times_of(self);
+  CHECK(after.ran >= before.ran);
+  CHECK(after.waited >= before.waited);
+  const troupe::thread_times none = world().times_of(0);
+  CHECK(none.ran == troupe::duration::zero());
+  CHECK(none.waited == troupe::duration::zero());
+  CHECK_FALSE(none.ready);
 }
 
 TEST_CASE("a TCP listener on port 0 says which port it got", "[env]") {

@@ -146,7 +146,7 @@ class fake_env final : public env {
   std::unique_ptr<running_thread> run_beside(std::function<void()>) override { return nullptr; }
   bool sleep_in(detail::waiting_room&, instant) override { return false; }
   std::int32_t thread_id() noexcept override { return 1; }
-  duration waited_to_run(std::int32_t) noexcept override { return {}; }
+  thread_times times_of(std::int32_t) noexcept override { return {}; }
   result<std::unique_ptr<detail::io_driver>, setup_error> open_io(io_backend, std::string& note) override {
     note = "fake";
     auto driver = std::make_unique<fake_driver>();

@@ -27,7 +27,7 @@ class kernel_env : public env {
   std::unique_ptr<running_thread> run_beside(std::function<void()> body) override;
   bool sleep_in(waiting_room& room, instant until) override;
   std::int32_t thread_id() noexcept override;
-  duration waited_to_run(std::int32_t thread) noexcept override;
+  thread_times times_of(std::int32_t thread) noexcept override;
 
   result<std::unique_ptr<io_driver>, setup_error> open_io(io_backend wanted, std::string& note) override;
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -113,15 +114,29 @@ bool kernel_env::sleep_in(waiting_room& room, instant until) {
 
 std::int32_t kernel_env::thread_id() noexcept { return ::gettid(); }
 
-duration kernel_env::waited_to_run(std::int32_t thread) noexcept {
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", static_cast<int>(thread));
-  const auto close = [](std::FILE* f) { std::fclose(f); };
-  const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path, "re"));
+thread_times kernel_env::times_of(std::int32_t thread) noexcept {
+  const auto open = [thread](const char* file) {
+    char path[64];
+    std::snprintf(path, sizeof path, "/proc/self/task/%d/%s", static_cast<int>(thread), file);
+    const auto close = [](std::FILE* f) { std::fclose(f); };
+    return std::unique_ptr<std::FILE, decltype(close)>(std::fopen(path, "re"), close);
+  };
+  thread_times times;
   long long ran = 0;
   long long waited = 0;
-  if (file == nullptr || std::fscanf(file.get(), "%lld %lld", &ran, &waited) != 2) return {};
-  return duration(waited);
+  const auto sums = open("schedstat");
+  if (sums == nullptr || std::fscanf(sums.get(), "%lld %lld", &ran, &waited) != 2) return {};
+  times.ran = duration(ran);
+  times.waited = duration(waited);
+  char state = 0;  // behind the name, which is in parentheses and has at most 15 characters of any kind
+  const auto line = open("stat");
+  char text[64] = {};
+  if (line != nullptr && std::fread(text, 1, sizeof text - 1, line.get()) != 0) {
+    const char* const end = std::strrchr(text, ')');
+    if (end != nullptr && end[1] == ' ') state = end[2];
+  }
+  times.ready = state == 'R';
+  return times;
 }
 
 result<std::unique_ptr<io_driver>, setup_error> kernel_env::open_io(io_backend wanted, std::string& note) {

@@ -63,7 +63,7 @@ class sim_process final : public env {
   std::unique_ptr<running_thread> run_beside(std::function<void()>) override { return nullptr; }
   bool sleep_in(waiting_room& room, instant until) override;
   std::int32_t thread_id() noexcept override { return pid_; }
-  duration waited_to_run(std::int32_t) noexcept override { return {}; }
+  thread_times times_of(std::int32_t) noexcept override { return {}; }
   result<std::unique_ptr<io_driver>, setup_error> open_io(io_backend wanted, std::string& note) override;
   result<descriptor, setup_error> listen(const endpoint& at, int backlog) override;
   result<descriptor, setup_error> open_socket(const endpoint& to) override;

@@ -148,6 +148,13 @@ class running_thread {
   virtual ~running_thread() = default;
 };
 
+/// What a thread has done, in all its life.
+struct thread_times {
+  duration ran{};
+  duration waited{};   // ready, without a processor: the present wait is not in it
+  bool ready = false;  // it runs, or waits so
+};
+
 class env {
  public:
   virtual ~env() = default;
@@ -179,9 +186,8 @@ class env {
   /// until `until`: then false. waiting_room::wait is the loop around it. Not on a worker.
   virtual bool sleep_in(detail::waiting_room& room, instant until) = 0;
   virtual std::int32_t thread_id() noexcept = 0;  // of the thread that calls
-  /// How long that thread of this process has been ready to run and had no processor, in all its life; zero where
-  /// the kernel does not tell.
-  virtual duration waited_to_run(std::int32_t thread) noexcept = 0;
+  /// Of a thread of this process; zeros where the kernel does not tell.
+  virtual thread_times times_of(std::int32_t thread) noexcept = 0;
 
   /// An I/O driver for one worker. `note` says in one line which backend it is and why.
   virtual result<std::unique_ptr<detail::io_driver>, setup_error> open_io(io_backend wanted,
