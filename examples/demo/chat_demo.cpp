@@ -338,6 +338,8 @@ void chat_run::hold() {
 
 }  // namespace
 
+std::vector<std::string> chat_processes() { return {"room", "ann", "bob"}; }
+
 int run_chat_demo(const options& given) {
   display screen;
   try {
