@@ -60,24 +60,21 @@ void declare(CLI::App& app, request& r) {
       ->check(CLI::Range(1u, most_stage_workers));
 }
 
-/// What is wrong with --kill, if anything. It says which demo is meant, if that is not said.
+/// What is wrong with --kill, if anything. Its stage says which demo is meant, if nothing else does.
 std::string settle_kill(request& r) {
   const std::string& name = r.given.kill;
-  const auto has = [&](const std::vector<std::string>& all) {
-    return std::ranges::find(all, name) != all.end();
-  };
-  const bool chat = r.which != "orders" && has(demo::chat_processes());
-  const bool orders = r.which != "chat" && has(demo::orders_processes());
   if (name.empty()) return "";
-  if (!chat && !orders) {
-    return "--kill: there is no " + name + "; chat has " + listed(demo::chat_processes()) + ", orders has " +
-           listed(demo::orders_processes());
-  }
-  r.which = chat ? "chat" : "orders";
-  if (orders && r.given.layout == demo::layout_choice::threads) {
+  std::string there_are;
+  for (const auto& [which, stages] : std::map<std::string, std::vector<std::string>>{
+           {"chat", demo::chat_processes()}, {"orders", demo::orders_processes()}}) {
+    if (!r.which.empty() && r.which != which) continue;
+    there_are += "; " + which + " has " + listed(stages);
+    if (std::ranges::find(stages, name) == stages.end()) continue;
+    r.which = which;
+    if (which == "chat" || r.given.layout != demo::layout_choice::threads) return "";
     return "--kill: the layout threads is one process, so there is no stage to kill; take procs or tcp";
   }
-  return "";
+  return "--kill: there is no " + name + there_are;
 }
 
 }  // namespace

@@ -18,8 +18,8 @@ namespace {
 
 constexpr troupe::duration longest_absence = 20s;  // of a stage that another one looks for
 constexpr std::uint32_t mailbox_size = 1024;
-static_assert(window / progress_step < mailbox_size, "the ledger must never wait for the gateway");
-static_assert(window < ledger_writer::max_held, "the ledger must be able to hold all orders under way");
+static_assert(progress_per_window < mailbox_size, "the ledger must never wait for the gateway");
+static_assert(most_window < ledger_writer::max_held, "the ledger must be able to hold all orders under way");
 
 std::int64_t now() { return troupe::os_env().now().time_since_epoch().count(); }
 
@@ -229,7 +229,7 @@ troupe::actor run_ledger(troupe::self<ledger_stage> self, plan p) {
         told = 0;
       },
       [&](const closed& all) { book.close(all.lines); }, [&](report) { return book.report(); })) {
-    if (book.written() - told < progress_step) continue;
+    if (book.written() - told < p.window / progress_per_window) continue;
     told = book.written();
     (void)co_await by.gateway.send<progress>(by.run, told);  // one that is gone will open another run
   }
@@ -267,7 +267,7 @@ troupe::actor run_gateway(troupe::self<gateway_stage> self, plan p) {
   std::uint64_t sent = 0;
   std::uint64_t handed = 0;  // of them to check
   while (auto row = must(rows.next())) {
-    while (sent >= written + window) {
+    while (sent >= written + p.window) {
       const auto heard = co_await self.receive(on_progress, on_broken, on_down);
       if (!heard) co_return;
     }

@@ -12,7 +12,7 @@
 //
 // Backpressure: every send waits for room in the next mailbox, and the gateway never has more than `window` orders
 // that the ledger has not written, which bounds what the ledger must hold back. The ledger's sends to the gateway
-// cannot wait for long: at most window / progress_step of them are under way, fewer than its mailbox holds.
+// cannot wait for long: few of them are under way, and its mailbox has room for many.
 //
 // Loss: any stage may be killed at any moment, and any link may break; when the stage is back, the ledger becomes what
 // it would have been. The gateway reads all orders once more, in a new *run*, which it begins with a higher number:
@@ -38,8 +38,8 @@
 
 namespace orders {
 
-inline constexpr std::uint64_t window = 4096;
-inline constexpr std::uint64_t progress_step = 256;
+inline constexpr std::uint64_t most_window = 4096;
+inline constexpr std::uint64_t progress_per_window = 16;  // so often the ledger says how far it is
 
 /// A run is over before its end: a stage has been lost. It has room in a mailbox that is full of orders.
 struct broken {
@@ -90,6 +90,8 @@ struct ledger_report {
   std::string failure;             // not empty: it never will be
 };
 struct report {
+  static constexpr auto priority =
+      troupe::priority::high;  // says how it is now, not when all that waits is written
   using reply = ledger_report;
 };
 
@@ -106,8 +108,9 @@ struct plan {
   std::string ledger_file;
   std::uint32_t stock_workers = 2;
   std::uint32_t payment_workers = 2;
-  bool resume = false;       // the ledger goes on with what an earlier life of it has written
-  bool break_dedup = false;  // orders_sim.cpp
+  std::uint64_t window = most_window;  // progress_per_window to most_window
+  bool resume = false;                 // the ledger goes on with what an earlier life of it has written
+  bool break_dedup = false;            // orders_sim.cpp
 };
 inline constexpr std::uint32_t most_workers = 64;  // of one stage
 
