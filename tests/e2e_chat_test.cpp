@@ -41,7 +41,7 @@ class house {
     return std::move(*t);
   }
   void member(const std::string& name, std::vector<std::string> flags) {
-    flags.insert(flags.end(), {"--join", url_});
+    flags.insert(flags.end(), {"--room", url_});
     start(name, "chat_member", flags);
     until([&] { return lanes_.contains(name); });
   }
@@ -85,7 +85,7 @@ class house {
   }
   void hear(const demo::event& e) {
     if (e.what != demo::event::kind::line) return;
-    const std::string url = "members join with: --join ";
+    const std::string url = "members join with: --room ";
     const std::string way = "people join with: nc 127.0.0.1 ";
     if (e.text.starts_with(chat::figures_line::mark)) {
       figures_[e.from].read(e.text);
@@ -220,8 +220,8 @@ TEST_CASE("members over shared memory and TCP hear each other and the people, al
   h.member("bob", over_tcp);
   CHECK(h.lane("ann") == "shm");
   CHECK(h.lane("bob") == "tcp");
-  REQUIRE(eve.type("#1 @1"));
   REQUIRE(eve.type("go"));
+  REQUIRE(eve.type("#1 @1"));
   h.until([&] { return h.figure("ann", "heard") >= 601 && h.figure("bob", "heard") >= 601; });
   for (const std::string name : {"ann", "bob"}) {
     CHECK(h.figure(name, "own") == 300);

@@ -2,9 +2,7 @@
 #include "layout_run.hpp"
 
 #include <algorithm>
-#include <array>
 #include <csignal>
-#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "demo/process.hpp"
+#include "demo/text.hpp"
 #include "orders/ledger.hpp"
 
 namespace demo {
@@ -26,13 +25,6 @@ constexpr troupe::duration longest_start = 20s;    // of one process, until it l
 constexpr troupe::duration longest_silence = 30s;  // of the ledger, without a new line
 constexpr troupe::duration longest_stop = 10s;
 constexpr unsigned most_restarts = 3;  // of all processes together
-
-template <class... Values>
-std::string format(const char* form, Values... values) {
-  std::array<char, 256> text;
-  const int size = std::snprintf(text.data(), text.size(), form, values...);
-  return std::string(text.data(), std::min(static_cast<std::size_t>(size), text.size() - 1));
-}
 
 class layout_run {
  public:
