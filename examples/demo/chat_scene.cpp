@@ -44,13 +44,28 @@ std::int64_t person::median_age() const {
 
 // The processes.
 
+std::vector<std::string> chat_scene::arguments_of(const std::string& name) const {
+  std::vector<std::string> all{"--node", name, "--io", given_.io};
+  if (given_.workers != 0) all.insert(all.end(), {"--workers", std::to_string(given_.workers)});
+  const std::vector<std::string>& own = commands_.at(name).arguments;
+  all.insert(all.end(), own.begin(), own.end());
+  return all;
+}
+
 void chat_scene::start(const std::string& name) {
-  const command& what = commands_.at(name);
-  std::vector<std::string> arguments{"--node", name, "--io", given_.io};
-  if (given_.workers != 0) arguments.insert(arguments.end(), {"--workers", std::to_string(given_.workers)});
-  arguments.insert(arguments.end(), what.arguments.begin(), what.arguments.end());
-  const auto started = running_.start(name, what.program, std::move(arguments));
+  const auto started = running_.start(name, commands_.at(name).program, arguments_of(name));
   if (!started) fail(started.error().text);
+}
+
+void chat_scene::start_again(const event& e) {
+  screen_.line("chat: " + e.from + " " + e.text + "; it is started anew");
+  figures_.erase(e.from);
+  in_.erase(e.from);
+  const std::string complaints = running_.complaints(e.from);
+  const auto started = running_.start_again(e.from, commands_.at(e.from).program, arguments_of(e.from));
+  if (started) return;
+  screen_.line(complaints);
+  fail(e.from + " " + e.text + "; " + started.error().text);
 }
 
 void chat_scene::open_room() {
@@ -78,14 +93,6 @@ void chat_scene::start_member(const std::string& name, const std::string& lane, 
 void chat_scene::kill(const std::string& name) {
   killed_ = name;
   running_.signal(name, SIGKILL);
-}
-
-void chat_scene::restart(const event& e) {
-  ++restarts_;
-  screen_.line("chat: " + e.from + " " + e.text + "; it is started anew");
-  figures_.erase(e.from);
-  in_.erase(e.from);
-  start(e.from);
 }
 
 void chat_scene::await_return(const std::string& name) {
@@ -162,8 +169,8 @@ void chat_scene::hear(const event& e) {
     case event::kind::line: return hear_line(e.from, e.text);
     case event::kind::ended: break;
   }
-  if (!given_.kill.empty() && restarts_ < most_restarts) return restart(e);
-  if (given_.kill.empty() && e.from == killed_) return;
+  if (!given_.kill.empty()) return start_again(e);
+  if (e.from == killed_) return;
   screen_.line(running_.complaints(e.from));
   fail(e.from + " " + e.text);
 }

@@ -81,14 +81,14 @@ class chat_scene {
 
  private:
   static constexpr troupe::duration patience = std::chrono::seconds(15);  // for any one thing to happen
-  static constexpr unsigned most_restarts = 3;                            // of all processes together
 
   struct command {
     std::string program;
     std::vector<std::string> arguments;
   };
   void start(const std::string& name);
-  void restart(const event& e);
+  void start_again(const event& e);
+  std::vector<std::string> arguments_of(const std::string& name) const;
   void hear(const event& e);
   void hear_line(const std::string& from, const std::string& text);
   void read_terminals();
@@ -106,7 +106,6 @@ class chat_scene {
   std::string room_url_;
   std::uint16_t port_ = 0;
   std::string killed_;
-  unsigned restarts_ = 0;
   std::uint64_t said_before_ = 0;
   troupe::instant figured_at_{};
 };

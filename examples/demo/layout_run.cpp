@@ -24,7 +24,6 @@ namespace {
 constexpr troupe::duration longest_start = 20s;    // of one process, until it listens
 constexpr troupe::duration longest_silence = 30s;  // of the ledger, without a new line
 constexpr troupe::duration longest_stop = 10s;
-constexpr unsigned most_restarts = 3;  // of all processes together
 
 class layout_run {
  public:
@@ -52,20 +51,14 @@ class layout_run {
  private:
   bool start_all() {
     for (const placement& p : processes_) {
-      if (!start(p)) return false;
+      const auto pid = running_.start(std::string(p.node), "orders", command(p));
+      if (!pid) return fail(pid.error().text);
+      pids_[std::string(p.node)] = *pid;
       const troupe::instant until = troupe::os_env().now() + longest_start;
       while (notes_[std::string(p.node)].empty()) {
         if (!step(until)) return false;
       }
     }
-    return true;
-  }
-
-  bool start(const placement& p) {
-    const std::string node(p.node);
-    const auto pid = running_.start(node, "orders", command(p));
-    if (!pid) return fail(pid.error().text);
-    pids_[node] = *pid;
     return true;
   }
 
@@ -83,7 +76,7 @@ class layout_run {
       if (url != urls_.end() && work_together(p, other)) add("--join", url->second);
     }
     for (const std::string_view stage : p.stages) add("--stage", std::string(stage));
-    if (restarts_ > 0) words.emplace_back("--resume");
+    if (again_) words.emplace_back("--resume");
     add("--orders", plan_.orders_file);
     add("--stock", plan_.stock_file);
     add("--ledger", plan_.ledger_file);
@@ -108,7 +101,7 @@ class layout_run {
       if (kills() && written_ > lines_ / 3 && !std::exchange(killed_, true))
         running_.signal(given_.kill, SIGKILL);
     }
-    if (kills() && restarts_ == 0)
+    if (kills() && !(killed_ && again_))
       return fail("it was over before " + given_.kill + " was killed: give it more orders");
     screen_.line(title_ + figures());
     for (const auto& [link, text] : lanes_) screen_.line(title_ + link + text);
@@ -195,16 +188,20 @@ class layout_run {
   bool ended(const event& e) {
     const auto reason = reasons_.find(e.from);
     const std::string how = reason != reasons_.end() ? reason->second : e.text;
-    if (!kills() || restarts_ == most_restarts) return fail(e.from, how);
-    // The supervisor: the same program once more. It dials all the others, which live on.
-    ++restarts_;
+    if (!kills()) return fail(e.from, how);
+    // Supervised: the same program once more. It dials all the others, which live on.
     screen_.line(title_ + format("%s (process %d) ", e.from.c_str(), pids_[e.from]) + how +
                  format(" when %llu lines were written; it is started anew",
                         static_cast<unsigned long long>(written_)));
     done_.erase(e.from);
     urls_.erase(e.from);
     reasons_.erase(e.from);
-    return start(*std::ranges::find(processes_, e.from, &placement::node));
+    again_ = true;
+    const auto pid = running_.start_again(e.from, "orders",
+                                          command(*std::ranges::find(processes_, e.from, &placement::node)));
+    if (!pid) return fail(e.from, how + "; " + pid.error().text);
+    pids_[e.from] = *pid;
+    return true;
   }
 
   void explain() {
@@ -226,9 +223,9 @@ class layout_run {
   processes running_;
 
   run_end end_;
-  std::string culprit_;  // the node that made it fail
-  bool killed_ = false;  // as --kill says
-  unsigned restarts_ = 0;
+  std::string culprit_;                         // the node that made it fail
+  bool killed_ = false;                         // as --kill says
+  bool again_ = false;                          // a process was started anew
   std::map<std::string, pid_t> pids_;           // by node, as the next four
   std::map<std::string, std::string> reasons_;  // of those that have said why they failed
   std::map<std::string, std::string> urls_;
