@@ -15,9 +15,9 @@ struct options {
   std::string io = "auto";  // passed on to every process: auto, uring or asio
   unsigned workers = 0;     // worker threads of every process; 0: the demo's own choice
   bool verbose = false;     // show what the processes write
-  std::string
-      kill;  // the process that is killed (SIGKILL) in mid-run, and started anew; empty: none. Without
-             // it the end of any process is the end of the demo
+  // This process is killed (SIGKILL) in mid-run, and every one that ends is started anew. Empty: none is, and the end of
+  // any process is a failure.
+  std::string kill;
 
   // chat
   bool hold = false;  // stay until Ctrl-C, for people to join

@@ -39,6 +39,7 @@ class layout_run {
         running_(given.verbose) {}
 
   run_end run() {
+    if (!given_.kill.empty() && !kills()) screen_.line(title_ + "all stages are one process: none is killed");
     if (start_all() && work()) stop_all();
     if (!end_.interrupted && !end_.failure.empty()) explain();
     if (end_.interrupted || !end_.failure.empty()) {

@@ -1,5 +1,5 @@
 // The orders demo: the same orders through every layout of the pipeline, and through the plain loop of
-// orders/reference.hpp; all ledgers must have the same SHA-256.
+// orders/reference.hpp; all ledgers must have the same SHA-256, also when --kill has a stage killed in mid-run.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
