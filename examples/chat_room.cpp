@@ -58,7 +58,7 @@ troupe::task<int> host(troupe::node& node, troupe::arguments given) {
   const auto published = co_await node.publish(chat::room_name, room);
   if (!published) co_return 1;
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  for (const std::string& url : node.endpoints()) std::printf("members join with: --join %s\n", url.c_str());
+  for (const std::string& url : node.endpoints()) std::printf("members join with: --room %s\n", url.c_str());
   const std::string url = listening->url();
   std::printf("people join with: nc 127.0.0.1 %s\n", url.substr(url.rfind(':') + 1).c_str());
   node.spawn(chat::run_door, room, *listening);

@@ -41,7 +41,7 @@ class house {
     return std::move(*t);
   }
   void member(const std::string& name, std::vector<std::string> flags) {
-    flags.insert(flags.end(), {"--join", url_});
+    flags.insert(flags.end(), {"--room", url_});
     start(name, "chat_member", flags);
     until([&] { return lanes_.contains(name); });
   }
@@ -85,7 +85,7 @@ class house {
   }
   void hear(const demo::event& e) {
     if (e.what != demo::event::kind::line) return;
-    const std::string url = "members join with: --join ";
+    const std::string url = "members join with: --room ";
     const std::string way = "people join with: nc 127.0.0.1 ";
     if (e.text.starts_with(chat::figures_line::mark)) {
       figures_[e.from].read(e.text);
@@ -142,6 +142,61 @@ hearing listen(chat::terminal& at, const std::string& speaker, std::uint64_t las
   while (all.book.last_of(speaker) < last) all.hear(at);
   return all;
 }
+
+/// `demo chat` with these flags, and all that it says.
+class chat_demo {
+ public:
+  explicit chat_demo(std::vector<std::string> flags) {
+    flags.insert(flags.begin(), "chat");
+    const auto pid = running_.start("demo", TROUPE_BIN_DIR "/demo", flags);
+    REQUIRE(pid.has_value());
+    pid_ = *pid;
+  }
+  /// Reads on until it says this.
+  void await(const std::string& part) {
+    while (!says(part)) {
+      INFO(text_);
+      REQUIRE(read_on());
+    }
+  }
+  /// Its exit code.
+  int finish() {
+    while (read_on()) continue;
+    return code_;
+  }
+  const std::string& text() const { return text_; }
+  bool says(const std::string& part) const { return text_.find(part) != std::string::npos; }
+  /// Of its child that has this node; 0: there is none.
+  pid_t process_of(const std::string& node) const {
+    const std::string task = "/proc/" + std::to_string(pid_) + "/task/" + std::to_string(pid_);
+    std::ifstream children(task + "/children");
+    for (pid_t child = 0; children >> child;) {
+      std::ifstream file("/proc/" + std::to_string(child) + "/cmdline");
+      std::string word;
+      std::string before;
+      while (std::getline(file, word, '\0')) {
+        if (before == "--node" && word == node) return child;
+        before = word;
+      }
+    }
+    return 0;
+  }
+
+ private:
+  bool read_on() {
+    const demo::event e = running_.wait(soon);
+    INFO(text_);
+    REQUIRE(e.what != demo::event::kind::timeout);
+    if (e.what == demo::event::kind::line) text_ += e.text + "\n";
+    code_ = e.code;
+    return e.what != demo::event::kind::ended;
+  }
+
+  demo::processes running_{false};
+  pid_t pid_ = -1;
+  std::string text_;
+  int code_ = 0;
+};
 
 troupe::io_backend each_backend() { return GENERATE(from_range(troupe::test::backends())); }
 
@@ -220,8 +275,8 @@ TEST_CASE("members over shared memory and TCP hear each other and the people, al
   h.member("bob", over_tcp);
   CHECK(h.lane("ann") == "shm");
   CHECK(h.lane("bob") == "tcp");
-  REQUIRE(eve.type("#1 @1"));
   REQUIRE(eve.type("go"));
+  REQUIRE(eve.type("#1 @1"));
   h.until([&] { return h.figure("ann", "heard") >= 601 && h.figure("bob", "heard") >= 601; });
   for (const std::string name : {"ann", "bob"}) {
     CHECK(h.figure(name, "own") == 300);
@@ -335,5 +390,52 @@ TEST_CASE("a bad port, or one in use, is one line and exit code 2", "[chat][e2e]
     INFO(running.complaints("second"));
     CHECK(e.code == 2);
     CHECK(running.complaints("second").find(port) != std::string::npos);
+  }
+}
+
+TEST_CASE("with --kill a process of the chat demo is killed and comes back, and all hear what is said then",
+          "[chat][e2e]") {
+  const std::string io(to_string(each_backend()));
+  for (const std::string name : {"room", "ann", "bob"}) {
+    chat_demo run({"--kill", name, "--io", io});
+    const int code = run.finish();
+    INFO(run.text());
+    CHECK(code == 0);
+    CHECK(run.says("chat: " + name + " was killed by signal 9 (Killed); it is started anew\n"));
+    CHECK(run.says("chat: " + name + " is back\n"));
+    CHECK(run.says("chat: PASS " + name + " was killed (SIGKILL) and is back: of "));
+  }
+}
+
+TEST_CASE("with --kill a process of the chat demo that is killed again and again is given up",
+          "[chat][e2e]") {
+  chat_demo run({"--kill", "bob"});
+  run.await("chat: bob is in");
+  pid_t last = 0;
+  for (int life = 1; life <= 4; ++life) {
+    const troupe::instant until = troupe::os_env().now() + soon;
+    pid_t now = last;
+    while ((now == last || now == 0) && troupe::os_env().now() < until) now = run.process_of("bob");
+    REQUIRE(now != last);
+    last = now;
+    REQUIRE(::kill(now, SIGKILL) == 0);
+  }
+  CHECK(run.finish() == 1);
+  CHECK(run.says(
+      "chat: FAIL bob was killed by signal 9 (Killed); processes were started anew 3 times already\n"));
+}
+
+TEST_CASE("without --kill a process of the chat demo that dies is a failure", "[chat][e2e]") {
+  for (const std::string name : {"room", "bob"}) {
+    chat_demo run({});
+    run.await("chat: eve is in");
+    const pid_t pid = run.process_of(name);
+    REQUIRE(pid != 0);
+    REQUIRE(::kill(pid, SIGKILL) == 0);
+    const int code = run.finish();
+    INFO(run.text());
+    CHECK(code == 1);
+    CHECK(run.says("chat: FAIL "));
+    CHECK(!run.says("PASS"));
   }
 }

@@ -369,6 +369,72 @@ TEST_CASE("killing any stage in mid-run makes the demo fail and leaves nothing",
   }
 }
 
+void check_kills(const std::string& layout) {
+  const scratch folder;
+  const inputs in = make_inputs(folder, many / 2);
+  for (const orders::stage& victim : orders::pipeline()) {
+    const std::string name(victim.name);
+    launcher run(folder, in.flags() + words{"--layout", layout, "--kill", name, "--out", folder.path("out")});
+    const int code = run.finish();
+    INFO(run.text());
+    REQUIRE(code == 0);
+    CHECK(contains(run.text(), "\norders: PASS " + layout + "=" + in.hash + "; " + name +
+                                   " was killed (SIGKILL) in mid-run and started anew\n"));
+    CHECK(bytes_of(folder.path("out/" + layout + "/ledger.csv")) == in.ledger);
+    CHECK(!std::filesystem::exists(folder.path("out/" + layout + "/ledger.csv.partial")));
+    const std::smatch death =
+        run.await("orders: " + layout + ": " + name +
+                  " \\(process ([0-9]+)\\) was killed by signal 9 \\(Killed\\) when ([0-9]+) "
+                  "lines were written; it is started anew\n");
+    CHECK(std::stoull(death[2]) > many / 6);
+    CHECK(std::stoull(death[2]) < many / 2);
+    CHECK(run.stages().at(layout + "/" + name) != std::stoi(death[1]));
+    CHECK(run.left_behind() == "");
+    CHECK(folder.temporary_is_empty());
+  }
+}
+
+TEST_CASE("with --kill any stage is killed and comes back over shared memory, and the ledger is the same",
+          "[e2e][orders]") {
+  check_kills("procs");
+}
+
+TEST_CASE("with --kill any stage is killed and comes back over TCP, and the ledger is the same",
+          "[e2e][orders]") {
+  check_kills("tcp");
+}
+
+TEST_CASE("with --kill a run that nobody was killed in is a failure, the threads aside", "[e2e][orders]") {
+  const scratch folder;
+  std::ofstream(folder.path("stock.csv")) << "sku,quantity\nA,5\n";
+  std::ofstream(folder.path("orders.csv")) << "id,sku,quantity,unit_cents,customer,card\n";
+  launcher run(folder, {"--orders", folder.path("orders.csv"), "--stock", folder.path("stock.csv"), "--kill",
+                        "check"});
+  const int code = run.finish();
+  INFO(run.text());
+  CHECK(code == 1);
+  CHECK(contains(run.text(), "orders: FAIL procs: it was over before check was killed"));
+}
+
+TEST_CASE("with --kill a stage that is killed again and again is given up", "[e2e][orders]") {
+  const scratch folder;
+  const inputs in = make_inputs(folder, many);
+  launcher run(folder,
+               in.flags() + words{"--layout", "procs", "--kill", "stock", "--out", folder.path("out")});
+  std::string known = "none,";
+  for (int life = 1; life <= 4; ++life) {
+    const std::string pid = run.await("procs: stock is process (?!" + known + ")([0-9]+), I/O")[1];
+    known += "|" + pid + ",";
+    if (life > 1) REQUIRE(::kill(std::stoi(pid), SIGKILL) == 0);  // the first one the launcher has killed
+  }
+  const int code = run.finish();
+  INFO(run.text());
+  CHECK(code == 1);
+  CHECK(contains(run.text(), "orders: FAIL procs: stock (process "));
+  CHECK(run.left_behind() == "");
+  CHECK(std::filesystem::is_empty(folder.path("out/procs")));
+}
+
 TEST_CASE("Ctrl-C leaves no process, file, segment or socket", "[e2e][orders]") {
   const scratch folder;
   const inputs in = make_inputs(folder, many);
@@ -419,6 +485,8 @@ TEST_CASE("bad flags and files are one clear line and exit code 2", "[e2e][order
       {{"--orders", folder.path("none.csv"), "--stock", folder.path("stock.csv")}, "none.csv"},
       {{"--orders", folder.path("bad.csv"), "--stock", folder.path("stock.csv")}, "id;sku"},
       {{"--generate", "10", "--out", "/proc/no"}, "/proc/no"},
+      {{"--kill", "till"}, "there is no till; orders has ledger, payment, stock, check, gateway"},
+      {{"--kill", "stock", "--layout", "threads"}, "there is no stage to kill"},
   };
   for (const auto& [flags, named] : cases) {
     launcher run(folder, flags);

@@ -233,7 +233,7 @@ TEST_CASE("the ledger holds back a limited number of early entries") {
   need(ledger.finish(ledger_writer::max_held + 1));
 }
 
-TEST_CASE("an incomplete ledger does not finish, and leaves no file") {
+TEST_CASE("an incomplete ledger does not finish, and has no name") {
   const scratch dir;
   {
     auto ledger = need_writer(dir.path("l"));
@@ -242,12 +242,43 @@ TEST_CASE("an incomplete ledger does not finish, and leaves no file") {
     CHECK(error_of(ledger.finish(3)) ==
           "ledger " + dir.path("l") + ": line 2 of 3 is missing; 1 later entries came");
     CHECK(contains(error_of(ledger.finish(1)), "line 2 of 1 is missing; 1 later entries came"));
-    CHECK(dir.has("l.partial"));
   }
-  CHECK_FALSE(dir.has("l.partial"));
+  CHECK(dir.has("l.partial"));
   CHECK_FALSE(dir.has("l"));
   CHECK(contains(error_of(ledger_writer::create(dir.path("none/l"))),
                  "cannot create " + dir.path("none/l.partial")));
+}
+
+TEST_CASE("a ledger goes on after the last whole line of one whose writer has died") {
+  const scratch dir;
+  const std::string header = "line,id,status,amount_cents\n";
+  const std::string two = header + "1,7,paid,250\n2,,malformed,0\n";
+  const auto lines_kept = [&](const std::string& found) {
+    dir.write("l.partial", found);
+    auto ledger = ledger_writer::resume(dir.path("l"));
+    if (!ledger) FAIL(ledger.error().text);
+    const std::uint64_t kept = ledger->written();
+    for (std::uint64_t line = 1; line <= 3; ++line) {
+      CHECK(ledger->has(line) == (line <= kept));
+      if (line > kept) need(ledger->add(line == 1 ? entry{1, 7, status::paid, 250} : malformed_entry(line)));
+    }
+    need(ledger->finish(3));
+    CHECK(bytes_of(dir.path("l")) == two + "3,,malformed,0\n");
+    return kept;
+  };
+  CHECK(lines_kept(two) == 2);
+  CHECK(lines_kept(two + "3,9,pa") == 2);
+  CHECK(lines_kept(two + "3,,malformed,0") == 2);
+  CHECK(lines_kept(two + "30,,malformed,0\n") == 2);
+  CHECK(lines_kept(two + "3,,malformed,0\n") == 3);
+  for (const std::string& nothing :
+       {std::string(), header, header.substr(0, 9), std::string("a,b\n1,,malformed,0\n")})
+    CHECK(lines_kept(nothing) == 0);
+
+  auto none = ledger_writer::resume(dir.path("none"));
+  REQUIRE(none);
+  need(none->finish(0));
+  CHECK(bytes_of(dir.path("none")) == header);
 }
 
 TEST_CASE("a full disk is an error of the ledger, not a short file") {

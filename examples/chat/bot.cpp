@@ -33,8 +33,8 @@ class stopwatch {
   std::deque<std::int64_t> last_;
 };
 
-troupe::actor run_talker(troupe::self<troupe::protocol<>> self, troupe::ref<room> where,
-                         troupe::ref<member> who, bot_plan plan) {
+troupe::actor run_talker(troupe::self<troupe::protocol<>> self, troupe::ref<room> where, troupe::ref<bot> who,
+                         bot_plan plan) {
   const std::int64_t start = now_ns();
   const double period = plan.rate > 0 ? 1e9 / plan.rate : 0;
   for (std::uint64_t n = 1; n <= plan.lines; ++n) {
@@ -45,6 +45,7 @@ troupe::actor run_talker(troupe::self<troupe::protocol<>> self, troupe::ref<room
     std::string text = tick_text(t, plan.length);
     const auto said = co_await where.send<say>(who, troupe::give(text));
     if (!said) co_return;
+    co_await who.send<spoke>();
   }
 }
 
@@ -59,11 +60,13 @@ troupe::actor run_bot(troupe::self<bot> self, troupe::ref<room> where, bot_plan 
   }
   self.monitor(where);
   bot_report seen;
-  seen.in = true;
   tick_book book;
   stopwatch own_lines;
   troupe::ref<> talker;
-  const auto talk = [&] { talker = self.spawn(run_talker, where, self.me(), plan); };
+  const auto talk = [&] {
+    if (talker) self.node().kill(talker);
+    talker = self.spawn(run_talker, where, self.me(), plan);
+  };
   if (plan.cue.empty()) talk();
   co_await self.serve(
       [&](const line& l) {
@@ -74,10 +77,13 @@ troupe::actor run_bot(troupe::self<bot> self, troupe::ref<room> where, bot_plan 
           book.heard(l.from, *t);
           if (l.kind == line_kind::own) own_lines.add(now_ns() - t->at);
           if (l.kind == line_kind::own) ++seen.own;
-        } else if (!talker && l.text == plan.cue) {
+        } else if (!plan.cue.empty() && l.text == plan.cue) {
+          seen = bot_report{.cues = seen.cues + 1};
+          book = tick_book();
           talk();
         }
       },
+      [&](const spoke&) { ++seen.said; },
       [&](const report&) {
         seen.heard = book.heard();
         seen.disorder = book.disorder();
@@ -87,7 +93,7 @@ troupe::actor run_bot(troupe::self<bot> self, troupe::ref<room> where, bot_plan 
       },
       [&](const troupe::down& d) {
         troupe::log(troupe::log_level::info, "the room has ended: " + std::string(to_string(d.reason.kind)));
-        self.stop();
+        seen.in = false;
       });
   if (talker) self.node().kill(talker);  // it sleeps most of the time, and a stop would not end that
 }

@@ -1,5 +1,6 @@
 // A member that is a program: it says numbered lines at a rate and checks and times what it hears. Which lane
-// leads to the room does not show here.
+// leads to the room does not show here. It lives as long as it is wanted, also when the room has ended: it tells then
+// how far it came.
 #pragma once
 
 #include <cstdint>
@@ -12,14 +13,16 @@ namespace chat {
 
 struct bot_plan {
   std::string name;           // in the room
-  std::string cue;            // starts to talk when somebody says this; empty: at once
+  std::string cue;            // talks, and counts from 0, whenever somebody says this; empty: talks at once
   std::uint64_t lines = 0;    // to say; 0: listens only
   double rate = 10;           // lines a second; 0: as fast as the room takes them
   std::uint64_t length = 40;  // bytes of a line
 };
 
 struct bot_report {
-  bool in = false;           // the room
+  bool in = true;            // until the room has ended
+  std::uint64_t cues = 0;    // heard
+  std::uint64_t said = 0;    // own lines that the link to the room has taken
   std::uint64_t own = 0;     // own lines heard
   std::uint64_t heard = 0;   // numbered lines, the own ones included
   std::uint64_t missed = 0;  // lines that the room left out
@@ -30,9 +33,11 @@ struct bot_report {
 struct report {
   using reply = bot_report;
 };
-using bot = troupe::protocol<line, report, troupe::down>;
+/// Its talker's: another line is on its way.
+struct spoke {};
+using bot = troupe::protocol<line, report, spoke, troupe::down>;
 
-/// Ends when the room ends, or does not let it in (a log line says why).
+/// Ends by itself if the room does not let it in (a log line says why).
 troupe::actor run_bot(troupe::self<bot> self, troupe::ref<room> where, bot_plan plan);
 
 }  // namespace chat

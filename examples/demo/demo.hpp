@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace demo {
 
@@ -14,6 +15,9 @@ struct options {
   std::string io = "auto";  // passed on to every process: auto, uring or asio
   unsigned workers = 0;     // worker threads of every process; 0: the demo's own choice
   bool verbose = false;     // show what the processes write
+  // This process is killed (SIGKILL) in mid-run, and every one that ends is started anew. Empty: none is, and the end of
+  // any process is a failure.
+  std::string kill;
 
   // chat
   bool hold = false;  // stay until Ctrl-C, for people to join
@@ -22,9 +26,9 @@ struct options {
   layout_choice layout = layout_choice::all;
   std::string orders_file;  // empty: generate
   std::string stock_file;
-  std::string out_dir;  // empty: a temporary folder, removed at the end
-  std::uint64_t generate = 20'000;
-  std::optional<std::uint64_t> seed;  // else a fresh one
+  std::string out_dir;                    // empty: a temporary folder, removed at the end
+  std::optional<std::uint64_t> generate;  // how many; else the demo's own choice
+  std::optional<std::uint64_t> seed;      // else a fresh one
   unsigned stock_workers = 2;
   unsigned payment_workers = 2;
 };
@@ -36,5 +40,9 @@ inline constexpr int exit_interrupted = 130;
 
 int run_chat_demo(const options& given);
 int run_orders_demo(const options& given);
+
+/// What options::kill may name.
+std::vector<std::string> chat_processes();
+std::vector<std::string> orders_processes();
 
 }  // namespace demo

@@ -2,16 +2,17 @@
 #include "layout_run.hpp"
 
 #include <algorithm>
-#include <array>
 #include <csignal>
-#include <cstdio>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <sstream>
 #include <utility>
 #include <vector>
 
 #include "demo/process.hpp"
+#include "demo/text.hpp"
+#include "orders/ledger.hpp"
 
 namespace demo {
 
@@ -23,14 +24,6 @@ namespace {
 constexpr troupe::duration longest_start = 20s;    // of one process, until it listens
 constexpr troupe::duration longest_silence = 30s;  // of the ledger, without a new line
 constexpr troupe::duration longest_stop = 10s;
-constexpr troupe::duration gather = 300ms;  // one death makes others fail: wait for the cause
-
-template <class... Values>
-std::string format(const char* form, Values... values) {
-  std::array<char, 256> text;
-  const int size = std::snprintf(text.data(), text.size(), form, values...);
-  return std::string(text.data(), std::min(static_cast<std::size_t>(size), text.size() - 1));
-}
 
 class layout_run {
  public:
@@ -46,11 +39,12 @@ class layout_run {
         running_(given.verbose) {}
 
   run_end run() {
+    if (!given_.kill.empty() && !kills()) screen_.line(title_ + "all stages are one process: none is killed");
     if (start_all() && work()) stop_all();
     if (!end_.interrupted && !end_.failure.empty()) explain();
     if (end_.interrupted || !end_.failure.empty()) {
       std::error_code ignored;
-      std::filesystem::remove(plan_.ledger_file + ".partial", ignored);  // a killed ledger leaves it
+      std::filesystem::remove(orders::partial_of(plan_.ledger_file), ignored);
     }
     return end_;
   }
@@ -58,15 +52,13 @@ class layout_run {
  private:
   bool start_all() {
     for (const placement& p : processes_) {
-      const std::string node(p.node);
-      const auto pid = running_.start(node, "orders", command(p));
+      const auto pid = running_.start(std::string(p.node), "orders", command(p));
       if (!pid) return fail(pid.error().text);
-      pids_[node] = *pid;
+      pids_[std::string(p.node)] = *pid;
       const troupe::instant until = troupe::os_env().now() + longest_start;
-      while (notes_[node].empty()) {
+      while (notes_[std::string(p.node)].empty()) {
         if (!step(until)) return false;
       }
-      screen_.line(title_ + format("%s is process %d, I/O by ", node.c_str(), *pid) + notes_[node]);
     }
     return true;
   }
@@ -80,8 +72,12 @@ class layout_run {
     if (processes_.size() > 1) add("--listen", "tcp://127.0.0.1:0");
     if (which_ == orders::layout::tcp) add("--lanes", "tcp");
     if (given_.workers > 0) add("--workers", std::to_string(given_.workers));
-    for (const std::string_view target : p.joins) add("--join", urls_.at(std::string(target)));
+    for (const placement& other : processes_) {
+      const auto url = urls_.find(std::string(other.node));  // of those that run already
+      if (url != urls_.end() && work_together(p, other)) add("--join", url->second);
+    }
     for (const std::string_view stage : p.stages) add("--stage", std::string(stage));
+    if (again_) words.emplace_back("--resume");
     add("--orders", plan_.orders_file);
     add("--stock", plan_.stock_file);
     add("--ledger", plan_.ledger_file);
@@ -90,15 +86,24 @@ class layout_run {
     return words;
   }
 
+  static bool work_together(const placement& a, const placement& b) {
+    return std::ranges::find(a.joins, b.node) != a.joins.end() ||
+           std::ranges::find(b.joins, a.node) != b.joins.end();
+  }
+
   bool work() {
     began_ = troupe::os_env().now();
     std::uint64_t seen = 0;
     troupe::instant until = began_ + longest_silence;
-    while (done_ < processes_.size()) {
+    while (done_.size() < processes_.size()) {
       if (!step(until)) return false;
       if (std::exchange(seen, written_) != written_) until = troupe::os_env().now() + longest_silence;
       if (written_ > 0) screen_.live(title_ + figures());
+      if (kills() && written_ > lines_ / 3 && !std::exchange(killed_, true))
+        running_.signal(given_.kill, SIGKILL);
     }
+    if (kills() && !(killed_ && again_))
+      return fail("it was over before " + given_.kill + " was killed: give it more orders");
     screen_.line(title_ + figures());
     for (const auto& [link, text] : lanes_) screen_.line(title_ + link + text);
     return true;
@@ -119,7 +124,7 @@ class layout_run {
     const event e = running_.wait(until - troupe::os_env().now());
     switch (e.what) {
       case event::kind::line: return hear(e.from, e.text);
-      case event::kind::ended: return e.code == 0 && done_ == processes_.size() ? true : died(e);
+      case event::kind::ended: return ended(e);
       case event::kind::interrupted: end_.interrupted = true; return false;
       default:
         return fail(format("no new line in the ledger for %d s", static_cast<int>(longest_silence / 1s)));
@@ -132,11 +137,15 @@ class layout_run {
     std::string what;
     words >> what;
     if (what == "at") words >> urls_[node];
-    if (what == "io") notes_[node] = text.substr(3);
+    if (what == "io") {
+      notes_[node] = text.substr(3);
+      screen_.line(title_ + format("%s is process %d, I/O by ", node.c_str(), pids_[node]) + notes_[node]);
+    }
     if (what == "lane") hear_lane(*std::ranges::find(processes_, node, &placement::node), words);
     if (what == "written") hear_written(words);
-    if (what == "done") ++done_;
-    return what == "failed" ? fail(node, "failed: " + text.substr(7)) : true;
+    if (what == "done") done_.insert(node);
+    if (what == "failed") reasons_[node] = text;
+    return true;
   }
 
   void hear_written(std::istringstream& words) {
@@ -177,28 +186,33 @@ class layout_run {
     if (culprit_.empty()) culprit_ = node;
     return fail(node + " (process " + std::to_string(pids_[node]) + ") " + why);
   }
-  bool died(const event& e) {
-    killed_ = e.code > 128;
-    return fail(e.from, e.text);
+  bool ended(const event& e) {
+    const auto reason = reasons_.find(e.from);
+    const std::string how = reason != reasons_.end() ? reason->second : e.text;
+    if (!kills()) return fail(e.from, how);
+    // Supervised: the same program once more. It dials all the others, which live on.
+    screen_.line(title_ + format("%s (process %d) ", e.from.c_str(), pids_[e.from]) + how +
+                 format(" when %llu lines were written; it is started anew",
+                        static_cast<unsigned long long>(written_)));
+    done_.erase(e.from);
+    urls_.erase(e.from);
+    reasons_.erase(e.from);
+    again_ = true;
+    const auto pid = running_.start_again(e.from, "orders",
+                                          command(*std::ranges::find(processes_, e.from, &placement::node)));
+    if (!pid) return fail(e.from, how + "; " + pid.error().text);
+    pids_[e.from] = *pid;
+    return true;
   }
 
-  /// A killed process is the cause of what the others have reported.
   void explain() {
-    const troupe::instant until = troupe::os_env().now() + gather;
-    while (!killed_) {
-      const event e = running_.wait(until - troupe::os_env().now());
-      if (e.what == event::kind::timeout) break;
-      if (e.what == event::kind::interrupted) end_.interrupted = true;
-      if (e.what != event::kind::ended || e.code <= 128) continue;
-      const std::string consequence = std::exchange(end_.failure, {});
-      culprit_.clear();
-      died(e);
-      end_.failure += "; then " + consequence;
-    }
     if (given_.verbose || culprit_.empty()) return;  // shown already, or nobody's fault
     std::istringstream lines(running_.complaints(culprit_));
     for (std::string line; std::getline(lines, line);) screen_.line(title_ + culprit_ + " wrote: " + line);
   }
+
+  /// Where all is one process there is none to kill.
+  bool kills() const { return !given_.kill.empty() && processes_.size() > 1; }
 
   orders::layout which_;
   std::string title_;
@@ -210,14 +224,16 @@ class layout_run {
   processes running_;
 
   run_end end_;
-  std::string culprit_;                // the node that made it fail
-  bool killed_ = false;                // by a signal
-  std::map<std::string, pid_t> pids_;  // by node, as the next three
+  std::string culprit_;                         // the node that made it fail
+  bool killed_ = false;                         // as --kill says
+  bool again_ = false;                          // a process was started anew
+  std::map<std::string, pid_t> pids_;           // by node, as the next four
+  std::map<std::string, std::string> reasons_;  // of those that have said why they failed
   std::map<std::string, std::string> urls_;
   std::map<std::string, std::string> notes_;
   std::map<std::string, std::string> lanes_;
   std::string lane_ = "mailboxes";
-  std::size_t done_ = 0;
+  std::set<std::string> done_;  // nodes
   std::uint64_t written_ = 0;
   std::uint64_t latency_ = 0;  // nanoseconds
   troupe::instant began_{};

@@ -1,4 +1,5 @@
-// One run of the order pipeline in one layout: starts the processes, shows how far they are, and ends them.
+// One run of the order pipeline in one layout: starts the processes, shows how far they are, and ends them. With --kill
+// it kills one of them when a third of the lines is written, and is the supervisor that starts it anew.
 #pragma once
 
 #include <cstdint>

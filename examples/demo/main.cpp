@@ -1,9 +1,11 @@
 // The launcher of the demos: `demo [chat|orders] [flags]` runs one of them, or both.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <string>
 #include <troupe/env.hpp>
+#include <vector>
 
 #include "demo/demo.hpp"
 
@@ -17,6 +19,12 @@ struct request {
 constexpr std::uint64_t most_generated = 10'000'000;
 constexpr unsigned most_stage_workers = 64;
 
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
 void declare(CLI::App& app, request& r) {
   const std::map<std::string, demo::layout_choice> layouts = {{"threads", demo::layout_choice::threads},
                                                               {"procs", demo::layout_choice::procs},
@@ -29,6 +37,10 @@ void declare(CLI::App& app, request& r) {
       ->check(CLI::IsMember({"auto", "uring", "asio"}));
   app.add_option("--workers", o.workers, "worker threads of every process")->check(CLI::Range(1u, 255u));
   app.add_flag("-v,--verbose", o.verbose, "show what the processes write");
+  app.add_option("--kill", r.given.kill,
+                 "kill -9 this process in mid-run and start it anew; chat: " +
+                     listed(demo::chat_processes()) + "; orders: " + listed(demo::orders_processes()))
+      ->type_name("STAGE");
   app.add_flag("--hold", o.hold, "chat: stay until Ctrl-C, for people to join");
   app.add_option("--layout", o.layout, "orders: threads, procs, tcp or all")
       ->transform(CLI::CheckedTransformer(layouts).description(""));
@@ -48,6 +60,23 @@ void declare(CLI::App& app, request& r) {
       ->check(CLI::Range(1u, most_stage_workers));
 }
 
+/// What is wrong with --kill, if anything. Its stage says which demo is meant, if nothing else does.
+std::string settle_kill(request& r) {
+  const std::string& name = r.given.kill;
+  if (name.empty()) return "";
+  std::string there_are;
+  for (const auto& [which, stages] : std::map<std::string, std::vector<std::string>>{
+           {"chat", demo::chat_processes()}, {"orders", demo::orders_processes()}}) {
+    if (!r.which.empty() && r.which != which) continue;
+    there_are += "; " + which + " has " + listed(stages);
+    if (std::ranges::find(stages, name) == stages.end()) continue;
+    r.which = which;
+    if (which == "chat" || r.given.layout != demo::layout_choice::threads) return "";
+    return "--kill: the layout threads is one process, so there is no stage to kill; take procs or tcp";
+  }
+  return "--kill: there is no " + name + there_are;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -61,6 +90,10 @@ int main(int argc, char** argv) {
     return demo::exit_passed;
   } catch (const CLI::ParseError& e) {
     std::fprintf(stderr, "demo: %s (--help lists the flags)\n", e.what());
+    return demo::exit_bad_usage;
+  }
+  if (const std::string wrong = settle_kill(r); !wrong.empty()) {
+    std::fprintf(stderr, "demo: %s\n", wrong.c_str());
     return demo::exit_bad_usage;
   }
   if (r.which != "orders") {

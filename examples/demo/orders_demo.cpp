@@ -1,5 +1,5 @@
 // The orders demo: the same orders through every layout of the pipeline, and through the plain loop of
-// orders/reference.hpp; all ledgers must have the same SHA-256.
+// orders/reference.hpp; all ledgers must have the same SHA-256, also when --kill has a stage killed in mid-run.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -22,6 +22,8 @@ namespace demo {
 namespace {
 
 constexpr std::uint64_t seeds = 1'000'000'000;  // short enough to type again
+constexpr std::uint64_t lines = 20'000;
+constexpr std::uint64_t lines_with_a_kill = 400'000;  // so that there is a middle of the run
 
 std::vector<orders::layout> chosen(layout_choice choice) {
   if (choice == layout_choice::all) return {orders::layouts.begin(), orders::layouts.end()};
@@ -52,9 +54,10 @@ orders::file_result<task_sheet> prepare(const options& given, const std::string&
     const std::uint64_t seed = given.seed ? *given.seed : troupe::os_env().random() % seeds;
     sheet.orders_file = folder + "/orders.csv";
     sheet.stock_file = folder + "/stock.csv";
-    const auto made = orders::generate(given.generate, seed, sheet.orders_file, sheet.stock_file);
+    const std::uint64_t count = given.generate.value_or(given.kill.empty() ? lines : lines_with_a_kill);
+    const auto made = orders::generate(count, seed, sheet.orders_file, sheet.stock_file);
     if (!made) return made.error();
-    screen.line("orders: --generate " + std::to_string(given.generate) + " --seed " + std::to_string(seed));
+    screen.line("orders: --generate " + std::to_string(count) + " --seed " + std::to_string(seed));
   }
   if (interrupted()) return troupe::setup_error("interrupted");
   const std::string ledger = folder + "/reference.csv";
@@ -75,7 +78,8 @@ orders::file_result<std::string> ledger_path(const std::string& out_dir, orders:
   std::filesystem::create_directories(folder, failure);
   if (failure) return troupe::setup_error("cannot create " + folder.string() + ": " + failure.message());
   const std::string path = (folder / "ledger.csv").string();
-  std::filesystem::remove(path, failure);  // an older one must not be taken for ours
+  // An older one must not be taken for ours.
+  for (const std::string& old : {path, orders::partial_of(path)}) std::filesystem::remove(old, failure);
   return {boost::system::in_place_value, path};
 }
 
@@ -85,6 +89,12 @@ int fail(display& screen, const std::string& why) {
 }
 
 }  // namespace
+
+std::vector<std::string> orders_processes() {
+  std::vector<std::string> names;
+  for (const orders::stage& s : orders::pipeline()) names.emplace_back(s.name);
+  return names;
+}
 
 int run_orders_demo(const options& given) {
   display screen;
@@ -119,6 +129,7 @@ int run_orders_demo(const options& given) {
       return fail(screen, name + "=" + *hash + " differs from reference=" + sheet->hash);
     verdict += " " + name + "=" + *hash;
   }
+  if (!given.kill.empty()) verdict += "; " + given.kill + " was killed (SIGKILL) in mid-run and started anew";
   screen.line(verdict);
   return exit_passed;
 }

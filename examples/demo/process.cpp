@@ -28,6 +28,7 @@ constexpr std::size_t most_pending = 1024;   // events: then the pipes fill up, 
 constexpr std::size_t complaints_kept = 20;  // lines
 constexpr int cannot_execute = 127;
 constexpr troupe::duration patience_at_the_end = 2s;
+constexpr troupe::duration first_pause = 50ms;  // before a restart
 
 troupe::setup_error os_error(const std::string& action) {
   return troupe::setup_error(action + ": " + std::generic_category().message(errno));
@@ -177,6 +178,18 @@ troupe::result<pid_t, troupe::setup_error> processes::start(std::string name, co
   std::erase_if(children_, [&](const auto& c) { return c->pid < 0 && c->name == born->name; });
   children_.push_back(std::move(born));
   return pid;
+}
+
+troupe::result<pid_t, troupe::setup_error> processes::start_again(std::string name,
+                                                                  const std::string& program,
+                                                                  std::vector<std::string> arguments) {
+  if (restarts_ == most_restarts) {
+    return troupe::setup_error("processes were started anew " + std::to_string(most_restarts) +
+                               " times already");
+  }
+  const troupe::instant begin = troupe::os_env().now() + first_pause * (1 << restarts_++);
+  while (troupe::os_env().now() < begin) listen({}, 10);
+  return start(std::move(name), program, std::move(arguments));
 }
 
 event processes::wait(troupe::duration at_most, const std::vector<int>& also) {

@@ -54,6 +54,13 @@ class processes {
   troupe::result<pid_t, troupe::setup_error> start(std::string name, const std::string& program,
                                                    std::vector<std::string> arguments);
 
+  /// For a supervisor: starts a process that has ended once more, after a pause that doubles each time, in which the
+  /// kernel lets go of what the dead one held (its port, if it was io_uring that listened). The error also says so when that
+  /// was done `most_restarts` times already, for whichever process.
+  troupe::result<pid_t, troupe::setup_error> start_again(std::string name, const std::string& program,
+                                                         std::vector<std::string> arguments);
+  static constexpr unsigned most_restarts = 3;
+
   /// The next thing that happens, or `timeout`. Lines of a process come before its end.
   event wait(troupe::duration at_most, const std::vector<int>& also = {});
 
@@ -75,6 +82,7 @@ class processes {
 
   bool verbose_;
   int signals_ = -1;
+  unsigned restarts_ = 0;
   std::vector<std::unique_ptr<child>> children_;
   std::deque<event> pending_;
 };

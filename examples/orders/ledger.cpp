@@ -4,6 +4,10 @@
 #include <openssl/evp.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <system_error>
 #include <troupe/assert.hpp>
 #include <vector>
 
@@ -25,23 +29,51 @@ bool put(std::FILE* file, std::string_view text) {
   return std::fwrite(text.data(), 1, text.size(), file) == text.size();
 }
 
+/// What may be kept of a ledger whose writer has died.
+struct whole_part {
+  std::uint64_t lines = 0;
+  std::uint64_t bytes = 0;
+};
+whole_part find_whole_part(const std::string& partial) {
+  std::ifstream file(partial, std::ios::binary);
+  whole_part kept;
+  std::string line;
+  const auto next_is_whole = [&] { return std::getline(file, line) && !file.eof(); };
+  if (!next_is_whole() || line + '\n' != ledger_header) return kept;
+  kept.bytes = ledger_header.size();
+  while (next_is_whole() && line.starts_with(std::to_string(kept.lines + 1) + ',')) {
+    ++kept.lines;
+    kept.bytes += line.size() + 1;
+  }
+  return kept;
+}
+
 struct digest_deleter {
   void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
 };
 
 }  // namespace
 
-void ledger_writer::discard::operator()(std::FILE* file) const noexcept {
-  std::fclose(file);
-  std::remove(partial.c_str());
-}
-
 file_result<ledger_writer> ledger_writer::create(std::string path) {
-  std::string partial = path + ".partial";
-  partial_file file(std::fopen(partial.c_str(), "wb"), discard{partial});
+  const std::string partial = partial_of(path);
+  file_handle file(std::fopen(partial.c_str(), "wb"));
   if (!file) return file_error("create", partial, errno);
   if (!put(file.get(), ledger_header)) return file_error("write", partial, errno);
   return ledger_writer(std::move(path), std::move(file));
+}
+
+file_result<ledger_writer> ledger_writer::resume(std::string path) {
+  const std::string partial = partial_of(path);
+  const whole_part kept = find_whole_part(partial);
+  if (kept.bytes == 0) return create(std::move(path));
+  std::error_code failure;
+  std::filesystem::resize_file(partial, kept.bytes, failure);
+  if (failure) return file_error("truncate", partial, failure.value());
+  file_handle file(std::fopen(partial.c_str(), "ab"));
+  if (!file) return file_error("open", partial, errno);
+  ledger_writer writer(std::move(path), std::move(file));
+  writer.next_line_ = kept.lines + 1;
+  return writer;
 }
 
 file_result<void> ledger_writer::add(const entry& e) {
@@ -82,10 +114,8 @@ file_result<void> ledger_writer::finish(std::uint64_t lines) {
   }
   // Buffered bytes reach the file here, so a full disk shows before the name appears.
   if (std::fflush(file_.get()) != 0) return file_error("write", path_, errno);
-  if (std::rename(file_.get_deleter().partial.c_str(), path_.c_str()) != 0) {
-    return file_error("create", path_, errno);
-  }
-  std::fclose(file_.release());
+  if (std::rename(partial_of(path_).c_str(), path_.c_str()) != 0) return file_error("create", path_, errno);
+  file_.reset();
   return {};
 }
 

@@ -2,7 +2,8 @@
 //
 // Entries that come early are held back until the lines before them have come; how many may be held is
 // limited, so the pipeline must bound how many orders it has under way. The file appears under its name only
-// when it is complete: until then it is NAME.partial, which an unfinished writer removes.
+// when it is complete: until then it is NAME.partial. An unfinished writer leaves that, however it ends, so that another
+// one can go on with it.
 //
 // Thread-safety: a writer belongs to one actor or thread. Writing blocks on the file.
 #pragma once
@@ -11,13 +12,15 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
-#include <memory>
 #include <string>
 
 #include "input.hpp"
 #include "rules.hpp"
 
 namespace orders {
+
+/// Where an unfinished ledger is.
+inline std::string partial_of(const std::string& ledger) { return ledger + ".partial"; }
 
 /// How many lines got each status, indexed by it.
 using tally = std::array<std::uint64_t, status_count>;
@@ -27,6 +30,8 @@ class ledger_writer {
   static constexpr std::size_t max_held = 65536;
 
   static file_result<ledger_writer> create(std::string path);
+  /// Goes on after the last line of NAME.partial that is whole and has its number; without that file, from the start.
+  static file_result<ledger_writer> resume(std::string path);
 
   /// Refused, as a peer's mistake: a line that came already, line 0, an unknown status, one too many held.
   file_result<void> add(const entry& e);
@@ -34,22 +39,18 @@ class ledger_writer {
   /// All `lines` entries came: the file is whole and appears under its name. Nothing may be added after it.
   file_result<void> finish(std::uint64_t lines);
 
+  /// Whether the entry of that line came already.
+  bool has(std::uint64_t line) const { return line < next_line_ || early_.contains(line); }
   std::uint64_t written() const noexcept { return next_line_ - 1; }
   std::size_t held() const noexcept { return early_.size(); }
-  const tally& counts() const noexcept { return counts_; }
+  const tally& counts() const noexcept { return counts_; }  // of the lines that this writer wrote
 
  private:
-  struct discard {
-    std::string partial;
-    void operator()(std::FILE* file) const noexcept;
-  };
-  using partial_file = std::unique_ptr<std::FILE, discard>;
-
-  ledger_writer(std::string path, partial_file file) : path_(std::move(path)), file_(std::move(file)) {}
+  ledger_writer(std::string path, file_handle file) : path_(std::move(path)), file_(std::move(file)) {}
   bool write(const entry& e);
 
   std::string path_;
-  partial_file file_;  // empty once finished
+  file_handle file_;  // empty once finished
   std::map<std::uint64_t, entry> early_;
   std::uint64_t next_line_ = 1;
   tally counts_{};

@@ -18,8 +18,9 @@ class ledger_book {
  public:
   explicit ledger_book(ledger_writer writer) : writer_(std::move(writer)) {}
 
+  /// The first entry of a line counts: those of later runs are the same (stages.hpp).
   void add(const entry& e, troupe::duration on_its_way) {
-    if (ended()) return;
+    if (ended() || writer_.has(e.line)) return;
     waited_ += static_cast<std::uint64_t>(std::max(on_its_way.count(), troupe::duration::rep{0}));
     ++added_;
     if (const auto added = writer_.add(e); !added) return fail(added.error().text);

@@ -2,6 +2,9 @@
 //
 //   orders --orders orders.csv --stock stock.csv --ledger ledger.csv                    # all in one process
 //   orders --stage payment --node payment --listen tcp://127.0.0.1:0 --join URL ...     # one of several processes
+//   orders --stage ledger ... --resume                                                  # its next life, after a kill -9
+//
+// A process that was killed is to be started again with --join of all the nodes that it worked with.
 //
 // It tells on standard output, a line each, what the launcher and people want to know:
 //   at URL                                        where it listens
@@ -48,6 +51,7 @@ bool parse(troupe::arguments given, settings& out) {
   app.add_option("--stock", out.plan.stock_file)->required();
   app.add_option("--ledger", out.plan.ledger_file)->required();
   app.add_option("--stock-workers", out.plan.stock_workers)->check(CLI::Range(1u, orders::most_workers));
+  app.add_flag("--resume", out.plan.resume, "the ledger goes on with LEDGER.partial");
   app.add_option("--payment-workers", out.plan.payment_workers)->check(CLI::Range(1u, orders::most_workers));
   std::reverse(given.begin(), given.end());  // as CLI11 takes them
   try {
@@ -114,10 +118,13 @@ troupe::task<std::string> watch(troupe::node& node, troupe::ref<guard> stages) {
       ledger = *found;
     }
     const auto now = co_await ledger.ask<orders::report>();
-    if (!now) co_return "the ledger does not answer: " + now.error().text();
-    say("written " + std::to_string(now->written) + " " + std::to_string(now->mean_latency));
-    tell_lanes(node, lanes);
-    if (now->finished || !now->failure.empty()) co_return now->failure;
+    if (now) {
+      say("written " + std::to_string(now->written) + " " + std::to_string(now->mean_latency));
+      tell_lanes(node, lanes);
+      if (now->finished || !now->failure.empty()) co_return now->failure;
+    } else {
+      ledger = {};  // its process was killed: the next one has another ref
+    }
     co_await troupe::sleep_operation(report_every);
   }
 }

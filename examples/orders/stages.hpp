@@ -12,9 +12,19 @@
 //
 // Backpressure: every send waits for room in the next mailbox, and the gateway never has more than `window` orders
 // that the ledger has not written, which bounds what the ledger must hold back. The ledger's sends to the gateway
-// cannot wait for long: at most window / progress_step of them are under way, fewer than its mailbox holds.
+// cannot wait for long: few of them are under way, and its mailbox has room for many.
 //
-// Failure: every stage monitors those it sends to and fails when one of them ends.
+// Loss: any stage may be killed at any moment, and any link may break; when the stage is back, the ledger becomes what
+// it would have been. The gateway reads all orders once more, in a new *run*, which it begins with a higher number:
+//   1. `begin` goes along the first row ahead of the orders. A stage that gets it forgets what it remembers, finds those
+//      that it sends to anew and passes it on; what comes of an earlier run from now on is dropped.
+//   2. check and stock number what they hand on, from 1 in each run, and take only what follows without a gap. So
+//      whatever is lost, they have seen the beginning of the input and nothing else, and every entry that is made in
+//      any run is the entry that the rules give that line.
+//   3. Therefore the ledger takes the first entry that comes for a line, of whatever run, and drops the others. It
+//      stays through the runs; if it is killed itself, it goes on after the last whole line in its file (--resume).
+//   4. Every stage monitors those it sends to. When one of them is lost, `broken` goes back along the row, and the
+//      gateway fails. It is supervised: its next life is the next run.
 #pragma once
 
 #include <cstdint>
@@ -28,11 +38,25 @@
 
 namespace orders {
 
-inline constexpr std::uint64_t window = 4096;
-inline constexpr std::uint64_t progress_step = 256;
+inline constexpr std::uint64_t most_window = 4096;
+inline constexpr std::uint64_t progress_per_window = 16;  // so often the ledger says how far it is
 
-/// An order on its way. `entered`: when the gateway read it, on the host's monotonic clock, in nanoseconds.
+/// A run is over before its end: a stage has been lost. It has room in a mailbox that is full of orders.
+struct broken {
+  static constexpr auto priority = troupe::priority::high;
+  std::uint64_t run;
+};
+/// A run begins. `from`: who sends the orders of it, and hears when it breaks.
+struct begin {
+  std::uint64_t run;
+  troupe::ref<broken> from;
+};
+
+/// An order on its way. `number`: of those that its sender has sent to its receiver in this run. `entered`: when the
+/// gateway read it, on the host's monotonic clock, in nanoseconds.
 struct work {
+  std::uint64_t run;
+  std::uint64_t number;
   order content;
   std::int64_t entered;
 };
@@ -43,13 +67,15 @@ struct settled {
   std::int64_t entered;
 };
 
-/// The ledger has written this many lines.
+/// The ledger has written this many lines; it says so to the gateway of this run.
 struct progress {
+  std::uint64_t run;
   std::uint64_t written;
 };
 
-/// The gateway is about to send orders: to whom progress goes.
+/// The gateway is about to send the orders of a run: to whom progress goes.
 struct opened {
+  std::uint64_t run;
   troupe::ref<progress> gateway;
 };
 /// That was all of them.
@@ -64,11 +90,13 @@ struct ledger_report {
   std::string failure;             // not empty: it never will be
 };
 struct report {
+  static constexpr auto priority =
+      troupe::priority::high;  // says how it is now, not when all that waits is written
   using reply = ledger_report;
 };
 
-using working_stage = troupe::protocol<work, troupe::down>;
-using gateway_stage = troupe::protocol<progress, troupe::down>;
+using working_stage = troupe::protocol<begin, work, broken, troupe::down>;
+using gateway_stage = troupe::protocol<progress, broken, troupe::down>;
 using ledger_stage = troupe::protocol<settled, opened, closed, report>;
 
 inline constexpr const char* ledger_name = "orders.ledger";
@@ -80,7 +108,9 @@ struct plan {
   std::string ledger_file;
   std::uint32_t stock_workers = 2;
   std::uint32_t payment_workers = 2;
-  bool break_dedup = false;  // orders_sim.cpp
+  std::uint64_t window = most_window;  // progress_per_window to most_window
+  bool resume = false;                 // the ledger goes on with what an earlier life of it has written
+  bool break_dedup = false;            // orders_sim.cpp
 };
 inline constexpr std::uint32_t most_workers = 64;  // of one stage
 
