@@ -49,7 +49,7 @@ troupe::task<int> take_orders(troupe::node& node) {
   std::printf("%s\n", too_early.error().text.c_str());
 
   const troupe::program shell{
-      .path = "sh", .arguments = {"-c", "for dish in soup salad; do echo $dish > $0; done", door.path}};
+      .path = "sh", .arguments = {"-c", "for dish in soup salad; do echo $dish > \"$0\"; done", door.path}};
   const troupe::program guest{.path = "/proc/self/exe", .arguments = {"guest", door.path}};
   const auto counter = node.spawn(run_counter, door.path);
   node.spawn(troupe::run_process, shell);
