@@ -7,9 +7,8 @@
 //  2. An operation object stays where it is, with its buffers, from the call that starts it until its
 //     handler runs. A handler runs exactly once per start, only inside turn(), and never inside the call that
 //     starts or cancels the operation.
-//  3. At most one read-side (accept, receive, wait_readable) and one write-side (connect, send) operation is
-//  in
-//     flight per descriptor.
+//  3. At most one read-side (accept, receive, wait_readable) and one write-side (connect, send, wait_writable)
+//     operation is in flight per descriptor.
 //  4. Before a descriptor is closed: no operation in flight on it, then forget(fd).
 //  5. Destroying the driver with operations in flight is an error of its owner (asserted).
 #pragma once
@@ -52,8 +51,10 @@ class io_driver {
   virtual void receive(io_operation& op, int socket, std::span<std::byte> into) = 0;
   /// Result: bytes sent, at least 1, possibly fewer than given. Never raises SIGPIPE.
   virtual void send(io_operation& op, int socket, std::span<const std::byte> from) = 0;
-  /// Result: 0 once `fd` is readable or hung up. For events, pidfds and sockets that carry descriptors.
+  /// Result: 0 once `fd` is readable or hung up. For events, pidfds, FIFOs and sockets that carry descriptors.
   virtual void wait_readable(io_operation& op, int fd) = 0;
+  /// Result: 0 once there is room, or nobody who reads. For FIFOs.
+  virtual void wait_writable(io_operation& op, int fd) = 0;
   /// Asks an operation in flight to end soon; it may still complete with its ordinary result.
   virtual void cancel(io_operation& op) noexcept = 0;
   virtual void forget(int fd) noexcept = 0;

@@ -129,6 +129,14 @@ result<void> write_operation::await_resume() const noexcept {
 
 }  // namespace detail
 
+result<byte_stream, setup_error> byte_stream::open_fifo(const std::string& path, fifo_use how) {
+  detail::worker& home = detail::here();
+  auto fifo = home.world().open_fifo(path, how);
+  if (!fifo) return std::move(fifo).error();
+  auto* const core = new detail::stream_core(home, std::move(*fifo), how);
+  return byte_stream(detail::socket_handle<detail::stream_core>(*core));
+}
+
 void byte_stream::close() const noexcept { core_->close(); }
 void listener::close() const noexcept { core_->close(); }
 std::string listener::url() const { return core_->url(); }

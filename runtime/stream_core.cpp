@@ -6,6 +6,15 @@
 #include <troupe/assert.hpp>
 
 namespace troupe::detail {
+namespace {
+
+/// What a socket's operation gave.
+result<std::size_t> bytes_or_error(std::int32_t completion) noexcept {
+  if (completion < 0) return error(errc::io_failed, -completion);
+  return static_cast<std::size_t>(completion);
+}
+
+}  // namespace
 
 void stream_core::closed() noexcept {
   if (connector_ != nullptr) end_connect(errc::closed);
@@ -44,6 +53,7 @@ result<std::string> stream_core::take(read_unit unit, std::size_t most) {
 
 void stream_core::wait_to_read(read_operation& reader) {
   TROUPE_ASSERT(reader_ == nullptr, "one coroutine at a time reads a byte_stream");
+  TROUPE_ASSERT(fifo_ != fifo_use::write, "open a FIFO once more to read what is written to it");
   reader_ = &reader;
   receive_more();
 }
@@ -53,15 +63,21 @@ void stream_core::give_up(read_operation& reader) noexcept {
 }
 
 void stream_core::receive_more() {
-  if (!inward.in_flight) io().receive(inward, fd(), std::as_writable_bytes(std::span(arriving_)));
+  if (inward.in_flight) return;
+  if (fifo_) return io().wait_readable(inward, fd());
+  io().receive(inward, fd(), std::as_writable_bytes(std::span(arriving_)));
 }
 
-void stream_core::inward_done(std::int32_t result) noexcept {
+void stream_core::inward_done(std::int32_t completion) noexcept {
   if (is_closed()) return;
-  if (result > 0) {
-    input_.append(std::string_view(arriving_.data(), static_cast<std::size_t>(result)));
-  } else {
-    input_.end(result == 0 ? error(errc::closed) : error(errc::io_failed, -result));
+  const bool ready = fifo_ && completion == 0;
+  const result<std::size_t> got =
+      ready ? home().world().read_fifo(fd(), std::as_writable_bytes(std::span(arriving_)))
+            : bytes_or_error(completion);
+  if (got && *got != 0) {
+    input_.append(std::string_view(arriving_.data(), *got));
+  } else if (got.error() != errc::full) {
+    input_.end(got ? error(errc::closed) : got.error());
   }
   if (reader_ == nullptr) return;
   if (!can_read(reader_->unit_, reader_->most_)) return receive_more();
@@ -74,6 +90,7 @@ void stream_core::end_read() noexcept { std::exchange(reader_, nullptr)->wait_.c
 
 void stream_core::write(write_operation& writer) {
   TROUPE_ASSERT(writer_ == nullptr, "one coroutine at a time writes a byte_stream");
+  TROUPE_ASSERT(!fifo_ || fifo_ == fifo_use::write, "open a FIFO once more to write to it");
   writer_ = &writer;
   send_more();
 }
@@ -90,22 +107,29 @@ void stream_core::send_more() {
     writer_->rest_.remove_prefix(filled_);
   }
   if (sent_ != filled_) {
-    io().send(outward, fd(), std::as_bytes(std::span(output_).subspan(sent_, filled_ - sent_)));
+    if (fifo_) return io().wait_writable(outward, fd());
+    io().send(outward, fd(), unsent());
   } else if (writer_ != nullptr) {
     end_write({});
   }
 }
 
-void stream_core::outward_done(std::int32_t result) noexcept {
+std::span<const std::byte> stream_core::unsent() const noexcept {
+  return std::as_bytes(std::span(output_).subspan(sent_, filled_ - sent_));
+}
+
+void stream_core::outward_done(std::int32_t completion) noexcept {
   if (is_closed()) return;
-  const error failure = result < 0 ? error(errc::io_failed, -result) : error();
-  if (connector_ != nullptr) return end_connect(failure);
-  if (result >= 0) {
-    sent_ += static_cast<std::size_t>(result);
+  const bool ready = fifo_ && completion == 0;
+  const result<std::size_t> sent =
+      ready ? home().world().write_fifo(fd(), unsent()) : bytes_or_error(completion);
+  if (connector_ != nullptr) return end_connect(sent.error());
+  if (sent || sent.error() == errc::full) {
+    sent_ += sent ? *sent : 0;
     return send_more();
   }
   sent_ = filled_;
-  if (writer_ != nullptr) end_write(failure);
+  if (writer_ != nullptr) end_write(sent.error());
 }
 
 void stream_core::end_write(error failure) noexcept {

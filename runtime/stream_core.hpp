@@ -1,4 +1,4 @@
-// One connected (or connecting) socket: its buffers, and who waits to read and to write.
+// One connected (or connecting) socket, or a FIFO: its buffers, and who waits to read and to write.
 //
 // Reading. Bytes are received only while a reader wants more than `input_` holds. A reader that is destroyed
 // leaves its receive in flight; what that brings is the next reader's. A reader takes its bytes when it is
@@ -7,11 +7,15 @@
 // Writing. The writer's bytes go through `output_` piece by piece. A writer that is destroyed leaves a piece
 // that is still sent to its end.
 //
+// A FIFO. The driver only says when it is ready; then the env reads or writes it, and what it cannot do yet waits again.
+//
 // Everything runs on the home worker.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <optional>
+#include <span>
 #include <string>
 
 #include <troupe/stream.hpp>
@@ -23,7 +27,8 @@ namespace troupe::detail {
 
 class stream_core final : public stream_socket {
  public:
-  stream_core(worker& home, descriptor socket) noexcept : stream_socket(home, std::move(socket)) {}
+  stream_core(worker& home, descriptor socket, std::optional<fifo_use> fifo = std::nullopt) noexcept
+      : stream_socket(home, std::move(socket)), fifo_(fifo) {}
 
   void connect(connect_operation& caller, const endpoint& to);
   void give_up(connect_operation& caller) noexcept;
@@ -46,10 +51,12 @@ class stream_core final : public stream_socket {
 
   void receive_more();
   void send_more();
+  std::span<const std::byte> unsent() const noexcept;
   void end_connect(error failure) noexcept;
   void end_read() noexcept;
   void end_write(error failure) noexcept;
 
+  const std::optional<fifo_use> fifo_;  // what it is opened for, if it is no socket
   connect_operation* connector_ = nullptr;
   read_operation* reader_ = nullptr;
   write_operation* writer_ = nullptr;

@@ -28,7 +28,7 @@ using namespace std::chrono_literals;
 
 class fake_driver final : public detail::io_driver {
  public:
-  enum class kind { accept, connect, receive, send, readable };
+  enum class kind { accept, connect, receive, send, readable, writable };
   struct started {
     detail::io_operation* op;
     kind what;
@@ -87,6 +87,7 @@ class fake_driver final : public detail::io_driver {
     start({&op, kind::send, fd, {}, from});
   }
   void wait_readable(detail::io_operation& op, int fd) override { start({&op, kind::readable, fd, {}, {}}); }
+  void wait_writable(detail::io_operation& op, int fd) override { start({&op, kind::writable, fd, {}, {}}); }
   void cancel(detail::io_operation& op) noexcept override {
     TROUPE_ASSERT(op.in_flight, "cancel operations in flight only");
     ++cancels;
@@ -110,7 +111,9 @@ class fake_driver final : public detail::io_driver {
   void start(started s) {
     TROUPE_ASSERT(!s.op->in_flight, "an operation is started while it is in flight");
     for (const started& other : in_flight_) {
-      const auto outward = [](kind k) { return k == kind::connect || k == kind::send; };
+      const auto outward = [](kind k) {
+        return k == kind::connect || k == kind::send || k == kind::writable;
+      };
       TROUPE_ASSERT(other.fd != s.fd || outward(other.what) != outward(s.what),
                     "two operations of one side on one descriptor");
     }

@@ -324,6 +324,42 @@ TEST_CASE("wait_readable sees the end of a process and the hang-up of a socket",
   close(*io, pidfd);
 }
 
+TEST_CASE("wait_writable waits for room, beside a wait for bytes, and sees a hang-up", "[io]") {
+  OPEN_DRIVER(io);
+  auto [left, right] = local_pair();
+  recorded room, wait;
+  io->wait_writable(room, left.get());
+  CHECK(finish(*io, room) == 0);
+  const std::vector<std::byte> block(64 * 1024);
+  while (::send(left.get(), block.data(), block.size(), MSG_NOSIGNAL) > 0) {
+  }
+  REQUIRE(errno == EAGAIN);
+  io->wait_readable(wait, left.get());
+  io->wait_writable(room, left.get());
+  io->turn(std::nullopt);
+  io->turn(std::nullopt);
+  CHECK(room.runs == 0);
+  io->cancel(room);
+  CHECK(finish(*io, room) == -ECANCELED);
+  io->wait_writable(room, left.get());
+  SECTION("there is room") {
+    std::vector<std::byte> sink(block.size());
+    while (::recv(right.get(), sink.data(), sink.size(), 0) > 0) {
+    }
+    CHECK(finish(*io, room) == 0);
+    CHECK(wait.runs == 0);
+    io->cancel(wait);
+    CHECK(finish(*io, wait) == -ECANCELED);
+    close(*io, right);
+  }
+  SECTION("nobody reads any more") {
+    right.reset();
+    CHECK(finish(*io, room) == 0);
+    CHECK(finish(*io, wait) == 0);
+  }
+  close(*io, left);
+}
+
 TEST_CASE("a descriptor number can be used again after forget", "[io]") {
   OPEN_DRIVER(io);
   int number = -1;

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,41 +11,12 @@
 #include <troupe/stream.hpp>
 #include <troupe/task.hpp>
 
-#include "io_driver_kit.hpp"
-#include "strand_kit.hpp"
+#include "stream_kit.hpp"
 
 using namespace troupe;
 using namespace troupe::test;
 
-#define EACH_BACKEND(name)                                                \
-  const io_backend name = GENERATE(from_range(troupe::test::backends())); \
-  INFO("backend " << troupe::to_string(name))
-
 namespace {
-
-/// A worker on the real kernel; the test's thread is the worker's.
-struct real_machine {
-  detail::worker worker;
-  explicit real_machine(std::unique_ptr<io_driver> io) : worker(world(), 0, std::move(io)) {
-    detail::current_worker = &worker;
-  }
-  ~real_machine() {
-    worker.request_stop();
-    worker.run();
-    detail::current_worker = nullptr;
-  }
-  bool turn_until(const std::function<bool()>& done) {
-    const instant give_up = world().now() + 20s;
-    while (!done() && world().now() < give_up) worker.turn(false);
-    return done();
-  }
-};
-
-std::unique_ptr<player> play(real_machine& on, task<> body) {
-  auto p = std::make_unique<player>(on.worker, std::move(body));
-  p->start();
-  return p;
-}
 
 /// What somebody sees who is not there.
 using words = std::vector<std::string>;

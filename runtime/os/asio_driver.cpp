@@ -109,6 +109,10 @@ class asio_driver final : public driver_base {
     start(op, fd, stream_descriptor::wait_read, [=] { return look(fd, POLLIN); });
   }
 
+  void wait_writable(io_operation& op, int fd) override {
+    start(op, fd, stream_descriptor::wait_write, [=] { return look(fd, POLLOUT); });
+  }
+
   void cancel(io_operation& op) noexcept override {
     TROUPE_ASSERT(op.in_flight, "cancel operations in flight only");
     const int fd = static_cast<int>(op.token);

@@ -1,6 +1,6 @@
 // The env of the real kernel. One object per process; its functions are defined by concept: os_env.cpp
 // (clock, chance, identity, threads, choice of the I/O driver), sockets.cpp, descriptors.cpp (peers, descriptor
-// passing, events), shared_segment.cpp, processes.cpp and files.cpp. Thread-safe: the only state is the list of socket files, behind
+// passing, events), shared_segment.cpp, fifos.cpp, processes.cpp and files.cpp. Thread-safe: the only state is the list of socket files, behind
 // a mutex.
 #pragma once
 
@@ -45,6 +45,10 @@ class kernel_env : public env {
   result<std::pair<descriptor, mapping>> create_segment(std::size_t size) override;
   result<mapping> map_segment(int fd, std::size_t size) override;
   void unmap(std::byte* data, std::size_t size) noexcept override;
+
+  result<descriptor, setup_error> open_fifo(const std::string& path, fifo_use how) override;
+  result<std::size_t> read_fifo(int fifo, std::span<std::byte> into) override;
+  result<std::size_t> write_fifo(int fifo, std::span<const std::byte> from) override;
 
   result<descriptor> open_event() override;
   void signal_event(int fd) noexcept override;

@@ -51,7 +51,7 @@ constexpr std::uint64_t wake_operation = 1;
 
 /// What to make of a completion, kept in io_operation::token: `value` is a descriptor or an errno.
 struct meaning {
-  enum class kind : std::uint8_t { plain, accept, readable, refused };
+  enum class kind : std::uint8_t { plain, accept, ready, refused };
   kind what = kind::plain;
   bool cancelled = false;
   std::int32_t value = 0;
@@ -116,8 +116,13 @@ class uring_driver final : public driver_base {
   }
 
   void wait_readable(io_operation& op, int fd) override {
-    begin(op, {meaning::kind::readable, false, fd});
+    begin(op, {meaning::kind::ready, false, fd});
     submit(op, [&](io_uring_sqe* entry) { ::io_uring_prep_poll_add(entry, fd, POLLIN); });
+  }
+
+  void wait_writable(io_operation& op, int fd) override {
+    begin(op, {meaning::kind::ready, false, fd});
+    submit(op, [&](io_uring_sqe* entry) { ::io_uring_prep_poll_add(entry, fd, POLLOUT); });
   }
 
   void cancel(io_operation& op) noexcept override {
@@ -248,7 +253,7 @@ class uring_driver final : public driver_base {
     const meaning m = meaning::of(op);
     switch (m.what) {
       case meaning::kind::plain: return finish(op, c.result);
-      case meaning::kind::readable: return finish(op, std::min(c.result, 0));
+      case meaning::kind::ready: return finish(op, std::min(c.result, 0));
       case meaning::kind::refused: return finish(op, -m.value);
       case meaning::kind::accept: return c.result < 0 ? finish(op, c.result) : accept_now(op, m);
     }

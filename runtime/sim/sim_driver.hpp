@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include <troupe/assert.hpp>
+
 #include "sim/sim_object.hpp"
 
 namespace troupe::detail {
@@ -27,6 +29,7 @@ class sim_driver final : public io_driver {
   void wait_readable(io_operation& op, int fd) override {
     start(op, fd, {.what = sim_object::kind::readable});
   }
+  void wait_writable(io_operation&, int) override { TROUPE_ASSERT(false, "a simulation has no FIFOs"); }
   void cancel(io_operation& op) noexcept override;
   void forget(int) noexcept override {}
   void turn(std::optional<instant> until) override;

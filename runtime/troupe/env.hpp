@@ -55,6 +55,13 @@ struct endpoint {
   bool operator==(const endpoint&) const = default;
 };
 
+/// What a FIFO (a named pipe) is opened for.
+enum class fifo_use : std::uint8_t {
+  read,         // from all its writers, those of now and those to come: it has no end
+  read_to_end,  // until its last writer has closed it
+  write,        // somebody must be reading it
+};
+
 class env;
 
 /// Owns one kernel descriptor (or a simulation's stand-in) and closes it through its env. Move-only.
@@ -214,6 +221,14 @@ class env {
   virtual result<mapping> map_segment(int fd, std::size_t size) = 0;
   virtual void unmap(std::byte* data, std::size_t size) noexcept = 0;
 
+  // FIFOs. Only an env with an operating system has them. A worker's io_driver waits until they are ready.
+  /// Non-blocking and close-on-exec. The error is one line that names the path and the fix.
+  virtual result<descriptor, setup_error> open_fifo(const std::string& path, fifo_use how);
+  /// How many bytes, 0 at the end; errc::full when none have arrived yet.
+  virtual result<std::size_t> read_fifo(int, std::span<std::byte>) { return errc::closed; }
+  /// How many of the bytes; errc::full when there is no room. Never raises SIGPIPE.
+  virtual result<std::size_t> write_fifo(int, std::span<const std::byte>) { return errc::closed; }
+
   // Events: a counter that wakes whoever waits for it to become readable.
   virtual result<descriptor> open_event() = 0;
   virtual void signal_event(int fd) noexcept = 0;
@@ -249,6 +264,9 @@ inline void descriptor::reset() noexcept {
 }
 inline result<started_process, setup_error> env::start_process(const program& what, bool) {
   return setup_error("cannot start " + what.path + ": there are no child processes here, as in a simulation");
+}
+inline result<descriptor, setup_error> env::open_fifo(const std::string& path, fifo_use) {
+  return setup_error("cannot open " + path + ": there are no FIFOs here, as in a simulation");
 }
 inline mapping::~mapping() {
   if (data_ != nullptr) env_->unmap(data_, size_);

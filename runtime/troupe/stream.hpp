@@ -1,4 +1,4 @@
-// Byte streams for actors: TCP and Unix sockets that an actor reads and writes with co_await, on its own
+// Byte streams for actors: TCP and Unix sockets, and FIFOs, that an actor reads and writes with co_await, on its own
 // worker's I/O driver. For talking to the world outside (people, other programs); actors talk to each other
 // with messages.
 //
@@ -6,6 +6,9 @@
 //   auto someone = co_await door->accept();                          // result<byte_stream>
 //   auto line = co_await someone->read_line(512);                    // result<std::string>
 //   co_await someone->write("hello\n");                              // result<void>
+//
+//   auto orders = troupe::byte_stream::open_fifo("/run/shop/orders", troupe::fifo_use::read);
+//   auto order = co_await orders->read_line(512);                    // of any program that writes there
 //
 // Both classes are handles: copies mean the same socket, which closes when the last one is gone or close() is
 // called. One coroutine may read a stream while another one writes it (one of each, asserted); both must run
@@ -154,6 +157,15 @@ class byte_stream {
 
   /// co_await gives result<byte_stream>.
   static detail::connect_operation connect(std::string_view url) { return detail::connect_operation(url); }
+
+  /// Opens a FIFO that exists, at once: it waits for nobody at the other end. Opened to read it is only read, else only written
+  /// (asserted). The error is one line that names the path and the fix: there is none, it is something else, nobody reads it.
+  ///   read         Writers come and go; if one goes in the middle of a line, that goes on with what comes next. It takes the
+  ///                right to write the FIFO, too.
+  ///   read_to_end  closed, once the last writer has closed it; not before the first one has come.
+  ///   write        Up to 4096 bytes of one write() come in one piece, whoever else writes. When nobody reads the FIFO any
+  ///                more, write() fails (io_failed, EPIPE), and no signal is raised.
+  static result<byte_stream, setup_error> open_fifo(const std::string& path, fifo_use how);
 
   /// co_await gives 1…`most` bytes as soon as there are any.
   detail::read_operation read_some(std::size_t most) const {

@@ -66,7 +66,7 @@ class cell_reader {
       if (tries == most_tries) return errc::bad_message;
     }
     T value;
-    std::memcpy(&value, words.data(), sizeof value);
+    std::memcpy(static_cast<void*>(&value), words.data(), sizeof value);  // T need not be trivial
     return value;
   }
   /// How often it was set; changes with the value. 0: it reads nothing.
