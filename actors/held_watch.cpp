@@ -77,11 +77,13 @@ void held_watch::suspect(unsigned worker, const actor_core& who, instant now, bo
   observed& seen = seen_[worker];
   const std::int32_t thread = node_.workers().at(worker).thread.load(std::memory_order_relaxed);
   const thread_times times = node_.world().times_of(thread);
-  if (seen.looked != instant{} && !late) {
+  if (seen.since == instant{}) seen.since = seen.looked = now;
+  if (seen.looked != now && !late) {
     // Whether it runs or waits for a processor now the kernel does not say: so of a thread that is ready counts what it ran.
     const duration held =
         times.ready ? times.ran - seen.then.ran : now - seen.looked - (times.waited - seen.then.waited);
-    seen.held += std::max(held, duration::zero());
+    // What it ran may be told a tick late, and so some that was before.
+    seen.held = std::min(seen.held + std::max(held, duration::zero()), now - seen.since);
   }
   seen.looked = now;
   seen.then = times;

@@ -49,7 +49,8 @@ class held_watch {
  private:
   struct observed {
     std::uint64_t run = 0;
-    instant looked{};  // since its slice was used; zero: not yet
+    instant since{};  // its slice was used; zero: not yet
+    instant looked{};
     thread_times then{};
     duration held{};  // since
     bool told = false;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <troupe/troupe.hpp>
 
@@ -10,11 +11,14 @@ using namespace std::chrono_literals;
 using troupe::byte_stream;
 using troupe::fifo_use;
 
-/// Is there as long as this.
+/// In a folder of its own; both are there as long as this.
 struct fifo {
-  const std::string path = std::filesystem::temp_directory_path() / ("orders-" + std::to_string(::getpid()));
-  fifo() { ::mkfifo(path.c_str(), 0600); }
-  ~fifo() { std::filesystem::remove(path); }
+  std::string folder = std::filesystem::temp_directory_path() / "orders-XXXXXX";
+  std::string path = (::mkdtemp(folder.data()) != nullptr ? folder : "") + "/door";
+  fifo() {
+    if (::mkfifo(path.c_str(), 0600) != 0) throw std::runtime_error("cannot make a FIFO at " + path);
+  }
+  ~fifo() { std::filesystem::remove_all(folder); }
 };
 
 // Who reads.
@@ -23,7 +27,7 @@ struct next_order {
   using reply = std::string;
 };
 
-/// Reads no more than is asked for: when nobody asks, writers wait, once the FIFO is full.
+/// Reads when it is asked for an order: when nobody asks, writers wait, once the FIFO is full.
 troupe::actor run_counter(troupe::self<next_order> me, std::string path) {
   const auto orders = byte_stream::open_fifo(path, fifo_use::read);  // which waits for nobody
   if (!orders) throw std::runtime_error(orders.error().text);
@@ -46,7 +50,7 @@ troupe::task<int> order_tea(std::string path) {
 troupe::task<int> take_orders(troupe::node& node) {
   const fifo door;
   const auto too_early = byte_stream::open_fifo(door.path, fifo_use::write);
-  std::printf("%s\n", too_early.error().text.c_str());
+  std::printf("%s\n", too_early ? "somebody reads it already" : too_early.error().text.c_str());
 
   const troupe::program shell{
       .path = "sh", .arguments = {"-c", "for dish in soup salad; do echo $dish > \"$0\"; done", door.path}};

@@ -5,7 +5,8 @@
 //   orders_sim --seeds 100 --break dedup    # exit 1: a bug is put in, and found
 //
 // Links break, and any stage is killed in mid-run, once or many times: it is started anew as its first life was, and the
-// pipeline recovers as stages.hpp says. (Only the loss of power is left out: the ledger's file is on the real disk.)
+// pipeline recovers as stages.hpp says. (The ledger's file is on the real disk: so the loss of
+// power is left out, and what was written when its process dies is there.)
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>

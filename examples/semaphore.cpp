@@ -1,4 +1,4 @@
-// A semaphore across processes, as an actor. A permit belongs to an actor, and comes back when that ends: also by SIGKILL.
+// A semaphore across processes: a permit belongs to an actor, and comes back when that ends, or when the link to it does.
 #include <unistd.h>
 #include <csignal>
 #include <cstdio>

@@ -71,6 +71,8 @@ void stream_core::receive_more() {
 void stream_core::inward_done(std::int32_t completion) noexcept {
   if (is_closed()) return;
   const bool ready = fifo_ && completion == 0;
+  if (ready && reader_ == nullptr)
+    return;  // who waited has gone: it stays in the FIFO, for whoever reads next
   const result<std::size_t> got =
       ready ? home().world().read_fifo(fd(), std::as_writable_bytes(std::span(arriving_)))
             : bytes_or_error(completion);

@@ -416,6 +416,30 @@ TEST_CASE("with --kill a run that nobody was killed in is a failure, the threads
   CHECK(contains(run.text(), "orders: FAIL procs: it was over before check was killed"));
 }
 
+TEST_CASE("with --kill a run that is over at the first sign of it is a failure, not a kill in mid-run",
+          "[e2e][orders]") {
+  const scratch folder;
+  launcher run(folder, {"--generate", "10", "--layout", "procs", "--kill", "payment"});
+  const int code = run.finish();
+  INFO(run.text());
+  CHECK(code == 1);
+  CHECK(contains(run.text(), "orders: FAIL procs: it was over before payment was killed"));
+}
+
+TEST_CASE("with --kill a process that ends by itself is a failure", "[e2e][orders]") {
+  const scratch folder;
+  const inputs in = make_inputs(folder, many);
+  launcher run(folder,
+               in.flags() + words{"--layout", "procs", "--kill", "stock", "--out", folder.path("out")});
+  await_middle(run, "procs");
+  const pid_t pid = run.stages().at("procs/check");
+  REQUIRE(::kill(pid, SIGKILL) == 0);
+  CHECK(run.finish() == 1);
+  INFO(run.text());
+  CHECK(contains(run.text(),
+                 "orders: FAIL procs: check (process " + std::to_string(pid) + ") was killed by signal 9"));
+}
+
 TEST_CASE("with --kill a stage that is killed again and again is given up", "[e2e][orders]") {
   const scratch folder;
   const inputs in = make_inputs(folder, many);

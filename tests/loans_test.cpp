@@ -300,7 +300,7 @@ TEST_CASE("loans: a peer that lets slabs go of which it has lent something is st
 TEST_CASE("loans: a slab without a descriptor is refused, and what is lent of it goes back at once") {
   borrowing b;
   CHECK(b.end->map(os_env(), {1, mib}, descriptor()) == nullptr);
-  CHECK(b.end->take_refused() == std::vector<std::uint32_t>{1});
+  CHECK(b.end->refused() == std::vector<std::uint32_t>{1});
   bulk none;
   CHECK(b.end->borrow({5, 0, 4096, 1}, none) == nullptr);
   CHECK(none.empty());

@@ -75,7 +75,10 @@ void borrower::refuse(std::uint32_t slab) {
 }
 
 const char* borrower::unmap(std::uint32_t slab) {
-  return slabs_.erase(slab) == 1 ? nullptr : "a slab is gone that never was passed";
+  if (slabs_.erase(slab) != 1) return "a slab is gone that never was passed";
+  std::erase(mapped_, slab);  // who passes slabs and does not read what became of them makes no list grow
+  std::erase(refused_, slab);
+  return nullptr;
 }
 
 const char* borrower::borrow(const loan_entry& l, bulk& out) {

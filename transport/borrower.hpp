@@ -39,9 +39,9 @@ class borrower : public std::enable_shared_from_this<borrower> {
   bool knows(std::uint32_t slab) const { return slabs_.contains(slab); }
   /// The loans that nobody here has any more.
   std::vector<std::uint64_t> take_returned();
-  /// The slabs that were refused, or mapped, since.
-  std::vector<std::uint32_t> take_refused() { return std::exchange(refused_, {}); }
-  std::vector<std::uint32_t> take_mapped() { return std::exchange(mapped_, {}); }
+  /// The slabs that were refused, or mapped, until the peer is told: whoever tells it empties the list.
+  std::vector<std::uint32_t>& refused() noexcept { return refused_; }
+  std::vector<std::uint32_t>& mapped() noexcept { return mapped_; }
   void close();
 
  private:

@@ -95,7 +95,11 @@ void bulk_pool::give_back(const block_in_slab& b) noexcept {
   }
   if (!of.idle()) return;
   idle_ += of.memory.size();
-  if (of.spoilt != 0 || idle_ > limit_ / 8) let_go(of);
+  if (of.spoilt != 0) let_go(of);
+  while (idle_ > limit_ / 8) {  // the oldest: a peer may be about to map the newest
+    const auto oldest = std::ranges::find_if(slabs_, [](const auto& s) { return s->idle(); });
+    let_go(**oldest);
+  }
 }
 
 void bulk_pool::let_go(const slab& s) noexcept {

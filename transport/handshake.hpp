@@ -22,7 +22,7 @@
 namespace troupe::detail {
 
 inline constexpr std::uint32_t greeting_magic = 0x50525454;  // "TTRP"
-inline constexpr std::uint8_t wire_major = 1;
+inline constexpr std::uint8_t wire_major = 2;
 inline constexpr std::uint8_t wire_minor = 0;
 inline constexpr std::size_t greeting_header_bytes = 8;
 inline constexpr std::size_t max_greeting = 1024;

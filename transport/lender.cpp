@@ -8,7 +8,7 @@
 
 namespace troupe::detail {
 
-/// Slabs must stay when their blocks are given back: else each encoding would have one of its own made, told and mapped.
+/// Slabs must stay when their blocks are given back: else each encoding would have one of its own made, told and not used.
 static std::size_t bound_of_encodings(const bulk_pool& pool) noexcept {
   const std::uint64_t most = std::min<std::uint64_t>(lender::most_encodings, pool.limit() / 8);
   return most >= bulk_pool::shared_slab ? static_cast<std::size_t>(most) : 0;

@@ -195,10 +195,8 @@ void link_session::write_loan_notes(sending_stream& through) {
     if (giving_back_.empty()) break;
     if (!write_numbers(through, loan_note::given_back, giving_back_)) return;
   }
-  for (const std::uint32_t slab : borrower_->take_refused()) refusing_.push_back(slab);
-  for (const std::uint32_t slab : borrower_->take_mapped()) mapping_.push_back(slab);
-  if (write_numbers(through, loan_note::slabs_refused, refusing_))
-    write_numbers(through, loan_note::slabs_mapped, mapping_);
+  if (write_numbers(through, loan_note::slabs_refused, borrower_->refused()))
+    write_numbers(through, loan_note::slabs_mapped, borrower_->mapped());
 }
 
 const char* link_session::slab_passed(const slab_name& name, const descriptor& file) {

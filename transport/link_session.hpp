@@ -153,8 +153,6 @@ class link_session final : public session,
   std::unique_ptr<lender> lender_;  // these two: null if the lane lends nothing
   std::shared_ptr<borrower> borrower_;
   std::vector<std::uint64_t> giving_back_;  // loans; these two wait for room
-  std::vector<std::uint32_t> refusing_;     // slabs
-  std::vector<std::uint32_t> mapping_;
   std::atomic<std::uint64_t> frames_in_{0};
   std::atomic<std::uint64_t> duplicates_{0};
   bound_timer<link_session, &link_session::close_expired> close_timer_{*this};

@@ -238,7 +238,10 @@ const char* receiving_stream::take_loans(const frame_header& header, byte_view& 
     out.bulks.pop_back();
   }
   body = header.apart ? out.encoding.trusted_bytes() : body.first(body.size() - list);
-  if (lost) body = {};
+  if (lost) {
+    body = {};
+    out.encoding = {};
+  }
   return nullptr;
 }
 

@@ -6,6 +6,8 @@
 #include <troupe/assert.hpp>
 #include <troupe/detail/checked.hpp>
 
+#include "lender.hpp"
+
 namespace troupe::detail {
 
 static constexpr std::uint32_t slab_magic = 0x42415354;  // "TSAB"
@@ -192,9 +194,9 @@ void shm_lane::socket_readable(std::int32_t result) {
   }
 }
 
-/// What the peer committed before it went is still delivered: at most one ringful each, however it goes on.
+/// What the peer committed before it went is still delivered: at most one ringful each and what it has lent, however it goes on.
 void shm_lane::peer_is_gone(link_end why) {
-  if (read_all(largest_ring) == found::the_end) return;
+  if (read_all(largest_ring + lender::most_encodings) == found::the_end) return;
   events_->lane_ended(
       why, why == link_end::died ? "the peer's process has ended" : "the connection ended without a goodbye");
 }

@@ -176,8 +176,8 @@ void chat_play::kill_while_all_talk() {
   scene_.await_return(given_.kill);
 }
 
-/// All who stayed heard the same beginning of what each said, in order and once. With a member nothing else is lost than
-/// what it had still to say; with the room, what was under way to it or from it.
+/// All who stayed heard a beginning of what each said, in order and once. With a member nothing else is lost than what it had
+/// still to say, and all heard the same; with the room, what was under way to it, or from it to some.
 void chat_play::account_for_what_was_said() {
   const person& eve = scene_.at_terminal("eve");
   const bool room_died = given_.kill == "room";

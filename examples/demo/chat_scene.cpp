@@ -169,7 +169,7 @@ void chat_scene::hear(const event& e) {
     case event::kind::line: return hear_line(e.from, e.text);
     case event::kind::ended: break;
   }
-  if (!given_.kill.empty()) return start_again(e);
+  if (e.from == given_.kill && e.code == 128 + SIGKILL) return start_again(e);
   if (e.from == killed_) return;
   screen_.line(running_.complaints(e.from));
   fail(e.from + " " + e.text);

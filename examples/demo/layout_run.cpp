@@ -43,6 +43,7 @@ class layout_run {
     if (start_all() && work()) stop_all();
     if (!end_.interrupted && !end_.failure.empty()) explain();
     if (end_.interrupted || !end_.failure.empty()) {
+      running_.end_all();
       std::error_code ignored;
       std::filesystem::remove(orders::partial_of(plan_.ledger_file), ignored);
     }
@@ -102,8 +103,7 @@ class layout_run {
       if (kills() && written_ > lines_ / 3 && !std::exchange(killed_, true))
         running_.signal(given_.kill, SIGKILL);
     }
-    if (kills() && !(killed_ && again_))
-      return fail("it was over before " + given_.kill + " was killed: give it more orders");
+    if (kills() && !(killed_ && again_)) return fail(was_over());
     screen_.line(title_ + figures());
     for (const auto& [link, text] : lanes_) screen_.line(title_ + link + text);
     return true;
@@ -186,15 +186,18 @@ class layout_run {
     if (culprit_.empty()) culprit_ = node;
     return fail(node + " (process " + std::to_string(pids_[node]) + ") " + why);
   }
+  std::string was_over() const {
+    return "it was over before " + given_.kill + " was killed: give it more orders";
+  }
   bool ended(const event& e) {
     const auto reason = reasons_.find(e.from);
     const std::string how = reason != reasons_.end() ? reason->second : e.text;
-    if (!kills()) return fail(e.from, how);
+    if (!kills() || e.from != given_.kill || e.code != 128 + SIGKILL) return fail(e.from, how);
+    if (written_ == lines_ || !done_.empty()) return fail(was_over());
     // Supervised: the same program once more. It dials all the others, which live on.
     screen_.line(title_ + format("%s (process %d) ", e.from.c_str(), pids_[e.from]) + how +
                  format(" when %llu lines were written; it is started anew",
                         static_cast<unsigned long long>(written_)));
-    done_.erase(e.from);
     urls_.erase(e.from);
     reasons_.erase(e.from);
     again_ = true;

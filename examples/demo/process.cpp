@@ -133,6 +133,11 @@ processes::processes(bool verbose) : verbose_(verbose) {
 }
 
 processes::~processes() {
+  end_all();
+  if (signals_ >= 0) ::close(signals_);
+}
+
+void processes::end_all() {
   for (const auto& c : children_) signal(c->name, SIGTERM);
   const troupe::instant until = troupe::os_env().now() + patience_at_the_end;
   const auto runs = [](const auto& c) { return c->pid >= 0; };
@@ -143,7 +148,6 @@ processes::~processes() {
   for (const auto& c : children_) {
     if (runs(c)) c->kill();
   }
-  if (signals_ >= 0) ::close(signals_);
 }
 
 troupe::result<pid_t, troupe::setup_error> processes::start(std::string name, const std::string& program,

@@ -70,6 +70,9 @@ class processes {
   /// (a program of troupe::run ends with 128 + SIGTERM by itself).
   int stop(const std::string& name, troupe::duration patience = std::chrono::seconds(3));
 
+  /// All that run, with the destructor's patience; nothing is to be heard of them any more.
+  void end_all();
+
   /// The last lines that the process wrote to standard error (also after its end).
   std::string complaints(const std::string& name) const;
 

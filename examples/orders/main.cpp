@@ -4,7 +4,8 @@
 //   orders --stage payment --node payment --listen tcp://127.0.0.1:0 --join URL ...     # one of several processes
 //   orders --stage ledger ... --resume                                                  # its next life, after a kill -9
 //
-// A process that was killed is to be started again with --join of all the nodes that it worked with.
+// A process that was killed is to be started again with --join of all the nodes that it worked with, and the ledger with the same
+// orders and stock. A link that breaks while both its ends live is not dialled again: end one of them.
 //
 // It tells on standard output, a line each, what the launcher and people want to know:
 //   at URL                                        where it listens

@@ -14,7 +14,7 @@
 // that the ledger has not written, which bounds what the ledger must hold back. The ledger's sends to the gateway
 // cannot wait for long: few of them are under way, and its mailbox has room for many.
 //
-// Loss: any stage may be killed at any moment, and any link may break; when the stage is back, the ledger becomes what
+// Loss: any stage may be killed at any moment, and any link may break; when the stage, or the link, is back, the ledger becomes what
 // it would have been. The gateway reads all orders once more, in a new *run*, which it begins with a higher number:
 //   1. `begin` goes along the first row ahead of the orders. A stage that gets it forgets what it remembers, finds those
 //      that it sends to anew and passes it on; what comes of an earlier run from now on is dropped.

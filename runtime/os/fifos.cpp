@@ -77,11 +77,13 @@ error failure(int number) noexcept {
 }  // namespace
 
 result<descriptor, setup_error> kernel_env::open_fifo(const std::string& path, fifo_use how) {
+  constexpr auto something_else = "it is something else; choose another path";
   struct stat found{};
   if (::stat(path.c_str(), &found) != 0) return failed(path, errno);
-  if (!S_ISFIFO(found.st_mode)) return cannot_open(path, "it is something else; choose another path");
-  descriptor fifo(*this, ::open(path.c_str(), flags_for(how) | O_NONBLOCK | O_CLOEXEC));
+  if (!S_ISFIFO(found.st_mode)) return cannot_open(path, something_else);  // whose opening may do something
+  descriptor fifo(*this, ::open(path.c_str(), flags_for(how) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   if (!fifo) return failed(path, errno);
+  if (::fstat(fifo.get(), &found) != 0 || !S_ISFIFO(found.st_mode)) return cannot_open(path, something_else);
   return fifo;
 }
 

@@ -135,7 +135,7 @@ thread_times kernel_env::times_of(std::int32_t thread) noexcept {
     const char* const end = std::strrchr(text, ')');
     if (end != nullptr && end[1] == ' ') state = end[2];
   }
-  times.ready = state == 'R';
+  times.ready = state == 'R' && ran != 0;  // 0: a kernel that does not count
   return times;
 }
 
