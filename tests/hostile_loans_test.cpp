@@ -175,11 +175,15 @@ TEST_CASE("apart: an encoding that is not where its frame says ends the link") {
 }
 
 TEST_CASE("apart: a frame behind one whose encoding lies apart ends the link") {
+  const bytes good = note_body(5, std::string(99'000, 'a'));
   lending_attacker a;
+  std::ranges::copy(good, a.slab->second.data());
   a.pass(a.slab->first.get(), 1, 1 << 20);
-  const auto one = lending_attacker::apart(frame_kind::reply, 100'000, {{1, 0, 100'000, 1}}, 100'000);
-  a.publish({one, one});
-  CHECK(a.ends().find("a frame behind") != std::string::npos);
+  const auto one =
+      lending_attacker::apart(frame_kind::message, good.size(), {{1, 0, good.size(), 1}}, good.size());
+  a.publish({route(0, 1), one, message(0, note_body(6, "behind"))});
+  CHECK_THAT(a.ends(), Catch::Contains("a frame behind"));
+  CHECK(a.node.host.with([](record& r) { return r.arrivals.size(); }) == 1);
 }
 
 TEST_CASE("apart: what does not decode ends the link, and what cannot be mapped is lost") {
