@@ -108,9 +108,10 @@ std::uint64_t kill_after_each_instruction(Prepare prepare, Operation operation, 
     const pid_t child = ::fork();
     if (child == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      if (!stepping::offer_to_step()) ::_exit(1);
+      if (!stepping::be_traced()) ::_exit(1);
+      stepping::stop_here();
       operation(e);
-      stepping::stepping_ends();
+      stepping::stop_here();
       ::_exit(0);
     }
     const descriptor life(os_env(), static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));

@@ -1,7 +1,7 @@
 // A thread of a child process that is single-stepped by the test, which kills it with SIGKILL after any number of instructions.
 //
-// The thread calls offer_to_step(), which stops it, goes through what is to be cut off, and calls stepping_ends(). The test calls all else,
-// from the thread that has forked the child: to the kernel that is the tracer.
+// The thread calls be_traced() and stop_here(), goes through what is to be cut off, and calls stop_here() again. The test calls
+// all else, from the thread that has forked the child: to the kernel that is the tracer.
 #pragma once
 
 #include <sched.h>
@@ -18,20 +18,20 @@ namespace stepping {
 
 // In the child.
 
-/// False: it may not be traced here.
-inline bool offer_to_step() {
-  if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return false;
-  ::raise(SIGSTOP);
-  return true;
-}
-inline void stepping_ends() { ::raise(SIGSTOP); }
+/// This thread can be stepped from now on. False: not here.
+inline bool be_traced() { return ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0; }
+/// Where stepping begins, and where it ends.
+inline void stop_here() { ::raise(SIGSTOP); }
 
 // In the test.
 
 /// Whether a child may be traced here; says so if not.
 inline bool possible() {
   const pid_t child = ::fork();
-  if (child == 0) ::_exit(offer_to_step() ? 0 : 1);
+  if (child == 0) {
+    if (be_traced()) stop_here();
+    ::_exit(0);
+  }
   int status = 0;
   const bool may = ::waitpid(child, &status, 0) == child && WIFSTOPPED(status);
   if (may) {
@@ -66,13 +66,13 @@ class on_one_processor {
 
 class stepper {
  public:
-  /// Of `thread` of `process`; waits until it has offered itself.
+  /// Of `thread` of `process`, which is traced; waits until it stops.
   stepper(pid_t process, pid_t thread) : process_(process), thread_(thread) { stopped_for(SIGSTOP); }
   stepper(const stepper&) = delete;
   stepper& operator=(const stepper&) = delete;
   ~stepper() { kill(); }
 
-  /// Goes on for so many instructions. False: it has come to stepping_ends(), or has ended.
+  /// Goes on for so many instructions. False: it has stopped again.
   bool step(std::uint64_t instructions) {
     for (; instructions != 0; --instructions) {
       if (::ptrace(PTRACE_SINGLESTEP, thread_, nullptr, nullptr) != 0 || !stopped_for(SIGTRAP)) return false;
