@@ -48,7 +48,8 @@ shm_lane::shm_lane(worker& home, shm_pair memory, descriptor socket, descriptor 
     : home_(home),
       memory_(std::move(memory)),
       socket_(std::move(socket)),
-      watch_(home, std::move(pidfd), [this](link_end why) { peer_is_gone(why); }) {
+      watch_(home, std::move(pidfd), peer_watch::after_death::all_is_here,
+             [this](link_end why) { peer_is_gone(why); }) {
   for (unsigned i = 0; i < memory_.streams; ++i) ports_.push_back(std::make_unique<stream_port>(*this, i));
   for (unsigned i = 0; i < memory_.peer_streams; ++i) {
     readers_.emplace_back(memory_.theirs.ring(i), memory_.theirs.writer(i).position,
@@ -163,7 +164,7 @@ const char* shm_lane::hear_of_slabs() {
   for (;;) {
     auto got = home_.world().receive_descriptors(socket_.get(), std::span(heard_).subspan(heard_bytes_), 1);
     if (!got) {
-      connected_ = got.error() == errc::full;
+      connected_ = got.error() == errc::full && !watch_.dead();
       return nullptr;
     }
     heard_bytes_ += got->bytes;
