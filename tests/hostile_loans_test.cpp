@@ -14,8 +14,7 @@ struct lending_attacker {
   explicit lending_attacker() {
     start(node, at);
     attacker.emplace(at);
-    const int fds[] = {attacker->memory.memory_fd.get(), attacker->memory.doorbell.get()};
-    REQUIRE((attacker->offer(fds)).has_value());
+    REQUIRE((attacker->offer(attacker->honest())).has_value());
     REQUIRE(node.linked());
     REQUIRE(node.lane() == lane_kind::shm);
     ring.emplace(ring_writer{attacker->memory.mine.ring(0), attacker->memory.mine.writer(0).position,

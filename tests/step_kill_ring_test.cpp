@@ -31,8 +31,8 @@ struct ends {
     REQUIRE(to.offer.ok);
     from.theirs = map(to);
     to.theirs = map(from);
-    from.peer_doorbell = again(to.doorbell);
-    to.peer_doorbell = again(from.doorbell);
+    from.peer_doorbell = again(to.doorbell_button);
+    to.peer_doorbell = again(from.doorbell_button);
     sender.emplace(
         ring_writer{from.mine.ring(0), from.mine.writer(0).position, from.theirs.reader(0).position},
         from.mine.writer(0).wants_room, from.theirs.sleep());
@@ -52,7 +52,7 @@ struct ends {
     segment_header header;
     header.first = number;
     seal_segment(header, room.first(length));
-    if (sender->publish(length)) os_env().signal_event(from.peer_doorbell.get());
+    if (sender->publish(length)) os_env().ring(from.peer_doorbell.get());
     return true;
   }
   /// The number of the next segment; 0: there is none.
@@ -66,7 +66,7 @@ struct ends {
   }
   void give_room() {
     if (release_ring(*reader, to.theirs.writer(0).wants_room) == released::room_that_is_wanted)
-      os_env().signal_event(to.peer_doorbell.get());
+      os_env().ring(to.peer_doorbell.get());
   }
 
   shm_pair from = prepare_shm(os_env(), 1, 1, smallest_ring);
@@ -164,7 +164,7 @@ TEST_CASE("row 22: a sender that is killed after any instruction leaves each seg
           REQUIRE(e.send(1, few_bytes));  // so that whatever is bound late is
           REQUIRE(e.receive() == 1);
           e.give_room();
-          os_env().drain_event(e.to.doorbell.get());
+          os_env().hear(e.to.doorbell.get());
         },
         [](ends& e) {
           e.send(2, few_bytes);
