@@ -22,7 +22,7 @@ std::optional<loan_entry> lender::lend(const bulk& b, attachments_out::as what) 
   if (own.empty()) return std::nullopt;
   const bulk_place at = pool_->place_of(*own.block());
   const std::lock_guard lock(guard_);
-  if (closed_ || !knows(at)) return std::nullopt;
+  if (closed_ || lent_.size() >= most_loans_of_a_link || !knows(at)) return std::nullopt;
   lent_.emplace(last_ + 1, own);
   return loan_entry{++last_, at.offset, b.size(), at.slab.number};
 }
