@@ -1,17 +1,21 @@
-// Row 22, at the ring: a child is killed after each single instruction of what it does to send, or to receive, over shared
-// memory. What the other side then finds is whole and in order, up to what was committed, and nothing waits for ever.
+// Row 22, at the ring and at a cell: a child is killed after each single instruction of what it does to send, to receive, or to set a
+// cell, in shared memory. What the other side then finds is whole and in order, up to what was committed, and nothing waits for ever.
 #include "catch.hpp"
 
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdio>
-#include <functional>
 #include <optional>
 #include <vector>
 
+#include <troupe/cell.hpp>
+
+#include "bulk_pool.hpp"
 #include "shm_memory.hpp"
 #include "stepper.hpp"
 
@@ -98,12 +102,12 @@ class shared_count {
 
 /// Kills a child after each number of instructions of `operation(e)`, until it comes to its end; `prepare(e)` goes before, `check(e, over)`
 /// comes after. The instructions of the whole.
-template <class Prepare, class Operation, class Check>
+template <class Shared, class Prepare, class Operation, class Check>
 std::uint64_t kill_after_each_instruction(Prepare prepare, Operation operation, Check check) {
   const stepping::on_one_processor together;
   constexpr std::uint64_t stride = slowdown == 1 ? 1 : 37;  // instrumented code has many more
   for (std::uint64_t k = 0;; k += stride) {
-    ends e;
+    Shared e;
     prepare(e);
     const pid_t child = ::fork();
     if (child == 0) {
@@ -127,65 +131,68 @@ std::uint64_t kill_after_each_instruction(Prepare prepare, Operation operation, 
   }
 }
 
-/// Segments go round until the next one has to begin at the start of the ring.
+/// Segments go on until there is room for one more before the end of the ring.
 void come_to_the_end(ends& e) {
-  std::uint64_t position = 0;
-  while (smallest_ring - position >= ring_segment) {
-    REQUIRE(e.send(9, 16 * 1024));
+  constexpr std::uint32_t step = 16 * 1024;
+  std::uint32_t left = smallest_ring - ring_segment;
+  for (; left != 0; left -= std::min(left, step)) {
+    REQUIRE(e.send(9, std::min(left, step)));
     REQUIRE(e.receive() == 9);
-    position += 16 * 1024;
   }
   e.give_room();
-  REQUIRE(e.sender->has_room(0));
+}
+
+}  // namespace
+
+namespace {
+
+template <class Prepare>
+void kill_senders(const char* name, Prepare prepare, bool reader_sleeps = false, std::uint64_t least = 0) {
+  if (!stepping::possible()) {
+    SUCCEED();
+    return;
+  }
+  std::uint64_t most = 0;
+  const std::uint64_t instructions = kill_after_each_instruction<ends>(
+      [&](ends& e) {
+        prepare(e);
+        REQUIRE(e.send(1, few_bytes));  // so that whatever is bound late is
+        REQUIRE(e.receive() == 1);
+        e.give_room();
+        os_env().hear(e.to.doorbell.get());
+      },
+      [](ends& e) {
+        e.send(2, few_bytes);
+        e.send(3, few_bytes + 64);
+      },
+      [&](ends& e, bool over) {
+        const std::uint64_t committed = e.to.theirs.writer(0).position.load();
+        std::vector<std::uint64_t> got;
+        while (const std::uint64_t number = e.receive()) got.push_back(number);
+        CHECK_FALSE(e.reader->violated());
+        for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i] == 2 + i);
+        e.give_room();
+        CHECK(e.to.mine.reader(0).position.load() == committed);  // nothing of what was committed is left
+        CHECK(got.size() >= most);
+        most = got.size();
+        if (over) CHECK(got.size() == 2);
+        if (over && reader_sleeps) CHECK(readable(e.to.doorbell.get()));
+        if (over) CHECK(committed > least);
+      });
+  std::printf("send, %s: %llu instructions\n", name, static_cast<unsigned long long>(instructions));
+  CHECK(instructions > 100);
 }
 
 }  // namespace
 
 TEST_CASE("row 22: a sender that is killed after any instruction leaves each segment whole or absent") {
-  if (!stepping::possible()) {
-    SUCCEED();
-    return;
-  }
-  struct {
-    const char* name;
-    std::function<void(ends&)> prepare;
-    bool asleep;
-  } const cases[] = {
-      {"a reader that is awake", [](ends&) {}, false},
-      {"a reader that sleeps", [](ends& e) { e.to.mine.sleep().before_last_look(); }, true},
-      {"round the end of the ring", come_to_the_end, false},
-  };
-  for (const auto& c : cases) {
-    INFO(c.name);
-    std::uint64_t most = 0;
-    const std::uint64_t instructions = kill_after_each_instruction(
-        [&](ends& e) {
-          c.prepare(e);
-          REQUIRE(e.send(1, few_bytes));  // so that whatever is bound late is
-          REQUIRE(e.receive() == 1);
-          e.give_room();
-          os_env().hear(e.to.doorbell.get());
-        },
-        [](ends& e) {
-          e.send(2, few_bytes);
-          e.send(3, few_bytes + 64);
-        },
-        [&](ends& e, bool over) {
-          const std::uint64_t committed = e.to.theirs.writer(0).position.load();
-          std::vector<std::uint64_t> got;
-          while (const std::uint64_t number = e.receive()) got.push_back(number);
-          CHECK_FALSE(e.reader->violated());
-          for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i] == 2 + i);
-          e.give_room();
-          CHECK(e.to.mine.reader(0).position.load() == committed);  // nothing of what was committed is left
-          CHECK(got.size() >= most);
-          most = got.size();
-          if (over) CHECK(got.size() == 2);
-          if (over && c.asleep) CHECK(readable(e.to.doorbell.get()));
-        });
-    std::printf("send, %s: %llu instructions\n", c.name, static_cast<unsigned long long>(instructions));
-    CHECK(instructions > 100);
-  }
+  kill_senders("to a reader that is awake", [](ends&) {});
+}
+TEST_CASE("row 22: so does one whose reader sleeps") {
+  kill_senders("to a reader that sleeps", [](ends& e) { e.to.mine.sleep().before_last_look(); }, true);
+}
+TEST_CASE("row 22: so does one that comes to the end of the ring") {
+  kill_senders("round the end of the ring", come_to_the_end, false, smallest_ring);
 }
 
 TEST_CASE("row 22: a reader that is killed after any instruction has given room only for what it has taken") {
@@ -199,7 +206,7 @@ TEST_CASE("row 22: a reader that is killed after any instruction has given room 
     shared_count taken;
     std::uint64_t sent = 0;
     std::uint64_t most = 0;
-    const std::uint64_t instructions = kill_after_each_instruction(
+    const std::uint64_t instructions = kill_after_each_instruction<ends>(
         [&](ends& e) {
           taken.store(0);
           for (sent = 0; sent < (full ? 99 : 2) && e.send(sent + 1, max_segment);) ++sent;
@@ -232,4 +239,52 @@ TEST_CASE("row 22: a reader that is killed after any instruction has given room 
                 static_cast<unsigned long long>(instructions));
     CHECK(instructions > 50);
   }
+}
+
+namespace {
+
+struct gauge {
+  std::uint64_t number = 0;
+  std::array<std::uint64_t, 6> more = {};
+
+  static gauge of(std::uint64_t n) {
+    gauge g{n, {}};
+    g.more.fill(n);
+    return g;
+  }
+};
+
+struct shared_cell {
+  std::shared_ptr<bulk_pool> pool = std::make_shared<bulk_pool>(os_env(), std::uint64_t{4} << 20);
+  cell<gauge> written = *cell_in(pool->loan(cell_bytes<gauge>), gauge::of(0));
+  cell_reader<gauge> reader = written.reader();
+};
+
+}  // namespace
+
+TEST_CASE("row 22: who is killed after any instruction of setting a cell leaves a whole value, old or new") {
+  if (!stepping::possible()) {
+    SUCCEED();
+    return;
+  }
+  constexpr std::uint64_t sets = 6;  // more than it has slots
+  std::uint64_t most = 0;
+  const std::uint64_t instructions =
+      kill_after_each_instruction<shared_cell>([](shared_cell&) {},
+                                               [](shared_cell& c) {
+                                                 for (std::uint64_t n = 1; n <= sets; ++n)
+                                                   c.written.set(gauge::of(n));
+                                               },
+                                               [&](shared_cell& c, bool over) {
+                                                 const auto now = c.reader.get();
+                                                 REQUIRE(now.has_value());
+                                                 CHECK(now->more == gauge::of(now->number).more);
+                                                 CHECK(now->number >= most);
+                                                 CHECK(now->number + 1 == c.reader.version());
+                                                 most = now->number;
+                                                 if (over) CHECK(most == sets);
+                                               });
+  std::printf("setting a cell %llu times: %llu instructions\n", static_cast<unsigned long long>(sets),
+              static_cast<unsigned long long>(instructions));
+  CHECK(instructions > 50);
 }
