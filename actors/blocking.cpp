@@ -92,6 +92,7 @@ void wait_for(Helper helper, const std::shared_ptr<blocking_call>& call) {
   TROUPE_ASSERT(current_worker == nullptr,
                 "blocking_send and blocking_ask are for threads that are not workers: co_await");
   node_core& node = call->to.is_remote() ? call->to.peer()->node : call->to.core()->node();
+  if (!node.is_here()) return call->finish_with(errc::stopped, nullptr);
   spawn_options options;
   if (call->to.is_remote()) {  // where its try_send goes as well: what one thread sends stays in order
     const worker* const home = call->to.peer()->link.home();

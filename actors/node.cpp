@@ -26,7 +26,7 @@ node& node::operator=(node&& o) noexcept {
   return *this;
 }
 node::~node() {
-  if (owner_) delete core_;
+  if (owner_ && core_->is_here()) delete core_;
 }
 
 const std::string& node::name() const noexcept { return core().identity().name; }

@@ -166,7 +166,7 @@ std::string node_core::path_of(const actor_core& who) const {
 
 bool node_core::stop(duration deadline) {
   TROUPE_ASSERT(here() == nullptr, "stop a node from a thread that is not one of its workers");
-  if (root_ == nullptr) return true;  // open() has failed: nothing runs
+  if (root_ == nullptr || !is_here()) return true;  // open() has failed: nothing runs
   std::unique_lock lock(ending_.guard);
   if (!std::exchange(stop_begun_, true)) {
     lock.unlock();

@@ -131,6 +131,8 @@ class node_core {
   actor_core& root() noexcept { return *root_; }
   const std::vector<endpoint>& endpoints() const noexcept { return endpoints_; }
   bool stopping() const noexcept { return actors_.begun(); }
+  /// False in a copy that fork() has made of its process: there it has no threads, so nothing waits for them.
+  bool is_here() const noexcept { return world().process_id() == process_; }
   /// By when an actor that is stopped now must have ended.
   instant stop_by(instant now) const noexcept { return stopping() ? stop_by_ : now + options_.stop_deadline; }
   worker& next_worker() noexcept;
@@ -179,6 +181,7 @@ class node_core {
   void stop_all(duration deadline);
 
   node_options options_;
+  const std::int32_t process_ = options_.world->process_id();
   node_identity identity_;
   troupe::node face_;
   std::unique_ptr<scheduler> scheduler_;

@@ -57,6 +57,7 @@ void deliver_nowhere(std::uint64_t cookie, std::uint64_t target, session& from, 
 void deliver_to_actor(std::uint64_t cookie, std::uint64_t target, session& from, inbound_message& m) {
   const auto& type = *reinterpret_cast<const value_type*>(static_cast<std::uintptr_t>(cookie));
   auto& peer = *static_cast<peer_node*>(from.cookie);
+  if (type.is_request != (m.correlation != 0)) return m.body.fail();  // nobody would answer, or could
   if (m.lost) return refuse_inbound(peer, target, m, errc::no_memory);
   const auto [slot, generation] = split(target);
   linked_envelope* const e = allocate_linked_envelope(type);

@@ -354,6 +354,25 @@ TEST_CASE("an event is readable from its signal to its drain", "[env]") {
   CHECK(errno == 77);
 }
 
+TEST_CASE("a doorbell is heard as often as it rang, and is known from what cannot be rung", "[env]") {
+  const auto bell = world().open_doorbell();
+  REQUIRE(bell.has_value());
+  world().hear(bell->heard.get());  // does not wait
+  CHECK_FALSE(readable(bell->heard.get(), 0));
+  world().ring(bell->rung.get());
+  CHECK(readable(bell->heard.get(), 0));
+  world().hear(bell->heard.get());
+  CHECK_FALSE(readable(bell->heard.get(), 0));
+  for (int i = 0; i < 10'000; ++i) world().ring(bell->rung.get());  // nor does this
+  CHECK(readable(bell->heard.get(), 0));
+  CHECK(world().can_ring(bell->rung.get()));
+  const auto event = world().open_event();
+  const descriptor stream(world(), ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  CHECK_FALSE(world().can_ring(event->get()));
+  CHECK_FALSE(world().can_ring(stream.get()));
+  CHECK_FALSE(world().can_ring(-1));
+}
+
 TEST_CASE("a local peer is known by user, process and a pidfd that tells its end", "[env]") {
   const endpoint at = endpoint::parse("unix://@troupe-peer-" + std::to_string(::getpid())).value();
   const descriptor listener = listen_on(at.url());

@@ -14,8 +14,7 @@ struct lending_attacker {
   explicit lending_attacker() {
     start(node, at);
     attacker.emplace(at);
-    const int fds[] = {attacker->memory.memory_fd.get(), attacker->memory.doorbell.get()};
-    REQUIRE((attacker->offer(fds)).has_value());
+    REQUIRE((attacker->offer(attacker->honest())).has_value());
     REQUIRE(node.linked());
     REQUIRE(node.lane() == lane_kind::shm);
     ring.emplace(ring_writer{attacker->memory.mine.ring(0), attacker->memory.mine.writer(0).position,
@@ -199,6 +198,27 @@ TEST_CASE("apart: what does not decode ends the link, and what cannot be mapped 
   CHECK(a.node.host.with([](record& r) { return r.arrivals.front().size; }) == good.size());
   a.publish({make(frame_kind::message, 5000, {{3, 0, 5000, 1}}, 5000, {})});
   CHECK(a.ends().find("does not decode") != std::string::npos);
+}
+
+TEST_CASE("loans: a peer that lends without end, and never hears what goes back, ends the link") {
+  lending_attacker a;
+  a.pass(a.slab->first.get(), 1, 1 << 20);
+  bytes body;
+  for (std::uint64_t i = 0; i < attachments_out::most; ++i)
+    append(body, numbers(i, std::uint64_t{0}, std::uint64_t{1}, std::uint32_t{1}));
+  append(body, numbers(static_cast<std::uint8_t>(attachments_out::most)));
+  frame_header header{frame_kind::reply, 0, 1, 0, 0};  // which costs no credit
+  header.lent = attachments_out::most;
+  const std::vector<bytes> replies(16, frame(header, body));
+  std::size_t lent = 0;
+  const auto unlinked = [&] { return a.node.host.with([](record& r) { return !r.downs.empty(); }); };
+  while (lent < 16 * most_loans_of_a_link && !unlinked()) {
+    const byte_view room = a.ring->open(0);
+    if (room.empty()) continue;  // the node gives some as it reads
+    a.publish(replies);
+    lent += replies.size() * attachments_out::most;
+  }
+  CHECK(a.ends().find("more loans") != std::string::npos);
 }
 
 TEST_CASE("loans: a goodbye that lends ends the link") {

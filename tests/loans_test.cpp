@@ -84,6 +84,16 @@ TEST_CASE("loans: a slab that is gone while the socket is full is told before th
   CHECK(l.told == std::vector<std::string>{"slab 2", "gone 2", "slab 3"});
 }
 
+TEST_CASE("loans: to a peer that gives nothing back, so many are lent and no more") {
+  lending l;
+  const bulk b = painted(*l.pool, 100'000, 1);
+  std::size_t lent = 0;
+  while (lent <= most_loans_of_a_link && l.end->lend(b)) ++lent;
+  CHECK(lent == most_loans_of_a_link);
+  CHECK(l.end->given_back(1));
+  CHECK(l.end->lend(b).has_value());
+}
+
 TEST_CASE("loans: of a slab that the peer refused nothing is lent") {
   lending l;
   const bulk b = painted(*l.pool, 100'000, 1);

@@ -2,6 +2,8 @@
 // troupe::run that publishes a service (process_child.hpp).
 #include "process_child.hpp"
 
+#include "process_load.hpp"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -131,6 +133,7 @@ int main(int argc, char** argv) {
   }
   if (does == "leave") leave_a_child();
   if (does == "scribble") scribble();
+  if (does == "load") return process_load::run(argc, argv);
   if (does == "environment") {
     const char* const value = std::getenv(argv[2]);
     char folder[4096];

@@ -300,11 +300,14 @@ class child_process {
     for (char c = 0; ::read(from_, &c, 1) == 1 && c != '\n';) text += c;
     return text;
   }
+  pid_t pid() const noexcept { return pid_; }
   void signal(int number) const { ::kill(pid_, number); }
   void kill() {
     signal(SIGKILL);
     (void)wait();
   }
+  /// Somebody else has waited for it.
+  void reaped() noexcept { pid_ = -1; }
   /// Its wait status.
   int wait() {
     int status = 0;

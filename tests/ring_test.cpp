@@ -109,6 +109,9 @@ TEST_CASE("a reader refuses lengths that leave the ring or the written part") {
   std::memcpy(ring.bytes.data() + 8, &wrap_marker, sizeof wrap_marker);
   CHECK_FALSE(ring.reader.next());
   CHECK(ring.reader.violated());
+  const std::uint32_t as_it_was = 64;
+  std::memcpy(ring.bytes.data() + 8, &as_it_was, sizeof as_it_was);
+  CHECK_FALSE(ring.reader.next());  // it is never looked at again
 }
 
 TEST_CASE("a length that changes after the check changes nothing") {

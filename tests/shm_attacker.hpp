@@ -3,6 +3,8 @@
 
 #include <poll.h>
 
+#include <array>
+
 #include "raw_peer.hpp"
 #include "shm_memory.hpp"
 
@@ -10,9 +12,9 @@ namespace hostile {
 
 struct shm_attacker {
   explicit shm_attacker(const endpoint& tcp) : peer(beside(tcp)) {
-    REQUIRE(peer.link(raw_peer::introduction(true)));
+    if (!peer.link(raw_peer::introduction(true))) throw std::runtime_error("the node did not take the link");
     memory = prepare_shm(os_env(), 1, 1, smallest_ring);
-    REQUIRE(memory.offer.ok);
+    if (!memory.offer.ok) throw std::runtime_error(memory.offer.text);
   }
   static endpoint beside(const endpoint& tcp) {
     endpoint local;
@@ -22,9 +24,8 @@ struct shm_attacker {
   }
   /// Offers these descriptors and takes what the node offers; the node's verdict.
   std::optional<memory_offer> offer(std::span<const int> descriptors) {
-    REQUIRE(os_env()
-                .send_descriptors(peer.fd, greet(greeting_kind::memory, memory.offer), descriptors)
-                .has_value());
+    if (!os_env().send_descriptors(peer.fd, greet(greeting_kind::memory, memory.offer), descriptors))
+      return std::nullopt;
     heard theirs;
     bytes raw(greeting_header_bytes + 5);
     pollfd readable{peer.fd, POLLIN, 0};
@@ -40,7 +41,9 @@ struct shm_attacker {
     if (!verdict || verdict->first != greeting_kind::mapped) return std::nullopt;
     return parse_memory_offer(verdict->second);
   }
-  void ring() { os_env().signal_event(memory.peer_doorbell.get()); }
+  /// The descriptors that an honest peer offers.
+  std::array<int, 2> honest() const { return {memory.memory_fd.get(), memory.doorbell_button.get()}; }
+  void ring() { os_env().ring(memory.peer_doorbell.get()); }
 
   raw_peer peer;
   shm_pair memory;

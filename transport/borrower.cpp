@@ -90,6 +90,7 @@ const char* borrower::borrow(const loan_entry& l, bulk& out) {
     return "a loan that lies outside of its slab";
   {
     const std::lock_guard lock(guard_);
+    if (outstanding_ >= most_loans_of_a_link) return "more loans than a peer may have out";
     if (++outstanding_ > returned_.capacity()) returned_.reserve(2 * outstanding_);
   }
   if (refused) {

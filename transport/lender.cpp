@@ -45,7 +45,8 @@ std::optional<loan_entry> lender::lend_own(const bulk& own, kind what) {
   const bulk_place at = pool_->place_of(*own.block());
   const std::size_t encoding = what == kind::encoding ? own.block()->size : 0;
   const std::lock_guard lock(guard_);
-  if (closed_ || encodings_ + encoding > most_encodings_) return std::nullopt;
+  if (closed_ || lent_.size() >= most_loans_of_a_link || encodings_ + encoding > most_encodings_)
+    return std::nullopt;
   const standing slab = tell(at);
   if (slab != standing::mapped && (slab != standing::told || what == kind::encoding)) return std::nullopt;
   lent_.emplace(last_ + 1, loan{own, encoding});

@@ -4,7 +4,7 @@
 // as well, so it is lent only of what the peer says that it has mapped.
 //
 // Slabs are passed, and let go, over one socket, in order; a slab goes only when no loan of it is out. So what the peer has mapped is
-// what it was passed, and the bound is one for both sides.
+// what it was passed, and the bound is one for both sides. So is that of the loans which are out: what is beyond it goes as bytes.
 //
 // When the link ends, what is out on loan is spoilt: the peer's process may live on, and read. So its memory is not used again
 // by us; the kernel frees it when the peer has unmapped it, or has ended.

@@ -22,6 +22,8 @@ struct loan_entry {
 };
 
 inline constexpr std::size_t most_slabs_of_a_link = 512;  // that a peer keeps mapped
+inline constexpr std::size_t most_loans_of_a_link =
+    256 * 1024;  // that are out: each costs memory on both sides
 inline constexpr std::size_t loan_bytes = 8 + 8 + 8 + 4;
 
 /// Of what lends so many.

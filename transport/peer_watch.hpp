@@ -1,6 +1,7 @@
 // Tells a dead peer from an unreachable one: combines the end of a connection with the end of the process
-// behind it, where the kernel vouches for one (pidfd). The two come in any order, milliseconds apart, so the
-// first waits a moment for the second. Home worker only.
+// behind it, where the kernel vouches for one (pidfd). The two come in any order, milliseconds apart (the kernel keeps the
+// sockets of an io_uring for as long), so the first waits a moment for the second. Over shared memory the end of the process
+// is enough: all that it has written is there. Home worker only.
 #pragma once
 
 #include <functional>
@@ -13,9 +14,11 @@ class peer_watch {
  public:
   static constexpr duration patience = std::chrono::milliseconds(100);
 
+  enum class after_death : std::uint8_t { the_rest_comes, all_is_here };
+
   /// `over` is called once, unless stop() came first.
-  peer_watch(worker& home, descriptor pidfd, std::function<void(link_end)> over)
-      : home_(home), pidfd_(std::move(pidfd)), over_(std::move(over)) {}
+  peer_watch(worker& home, descriptor pidfd, after_death then, std::function<void(link_end)> over)
+      : home_(home), pidfd_(std::move(pidfd)), then_(then), over_(std::move(over)) {}
 
   void start() {
     if (pidfd_) home_.io().wait_readable(wait_, pidfd_.get());
@@ -48,7 +51,7 @@ class peer_watch {
       return std::exchange(idle_, nullptr)();
     }
     dead_ = result >= 0;
-    if (dead_ && !hung_up_) {
+    if (dead_ && !hung_up_ && then_ == after_death::the_rest_comes) {
       be_patient();
     } else {
       decide();
@@ -70,6 +73,7 @@ class peer_watch {
 
   worker& home_;
   descriptor pidfd_;
+  const after_death then_;
   std::function<void(link_end)> over_;
   std::function<void()> idle_;
   bool hung_up_ = false;

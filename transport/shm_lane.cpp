@@ -23,8 +23,10 @@ class shm_lane::stream_port final : public lane_port {
   byte_span open(room from) override {
     const byte_span space = writer_.open(from == room::ordinary ? lane_reserve : 0);
     if (writer_.violated() && !violated.exchange(true, std::memory_order_relaxed)) {
-      lane_.home_.world().signal_event(
-          lane_.memory_.doorbell.get());  // makes the home worker look at the flag
+      lane_.home_.post([lane = lane_.shared_from_this()](worker& home) {
+        const bool runs = lane->events_ != nullptr && !lane->stopping_;
+        if (runs) home.schedule(lane->poll_);  // which looks at the flag
+      });
     }
     return space;
   }
@@ -50,7 +52,8 @@ shm_lane::shm_lane(worker& home, shm_pair memory, descriptor socket, descriptor 
     : home_(home),
       memory_(std::move(memory)),
       socket_(std::move(socket)),
-      watch_(home, std::move(pidfd), [this](link_end why) { peer_is_gone(why); }) {
+      watch_(home, std::move(pidfd), peer_watch::after_death::all_is_here,
+             [this](link_end why) { peer_is_gone(why); }) {
   for (unsigned i = 0; i < memory_.streams; ++i) ports_.push_back(std::make_unique<stream_port>(*this, i));
   for (unsigned i = 0; i < memory_.peer_streams; ++i) {
     readers_.emplace_back(memory_.theirs.ring(i), memory_.theirs.writer(i).position,
@@ -75,21 +78,15 @@ void shm_lane::start(lane_events& events) {
 }
 
 void shm_lane::ring_peer() noexcept {
-  if (!mutated(mutant::silent_doorbell)) home_.world().signal_event(memory_.peer_doorbell.get());
+  if (!mutated(mutant::silent_doorbell)) home_.world().ring(memory_.peer_doorbell.get());
 }
 
 void shm_lane::doorbell_rang(std::int32_t) {
   if (stopping_) return close_if_idle();
-  home_.world().drain_event(memory_.doorbell.get());
+  home_.world().hear(memory_.doorbell.get());
   home_.io().wait_readable(doorbell_op_, memory_.doorbell.get());
   memory_.mine.sleep().awake();
   offer_room();
-  for (const auto& port : ports_) {
-    if (port->violated.load(std::memory_order_relaxed)) {
-      violated("a ring's read position that never was written");
-      return;
-    }
-  }
   home_.schedule(poll_);
 }
 
@@ -101,6 +98,12 @@ void shm_lane::offer_room() {
 
 void shm_lane::poll() {
   if (stopping_) return close_if_idle();
+  for (const auto& port : ports_) {
+    if (port->violated.load(std::memory_order_relaxed)) {
+      violated("a ring's read position that never was written");
+      return;
+    }
+  }
   constexpr std::size_t budget = 128 * 1024;  // bytes of each ring in one turn
   switch (read_all(budget)) {
     case found::something: return home_.schedule(poll_);
@@ -166,7 +169,7 @@ const char* shm_lane::hear_of_slabs() {
   for (;;) {
     auto got = home_.world().receive_descriptors(socket_.get(), std::span(heard_).subspan(heard_bytes_), 1);
     if (!got) {
-      connected_ = got.error() == errc::full;
+      connected_ = got.error() == errc::full && !watch_.dead();
       return nullptr;
     }
     heard_bytes_ += got->bytes;

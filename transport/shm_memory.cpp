@@ -15,20 +15,22 @@ shm_pair prepare_shm(env& world, unsigned streams, unsigned peer_streams, std::u
     pair.offer.text = "no shared memory: " + segment.error().text();
     return pair;
   }
-  auto doorbell = world.open_event();
+  auto doorbell = world.open_doorbell();
   if (!doorbell) {
-    pair.offer.text = "no event descriptor: " + doorbell.error().text();
+    pair.offer.text = "no doorbell: " + doorbell.error().text();
     return pair;
   }
   pair.memory_fd = std::move(segment->first);
   pair.mine = shm_segment(std::move(segment->second), streams, peer_streams, pair.offer.ring_bytes);
-  pair.doorbell = std::move(*doorbell);
+  pair.doorbell = std::move(doorbell->heard);
+  pair.doorbell_button = std::move(doorbell->rung);
   pair.offer.ok = true;
   return pair;
 }
 
 memory_offer map_peer_shm(env& world, shm_pair& pair, heard& theirs) {
   pair.memory_fd.reset();
+  pair.doorbell_button.reset();
   memory_offer verdict;
   const std::optional<memory_offer> offer = parse_memory_offer(theirs.body);
   if (theirs.header.kind != greeting_kind::memory || !offer) {
@@ -39,6 +41,8 @@ memory_offer map_peer_shm(env& world, shm_pair& pair, heard& theirs) {
     verdict.text = offer->text;
   } else if (theirs.descriptors.size() != 2) {
     verdict.text = "the peer's descriptors did not arrive";
+  } else if (!world.can_ring(theirs.descriptors[1].get())) {
+    verdict.text = "the peer's doorbell is none";
   } else if (!std::has_single_bit(offer->ring_bytes) || offer->ring_bytes < smallest_ring ||
              offer->ring_bytes > largest_ring) {
     verdict.text = "the peer's rings have a size that is not allowed";

@@ -63,8 +63,9 @@ struct shm_pair {
   descriptor memory_fd;  // of our segment, until the peer has it
   shm_segment mine;
   shm_segment theirs;
-  descriptor doorbell;       // ours: the peer rings it
-  descriptor peer_doorbell;  // theirs: we ring it
+  descriptor doorbell;         // ours
+  descriptor doorbell_button;  // by which the peer rings it; until the peer has it
+  descriptor peer_doorbell;    // theirs: we ring it
 };
 
 /// Makes our segment and doorbell; if that fails, the offer says why.

@@ -149,9 +149,12 @@ class ring_reader {
     return position_ != limit_;
   }
   bool skip(std::size_t bytes) noexcept {
-    if (limit_ - position_ < bytes) violated_ = true;
-    if (!violated_) position_ += bytes;
-    return !violated_;
+    if (limit_ - position_ < bytes) {
+      give_up();
+      return false;
+    }
+    position_ += bytes;
+    return true;
   }
   std::optional<segment> give_up() noexcept {
     violated_ = true;

@@ -62,7 +62,7 @@ socket_lane::socket_lane(setup s)
       room_(std::max(s.send_buffer, static_cast<std::uint32_t>(8 * max_segment)),
             static_cast<unsigned>(s.workers.size())),
       pool_(std::make_unique<pool>()),
-      watch_(s.home, std::move(s.pidfd), [this](link_end why) {
+      watch_(s.home, std::move(s.pidfd), peer_watch::after_death::the_rest_comes, [this](link_end why) {
         events_->lane_ended(why, why == link_end::died ? "the peer's process has ended"
                                                        : "the connection ended without a goodbye");
       }) {

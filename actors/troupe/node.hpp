@@ -10,6 +10,9 @@
 //
 // troupe::run (run.hpp) does this for a whole program. Thread-safety: every function may be called from any
 // thread unless it says otherwise; co_await only in actors. Refs must not be used after their node is gone.
+//
+// A copy of the process that fork() makes has none of the node's threads, and so no node: stop and the destructor do nothing
+// there, blocking calls fail (stopped), what is sent goes nowhere.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What a local socket can do beyond bytes: vouch for the peer's process and carry descriptors. And events.
+// What a local socket can do beyond bytes: vouch for the peer's process and carry descriptors. And events, and doorbells.
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -136,6 +136,35 @@ void kernel_env::drain_event(int fd) noexcept {
   std::uint64_t count = 0;
   [[maybe_unused]] const auto ignored = ::read(fd, &count, sizeof count);
   errno = saved;
+}
+
+// A doorbell is a pair of sockets and no event, for whoever has an event shares its flags and its count with all who do: a peer
+// could make reads and writes of it wait. MSG_DONTWAIT is ours alone. Datagrams, so that the peer's end of it is no end here.
+
+result<doorbell> kernel_env::open_doorbell() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+    return error(errc::io_failed, errno);
+  return doorbell{descriptor(*this, ends[0]), descriptor(*this, ends[1])};
+}
+
+bool kernel_env::can_ring(int fd) noexcept {
+  const auto option = [fd](int name) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    return ::getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+  };
+  return option(SO_DOMAIN) == AF_UNIX && option(SO_TYPE) == SOCK_DGRAM;
+}
+
+void kernel_env::ring(int fd) noexcept {
+  const char any = 0;  // if it finds no room, it has rung often enough
+  [[maybe_unused]] const auto ignored = ::send(fd, &any, sizeof any, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void kernel_env::hear(int fd) noexcept {
+  char any = 0;
+  [[maybe_unused]] const auto ignored = ::recv(fd, &any, sizeof any, MSG_DONTWAIT);
 }
 
 }  // namespace troupe::detail

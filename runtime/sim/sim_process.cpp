@@ -309,6 +309,13 @@ void sim_process::signal_event(int fd) noexcept {
 }
 void sim_process::drain_event(int fd) noexcept { as<sim_event>(object(fd))->drain(); }
 
+/// Both ends are one event: nobody here is hostile.
+result<doorbell> sim_process::open_doorbell() {
+  const auto event = std::make_shared<sim_event>(*this);
+  return doorbell{descriptor(*this, adopt(event)), descriptor(*this, adopt(event))};
+}
+bool sim_process::can_ring(int fd) noexcept { return as<sim_event>(object(fd)) != nullptr; }
+
 // Disk: not for the dead, whose host may have lost power.
 
 result<std::unique_ptr<file>> sim_process::open_file(const std::string& path, file_use how) {

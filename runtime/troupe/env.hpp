@@ -138,6 +138,12 @@ struct inherited_link {
   peer_process peer;  // who has the other end; in the child empty: there the kernel knows (peer_of)
 };
 
+/// An event that another process rings, which may be hostile.
+struct doorbell {
+  descriptor heard;  // readable once it rang
+  descriptor rung;   // goes to who is to ring it
+};
+
 /// A child process. Whoever has it reaps it.
 struct started_process {
   std::int32_t pid = 0;     // and its process group's
@@ -233,6 +239,14 @@ class env {
   virtual result<descriptor> open_event() = 0;
   virtual void signal_event(int fd) noexcept = 0;
   virtual void drain_event(int fd) noexcept = 0;
+
+  // Doorbells: nothing that a peer does to its end makes this process wait, or raises a signal in it.
+  virtual result<doorbell> open_doorbell() = 0;
+  /// Whether what a peer has passed can be rung.
+  virtual bool can_ring(int fd) noexcept = 0;
+  virtual void ring(int fd) noexcept = 0;
+  /// One ring of perhaps several.
+  virtual void hear(int fd) noexcept = 0;
 
   // Child processes. Only an env with an operating system has them.
   /// Starts it, and returns when it runs its program: not before, and with an error if it cannot. It inherits its standard
