@@ -148,7 +148,7 @@ void kill_by_chance(bool child_sends) {
     return;
   }
   const char* const text = std::getenv("TROUPE_STEPS");
-  const std::uint64_t kills = text != nullptr ? std::strtoull(text, nullptr, 10) : 40;
+  const std::uint64_t kills = text != nullptr ? std::strtoull(text, nullptr, 10) : 40 / slowdown;
   const std::uint64_t whole = run_and_kill(child_sends, ~std::uint64_t{0});
   REQUIRE(whole > 500);
   std::mt19937_64 chance(whole);

@@ -105,7 +105,7 @@ class shared_count {
 template <class Shared, class Prepare, class Operation, class Check>
 std::uint64_t kill_after_each_instruction(Prepare prepare, Operation operation, Check check) {
   const stepping::on_one_processor together;
-  constexpr std::uint64_t stride = slowdown == 1 ? 1 : 37;  // instrumented code has many more
+  constexpr std::uint64_t stride = slowdown == 1 ? 1 : 199;  // instrumented code has many more
   for (std::uint64_t k = 0;; k += stride) {
     Shared e;
     prepare(e);
