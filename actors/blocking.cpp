@@ -57,6 +57,11 @@ void after_what_was_sent(const address& to) {
   if (to.is_remote()) forward_outside(*to.peer());
 }
 
+/// A target that ended because its node stops is no target that is gone: the caller hears of the stop, whichever ended first.
+error why_not(const self<protocol<>>& me, error e) {
+  return me.core()->node().stopping() ? error(errc::stopped) : e;
+}
+
 class untyped_ask : ask_base {
  public:
   untyped_ask(const address& to, envelope* e, duration d) : ask_base(to, e) { within_ = d; }
@@ -74,7 +79,7 @@ actor run_blocking_ask(self<protocol<>> me, std::shared_ptr<blocking_call> call)
   after_what_was_sent(call->to);
   untyped_ask asking(call->to, std::exchange(call->message, nullptr), call->within);
   receipt* const r = co_await asking;
-  call->finish_with(r != nullptr ? error(errc::ok) : asking.failure(), r);
+  call->finish_with(r != nullptr ? error(errc::ok) : why_not(me, asking.failure()), r);
 }
 
 actor run_blocking_send(self<protocol<>> me, std::shared_ptr<blocking_call> call) {
@@ -84,7 +89,7 @@ actor run_blocking_send(self<protocol<>> me, std::shared_ptr<blocking_call> call
   after_what_was_sent(call->to);
   send_operation sending(call->to, std::exchange(call->message, nullptr));
   const result<void> sent = co_await sending.within(call->within);
-  call->finish_with(sent ? error(errc::ok) : sent.error(), nullptr);
+  call->finish_with(sent ? error(errc::ok) : why_not(me, sent.error()), nullptr);
 }
 
 template <class Helper>
