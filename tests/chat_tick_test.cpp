@@ -35,6 +35,17 @@ TEST_CASE("a tick book notices what is missing, doubled or early, for each speak
   CHECK(book.last_of("eve") == 0);
 }
 
+TEST_CASE("a tick book of who was there from the first notices that first ticks are missing", "[chat]") {
+  tick_book book(chat::listens::from_the_first);
+  book.heard("ann", {1, 0});
+  CHECK(book.disorder() == 0);
+  book.heard("bob", {2, 0});
+  CHECK(book.disorder() == 1);
+  book.missed(3);
+  book.heard("eve", {3, 0});
+  CHECK(book.disorder() == 1);
+}
+
 TEST_CASE("a tick book allows gaps for the lines that the listener was told it missed, once", "[chat]") {
   tick_book book;
   book.heard("ann", {1, 0});

@@ -79,7 +79,7 @@ troupe::actor run_bot(troupe::self<bot> self, troupe::ref<room> where, bot_plan 
           if (l.kind == line_kind::own) ++seen.own;
         } else if (!plan.cue.empty() && l.text == plan.cue) {
           seen = bot_report{.cues = seen.cues + 1};
-          book = tick_book();
+          book = tick_book(listens::from_the_first);  // the cue is for when all are in
           talk();
         }
       },

@@ -37,7 +37,7 @@ void tick_book::heard(const std::string& speaker, const tick& t) {
   const auto known = last_.find(speaker);
   if (known == last_.end()) {
     if (last_.size() < most_speakers) last_.emplace(speaker, t.number);
-    if (t.number > allowed_ + 1) ++disorder_;
+    if (since_ == listens::from_the_first && t.number > allowed_ + 1) ++disorder_;
     return;
   }
   const std::uint64_t gap = t.number - known->second - 1;  // wraps when it goes backwards

@@ -19,9 +19,14 @@ struct tick {
 std::string tick_text(const tick& t, std::size_t length);
 std::optional<tick> parse_tick(std::string_view text);
 
+/// Whether a listener was there before anybody spoke, or may first hear any tick of a speaker.
+enum class listens : std::uint8_t { from_the_first, from_now };
+
 /// Checks the ticks that one listener hears.
 class tick_book {
  public:
+  explicit tick_book(listens since = listens::from_now) noexcept : since_(since) {}
+
   /// The listener was told that it did not get so many lines: gaps of as many are in order.
   void missed(std::uint64_t lines) noexcept { allowed_ += lines; }
   void heard(const std::string& speaker, const tick& t);
@@ -32,6 +37,7 @@ class tick_book {
   std::uint64_t last_of(const std::string& speaker) const;
 
  private:
+  listens since_;
   std::map<std::string, std::uint64_t> last_;  // by speaker; at most most_speakers
   std::uint64_t heard_ = 0;
   std::uint64_t disorder_ = 0;

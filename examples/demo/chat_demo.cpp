@@ -95,7 +95,7 @@ void chat_play::check_order(const std::string& who, const chat::figures_line& he
 
 void chat_play::let_them_talk() {
   person& eve = scene_.at_terminal("eve");
-  eve.book = {};
+  eve.book = chat::tick_book(chat::listens::from_the_first);
   std::map<std::string, std::uint64_t> cues;
   for (const std::string& name : bots) cues[name] = scene_.figures(name).number("cues");
   const troupe::instant start = troupe::os_env().now();

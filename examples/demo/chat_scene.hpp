@@ -34,11 +34,11 @@ struct failure {
 struct person {
   chat::terminal at;
   bool reads = true;
-  bool away = false;                 // the room hung up
-  std::deque<std::string> said{};    // the last lines of others
-  std::string notices{};             // the last of them
-  chat::tick_book book{};            // of what was said
-  std::vector<std::int64_t> ages{};  // ns from saying to showing
+  bool away = false;                                    // the room hung up
+  std::deque<std::string> said{};                       // the last lines of others
+  std::string notices{};                                // the last of them
+  chat::tick_book book{chat::listens::from_the_first};  // of what was said
+  std::vector<std::int64_t> ages{};                     // ns from saying to showing
 
   void hear(const std::string& line);
   bool noticed(const std::string& text) const { return notices.find(text) != std::string::npos; }
