@@ -11,6 +11,7 @@
 #include "names.hpp"
 #include "peers.hpp"
 #include "root.hpp"
+#include "shm_ring.hpp"
 #include "slots.hpp"
 
 namespace troupe::detail {
@@ -80,9 +81,14 @@ result<std::unique_ptr<node_core>, setup_error> node_core::create(node_options o
     return setup_error("node option lease = " + std::to_string(options.lease / std::chrono::milliseconds(1)) +
                        " ms: use 500 ms to 1 h");
   }
-  if (options.bulk_memory < bulk_pool::shared_slab) {
-    return setup_error{"node option bulk_memory = " + std::to_string(options.bulk_memory) +
+  if (options.shared_memory < bulk_pool::shared_slab) {
+    return setup_error{"node option shared_memory = " + std::to_string(options.shared_memory) +
                        ": use at least " + std::to_string(bulk_pool::shared_slab) + " bytes (4 MiB)"};
+  }
+  if (!is_ring_size(options.ring_bytes)) {
+    return setup_error{"node option ring_bytes = " + std::to_string(options.ring_bytes) +
+                       ": use a power of two from " + std::to_string(smallest_ring) + " (256 KiB) to " +
+                       std::to_string(largest_ring) + " (64 MiB)"};
   }
   check(options.supervision);
   auto workers = scheduler::create(*options.world, {options.workers, options.io});
@@ -107,12 +113,13 @@ node_core::node_core(node_options options, std::unique_ptr<scheduler> s)
   peers_ = std::make_unique<peers>(*this);
   names_ = std::make_unique<names>(*this);
   if (options_.kept_memory != 0) options_.world->keep_freed_memory(options_.kept_memory);
-  bulks_ = std::make_shared<bulk_pool>(*options_.world, options_.bulk_memory);
+  bulks_ = std::make_shared<bulk_pool>(*options_.world, options_.shared_memory);
   link_options links;
   links.self = identity_;
   links.tcp_only = options_.lanes == lane_choice::tcp;
   links.max_message = options_.max_message;
   links.lease = options_.lease;
+  links.ring_bytes = options_.ring_bytes;
   links.bulks = bulks_;
   hub_ = hub::create(*scheduler_, *peers_, links);
 }

@@ -13,7 +13,7 @@ constexpr std::uint32_t largest = 1 << 20;
 
 struct lending_pair : pair_of_nodes {
   explicit lending_pair(io_backend io = io_backend::automatic, unsigned workers = 1)
-      : lending_pair(io, workers, std::make_shared<bulk_pool>(os_env(), memory)) {}
+      : lending_pair(io, workers, std::make_shared<bulk_pool>(os_env(), memory + room_for_rings)) {}
   lending_pair(io_backend io, unsigned workers, std::shared_ptr<bulk_pool> p)
       : pair_of_nodes(lane_kind::shm, io, workers, workers,
                       [&](link_options& o) {
@@ -117,7 +117,7 @@ TEST_CASE("apart: replies come back, and a target that takes nothing stops its o
 }
 
 TEST_CASE("apart: what has come before the link ends is delivered, and its memory is free then") {
-  const auto pool = std::make_shared<bulk_pool>(os_env(), memory);
+  const auto pool = std::make_shared<bulk_pool>(os_env(), memory + room_for_rings);
   {
     lending_pair nodes(io_backend::automatic, 1, pool);
     const std::uint64_t before = nodes.warm_up(3, largest - empty_note);

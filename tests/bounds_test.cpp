@@ -395,3 +395,14 @@ TEST_CASE("a node without room for one segment of messages is refused, with the 
   CHECK(node.error().text ==
         "node option mailbox_memory = 1000: use 1048576 bytes (1 MiB) to 70368744177664");
 }
+
+TEST_CASE("a node with rings of a size that is none is refused, with the bounds") {
+  for (const std::uint32_t size : {0u, 1u, 128u << 10, (512u << 10) + 1, 128u << 20}) {
+    troupe::node_options options;
+    options.ring_bytes = size;
+    const auto node = troupe::node::start(options);
+    REQUIRE(!node);
+    CHECK(node.error().text == "node option ring_bytes = " + std::to_string(size) +
+                                   ": use a power of two from 262144 (256 KiB) to 67108864 (64 MiB)");
+  }
+}

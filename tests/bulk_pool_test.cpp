@@ -98,6 +98,25 @@ TEST_CASE("bulk: the limit holds, and small ones share a slab") {
   CHECK(pool->loan(bulk_pool::most_bytes).error() == errc::no_memory);
 }
 
+TEST_CASE("bulk: rings take their room of the same limit, and idle slabs make it") {
+  const auto pool = pool_of(8 * mib);
+  auto half = pool->take_room(4 * mib);
+  REQUIRE(half);
+  {
+    const bulk small = filled(*pool, 64 * 1024, 1);
+    CHECK_FALSE(pool->take_room(1));
+  }
+  auto rest = pool->take_room(4 * mib);  // an idle slab goes for it
+  CHECK(rest);
+  CHECK(pool->held() == 8 * mib);
+  CHECK(pool->loan(1).error() == errc::no_memory);
+  half = {};
+  CHECK(pool->held() == 4 * mib);
+  auto moved = std::move(rest);
+  CHECK_FALSE(rest);
+  CHECK(pool->loan(1).has_value());
+}
+
 TEST_CASE("bulk: slabs that nobody uses make room for those of another size, and who watches is told") {
   const auto pool = pool_of(128 * mib);
   gone_slabs gone;

@@ -11,6 +11,7 @@
 namespace bulk_process {
 
 constexpr std::size_t mib = 1 << 20;
+constexpr std::size_t rings = mib + mib / 2;  // room for those of a link of a node with two workers
 
 struct seen {
   std::uint64_t sum = 0;
@@ -130,7 +131,7 @@ TEST_CASE("bulk: 64 MiB for eight readers in four processes lie in memory once")
   std::vector<std::unique_ptr<child_process>> processes;
   for (int p = 0; p < 4; ++p)
     processes.push_back(std::make_unique<child_process>(reading_process("r" + std::to_string(p), 2)));
-  troupe::node front = start({.name = "front", .workers = 2, .bulk_memory = 64 * mib});
+  troupe::node front = start({.name = "front", .workers = 2, .shared_memory = 64 * mib + 4 * rings});
   for (const auto& p : processes) join(front, p->line());
 
   const troupe::bulk bytes = painted(front, 64 * mib, 3);
@@ -150,7 +151,7 @@ TEST_CASE("bulk: 64 MiB for eight readers in four processes lie in memory once")
 
 TEST_CASE("bulk: memory comes back from a reader that lets go, and from one that is killed") {
   child_process process(reading_process("back", 1));
-  troupe::node front = start({.name = "front", .workers = 2, .bulk_memory = 16 * mib});
+  troupe::node front = start({.name = "front", .workers = 2, .shared_memory = 16 * mib + rings});
   join(front, process.line());
   const auto who = reader_named(front, "back-0");
 
@@ -172,7 +173,7 @@ TEST_CASE("bulk: what a reader has stays as it was when the link, and the writer
   troupe::node back = start_listening({.name = "back", .workers = 1});
   troupe::bulk kept;
   {
-    troupe::node front = start({.name = "front", .workers = 1, .bulk_memory = 16 * mib});
+    troupe::node front = start({.name = "front", .workers = 1, .shared_memory = 16 * mib + rings});
     join(front, back.endpoints()[0]);
     const auto taken = std::make_shared<std::promise<troupe::bulk>>();
     const auto seen = seen_from(front, back, back.spawn(run_taker, taken));
@@ -210,7 +211,7 @@ TEST_CASE("bulk: a third node gets a copy, once, of the one that passes it on") 
 
 TEST_CASE("bulk: one that nobody takes any more goes back, however its message ended") {
   troupe::node back = start_listening({.name = "back", .workers = 2});
-  troupe::node front = start({.name = "front", .workers = 2, .bulk_memory = 16 * mib});
+  troupe::node front = start({.name = "front", .workers = 2, .shared_memory = 16 * mib + rings});
   join(front, back.endpoints()[0]);
   const auto local = back.spawn({.worker = 1}, run_reader);
   const auto seen = seen_from(front, back, local);

@@ -12,7 +12,7 @@ struct chunked_pair : pair_of_nodes {
   explicit chunked_pair(const lane_case& lane, std::uint32_t limit = largest)
       : pair_of_nodes(lane.kind, lane.io, 1, 1, [&](link_options& o) {
           o.max_message = limit;
-          o.bulks = std::make_shared<bulk_pool>(os_env(), 0);  // else they lie apart (apart_test.cpp)
+          o.bulks = std::make_shared<bulk_pool>(os_env(), room_for_rings);  // else they lie apart (apart_test.cpp)
         }) {}
   std::vector<std::uint64_t> numbers() {
     return back.host.with([](record& r) {
@@ -137,7 +137,7 @@ TEST_CASE("chunks: the overdrafts of a stream are bounded together, and whoever 
 TEST_CASE("chunks: when the first of those who wait for an overdraft is gone, the next goes on") {
   pair_of_nodes nodes(lane_kind::shm, io_backend::automatic, 1, 1, [](link_options& o) {
     o.max_message = largest;
-    o.bulks = std::make_shared<bulk_pool>(os_env(), 0);
+    o.bulks = std::make_shared<bulk_pool>(os_env(), room_for_rings);
     o.lease = 1h;  // no probe flushes
   });
   const auto wait_with = [&](waiting_note& w) {

@@ -30,6 +30,8 @@ struct note {
 };
 
 inline constexpr std::size_t empty_note = 8 + 4;  // bytes of a note without text, encoded
+/// Of the limit of a pool that both nodes of a pair have: their rings fit in it, and no slab.
+inline constexpr std::uint64_t room_for_rings = bulk_pool::shared_slab - 1;
 
 struct arrival {
   std::uint64_t target;

@@ -29,7 +29,7 @@ using nothing = troupe::protocol<>;
 namespace {
 
 constexpr unsigned children = 3;
-constexpr std::uint64_t bulk_memory = std::uint64_t{64} << 20;
+constexpr std::uint64_t shared_memory = std::uint64_t{64} << 20;
 
 /// What the process has of what a link leaves behind if something is forgotten.
 struct belongings {
@@ -178,7 +178,7 @@ actor run_killer(self<down> me, std::string name, ref<drop> basin, unsigned kill
 
 troupe::node_options patient() {
   return {
-      .bulk_memory = bulk_memory,
+      .shared_memory = shared_memory,
       .supervision = {
           .most_restarts = 65'536, .within = std::chrono::hours(1), .backoff = {.first = 1ms, .most = 10ms}}};
 }
@@ -257,7 +257,7 @@ TEST_CASE("kills: processes that are killed at random under load tear, double an
     for (const ref<service>& s : services) node->stop(s);
     node->stop(basin);
     CHECK(eventually([&] { return node->live_actors() == 1; }));
-    CHECK(eventually([&] { return node->loan(bulk_memory).has_value(); }));  // all of it has come back
+    CHECK(eventually([&] { return node->loan(shared_memory).has_value(); }));  // all of it has come back
     settled(*node);
     CHECK(node->stop());
     node.check_books();

@@ -48,6 +48,21 @@ TEST_CASE("two nodes link over the lane that is asked for, and messages arrive i
   CHECK(nodes.front.host.wait_until([&](record& r) { return r.acked == count; }));
 }
 
+TEST_CASE(
+    "where the rings do not fit in the limit of shared memory, the local socket is used, and the reason says "
+    "so") {
+  const auto pool = std::make_shared<bulk_pool>(os_env(), std::uint64_t{512} * 1024);
+  pair_of_nodes nodes(lane_kind::shm, io_backend::automatic, 1, 1, [&](link_options& o) { o.bulks = pool; });
+  REQUIRE(nodes.joined == "back");
+  CHECK(nodes.front.lane() == lane_kind::local_socket);
+  CHECK(nodes.front.lane_reason() ==
+        "shared memory could not be set up: no shared memory: 528384 bytes of rings do not fit in what "
+        "node_options::shared_memory (524288) has left");
+  CHECK(pool->held() == 0);
+  CHECK(nodes.front.send(0, 7, 1) == send_outcome::sent);
+  CHECK(nodes.back.host.wait_until([](record& r) { return r.arrivals.size() == 1; }));
+}
+
 TEST_CASE("credit runs out at a destination that takes nothing, and comes back when it does") {
   const lane_case lane = each_lane();
   INFO(lane.name << " " << to_string(lane.io));

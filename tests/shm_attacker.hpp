@@ -13,7 +13,7 @@ namespace hostile {
 struct shm_attacker {
   explicit shm_attacker(const endpoint& tcp) : peer(beside(tcp)) {
     if (!peer.link(raw_peer::introduction(true))) throw std::runtime_error("the node did not take the link");
-    memory = prepare_shm(os_env(), 1, 1, smallest_ring);
+    memory = prepare_shm(os_env(), 1, 1, shm_limits{});
     if (!memory.offer.ok) throw std::runtime_error(memory.offer.text);
   }
   static endpoint beside(const endpoint& tcp) {

@@ -74,8 +74,8 @@ struct ends {
       os_env().ring(to.peer_doorbell.get());
   }
 
-  shm_pair from = prepare_shm(os_env(), 1, 1, smallest_ring);
-  shm_pair to = prepare_shm(os_env(), 1, 1, smallest_ring);
+  shm_pair from = prepare_shm(os_env(), 1, 1, shm_limits{});
+  shm_pair to = prepare_shm(os_env(), 1, 1, shm_limits{});
   std::optional<ring_sender> sender;
   std::optional<ring_reader> reader;
 };

@@ -61,7 +61,8 @@ bulk_pool::slab* bulk_pool::with_free_block(std::size_t block) {
 
 bulk_pool::slab* bulk_pool::add_slab(std::size_t block) {
   const std::size_t bytes = std::max(block, shared_slab);
-  if (!make_room(bytes) || next_number_ == 0) return nullptr;
+  if (next_number_ == 0 || !make_room(bytes)) return nullptr;
+  if (slabs_.size() >= most_slabs && !let_oldest_go()) return nullptr;
   auto segment = world_.create_segment(bytes);
   if (!segment) return nullptr;
   auto s = std::make_unique<slab>();
@@ -75,13 +76,19 @@ bulk_pool::slab* bulk_pool::add_slab(std::size_t block) {
   return slabs_.emplace_back(std::move(s)).get();
 }
 
-/// So that the limits let one more of so many bytes be made, slabs without a block in use go.
-bool bulk_pool::make_room(std::size_t bytes) noexcept {
-  while (held_ + bytes > limit_ || slabs_.size() >= most_slabs) {
-    const auto idle = std::ranges::find_if(slabs_, [](const auto& s) { return s->idle(); });
-    if (idle == slabs_.end()) return false;
-    let_go(**idle);
+/// So that the limit has so many bytes left, slabs without a block in use go.
+bool bulk_pool::make_room(std::uint64_t bytes) noexcept {
+  while (bytes > limit_ - held_) {
+    if (!let_oldest_go()) return false;
   }
+  return true;
+}
+
+/// Of the idle ones: a peer may be about to map the newest.
+bool bulk_pool::let_oldest_go() noexcept {
+  const auto idle = std::ranges::find_if(slabs_, [](const auto& s) { return s->idle(); });
+  if (idle == slabs_.end()) return false;
+  let_go(**idle);
   return true;
 }
 
@@ -96,10 +103,7 @@ void bulk_pool::give_back(const block_in_slab& b) noexcept {
   if (!of.idle()) return;
   idle_ += of.memory.size();
   if (of.spoilt != 0) let_go(of);
-  while (idle_ > limit_ / 8) {  // the oldest: a peer may be about to map the newest
-    const auto oldest = std::ranges::find_if(slabs_, [](const auto& s) { return s->idle(); });
-    let_go(**oldest);
-  }
+  while (idle_ > limit_ / 8) let_oldest_go();
 }
 
 void bulk_pool::let_go(const slab& s) noexcept {
@@ -107,6 +111,22 @@ void bulk_pool::let_go(const slab& s) noexcept {
   idle_ -= s.memory.size();
   for (slab_watcher* const w : watchers_) w->slab_gone(s.name.number);
   std::erase_if(slabs_, [&](const auto& one) { return one.get() == &s; });
+}
+
+pool_room bulk_pool::take_room(std::uint64_t bytes) {
+  const std::lock_guard lock(guard_);
+  if (!make_room(bytes)) return {};
+  held_ += bytes;
+  return {shared_from_this(), bytes};
+}
+
+void bulk_pool::give_room_back(std::uint64_t bytes) noexcept {
+  const std::lock_guard lock(guard_);
+  held_ -= bytes;
+}
+
+pool_room::~pool_room() {
+  if (of_) of_->give_room_back(bytes_);
 }
 
 bulk_place bulk_pool::place_of(const bulk_block& of) const noexcept {

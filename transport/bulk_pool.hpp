@@ -6,12 +6,15 @@
 // (slab_watcher), so that peers unmap them. A block that a peer may still read although its link has ended is spoilt, and not
 // used again; its slab goes when no other block of it is in use.
 //
+// The limit is that of all memory a node shares with its host: the rings of its links take their room of it (pool_room).
+//
 // Thread-safety: everything may be called from any thread; one mutex. Each block holds the pool.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include <troupe/bulk.hpp>
@@ -41,7 +44,30 @@ class slab_watcher {
   ~slab_watcher() = default;
 };
 
+class bulk_pool;
+
+/// So much of a pool's limit as something else than a bulk fills, until this goes.
+class pool_room {
+ public:
+  pool_room() noexcept = default;
+  pool_room(std::shared_ptr<bulk_pool> of, std::uint64_t bytes) noexcept
+      : of_(std::move(of)), bytes_(bytes) {}
+  pool_room(pool_room&&) noexcept = default;
+  pool_room& operator=(pool_room&& from) noexcept {
+    pool_room old(std::exchange(of_, std::move(from.of_)), std::exchange(bytes_, from.bytes_));
+    return *this;
+  }
+  ~pool_room();
+  explicit operator bool() const noexcept { return of_ != nullptr; }
+
+ private:
+  std::shared_ptr<bulk_pool> of_;
+  std::uint64_t bytes_ = 0;
+};
+
 class bulk_pool : public std::enable_shared_from_this<bulk_pool> {
+  friend class pool_room;
+
  public:
   static constexpr std::size_t least_block = 4096;
   static constexpr std::size_t largest_shared_block = 2 << 20;
@@ -55,6 +81,9 @@ class bulk_pool : public std::enable_shared_from_this<bulk_pool> {
   /// `size` bytes, which are what they were. no_memory: the limit is reached, or the kernel refuses; too_large: over 1 GiB.
   result<bulk_buffer> loan(std::size_t size);
 
+  /// Empty: the limit has not so many left.
+  pool_room take_room(std::uint64_t bytes);
+
   /// `b`, or the copy of it in this pool, which is made if there is none; empty: there is no memory for that.
   bulk own(const bulk& b);
   bulk_place place_of(const bulk_block& of) const noexcept;
@@ -65,7 +94,7 @@ class bulk_pool : public std::enable_shared_from_this<bulk_pool> {
   void remove(slab_watcher& w) noexcept;
 
   std::uint64_t limit() const noexcept { return limit_; }
-  /// Bytes of all slabs.
+  /// Bytes of all slabs and rooms.
   std::uint64_t held() const;
 
  private:
@@ -83,9 +112,11 @@ class bulk_pool : public std::enable_shared_from_this<bulk_pool> {
 
   slab* with_free_block(std::size_t block);
   slab* add_slab(std::size_t block);
-  bool make_room(std::size_t bytes) noexcept;
+  bool make_room(std::uint64_t bytes) noexcept;
+  bool let_oldest_go() noexcept;
   void give_back(const block_in_slab& b) noexcept;
   void let_go(const slab& s) noexcept;
+  void give_room_back(std::uint64_t bytes) noexcept;
 
   env& world_;
   const std::uint64_t limit_;

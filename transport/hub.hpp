@@ -20,12 +20,13 @@ struct link_options {
   std::uint32_t max_routes = 4096;        // per stream; idle ones are evicted
   std::uint32_t max_message =
       16u << 20;  // bytes of one, encoded; those over 64 KiB are lent, or go in chunks
-  std::uint32_t ring_bytes = 512 * 1024;    // per sending worker and direction; a power of two
+  std::uint32_t ring_bytes = 512 * 1024;    // per sending worker and direction; is_ring_size()
   std::uint32_t send_buffer = 1024 * 1024;  // bytes queued on a socket link before senders wait
   std::uint32_t max_links = 1024;
   duration handshake_deadline = std::chrono::seconds(5);
   duration lease = std::chrono::seconds(10);  // how long a session lives without a word from the peer
-  std::shared_ptr<bulk_pool> bulks = {};      // whose memory is lent to peers of this host
+  std::shared_ptr<bulk_pool> bulks =
+      {};  // whose memory is lent to peers of this host, and whose limit counts the rings
 };
 
 class hub {

@@ -238,8 +238,9 @@ std::shared_ptr<lane> link::over_socket() {
 }
 
 task<std::shared_ptr<lane>> link::share_memory() {
+  const link_options& o = owner_.options();
   shm_pair memory =
-      prepare_shm(home_.world(), owner_.workers().size(), peer_.workers, owner_.options().ring_bytes);
+      prepare_shm(home_.world(), owner_.workers().size(), peer_.workers, {o.ring_bytes, o.bulks});
   std::vector<int> pass;
   if (memory.offer.ok) pass = {memory.memory_fd.get(), memory.doorbell_button.get()};
   const bool offered = co_await greeter_.say(greet(greeting_kind::memory, memory.offer), std::move(pass));

@@ -1,16 +1,27 @@
 #include "shm_memory.hpp"
 
-#include <bit>
+#include <string>
 #include <utility>
+
+#include <troupe/assert.hpp>
 
 namespace troupe::detail {
 
-shm_pair prepare_shm(env& world, unsigned streams, unsigned peer_streams, std::uint32_t ring_bytes) {
+shm_pair prepare_shm(env& world, unsigned streams, unsigned peer_streams, const shm_limits& limits) {
+  TROUPE_ASSERT(is_ring_size(limits.ring_bytes), "a power of two within the limits");
   shm_pair pair;
   pair.streams = streams;
   pair.peer_streams = peer_streams;
-  pair.offer.ring_bytes = std::bit_ceil(std::clamp(ring_bytes, smallest_ring, largest_ring));
-  auto segment = world.create_segment(shm_segment::size_for(streams, peer_streams, pair.offer.ring_bytes));
+  pair.offer.ring_bytes = limits.ring_bytes;
+  const std::size_t size = shm_segment::size_for(streams, peer_streams, limits.ring_bytes);
+  if (limits.pool) pair.room = limits.pool->take_room(size);
+  if (limits.pool && !pair.room) {
+    pair.offer.text = "no shared memory: " + std::to_string(size) +
+                      " bytes of rings do not fit in what node_options::shared_memory (" +
+                      std::to_string(limits.pool->limit()) + ") has left";
+    return pair;
+  }
+  auto segment = world.create_segment(size);
   if (!segment) {
     pair.offer.text = "no shared memory: " + segment.error().text();
     return pair;
@@ -21,7 +32,7 @@ shm_pair prepare_shm(env& world, unsigned streams, unsigned peer_streams, std::u
     return pair;
   }
   pair.memory_fd = std::move(segment->first);
-  pair.mine = shm_segment(std::move(segment->second), streams, peer_streams, pair.offer.ring_bytes);
+  pair.mine = shm_segment(std::move(segment->second), streams, peer_streams, limits.ring_bytes);
   pair.doorbell = std::move(doorbell->heard);
   pair.doorbell_button = std::move(doorbell->rung);
   pair.offer.ok = true;
@@ -43,8 +54,7 @@ memory_offer map_peer_shm(env& world, shm_pair& pair, heard& theirs) {
     verdict.text = "the peer's descriptors did not arrive";
   } else if (!world.can_ring(theirs.descriptors[1].get())) {
     verdict.text = "the peer's doorbell is none";
-  } else if (!std::has_single_bit(offer->ring_bytes) || offer->ring_bytes < smallest_ring ||
-             offer->ring_bytes > largest_ring) {
+  } else if (!is_ring_size(offer->ring_bytes)) {
     verdict.text = "the peer's rings have a size that is not allowed";
   } else {
     const std::size_t size = shm_segment::size_for(pair.peer_streams, pair.streams, offer->ring_bytes);

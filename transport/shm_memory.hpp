@@ -12,8 +12,10 @@
 #include <memory>
 #include <string>
 
+#include "bulk_pool.hpp"
 #include "greeter.hpp"
 #include "shm_handshake.hpp"
+#include "shm_ring.hpp"
 
 namespace troupe::detail {
 
@@ -61,6 +63,7 @@ struct shm_pair {
   unsigned peer_streams = 0;
   memory_offer offer;    // what this side tells the peer
   descriptor memory_fd;  // of our segment, until the peer has it
+  pool_room room;        // of the node's limit, that our segment fills
   shm_segment mine;
   shm_segment theirs;
   descriptor doorbell;         // ours
@@ -68,8 +71,14 @@ struct shm_pair {
   descriptor peer_doorbell;    // theirs: we ring it
 };
 
+/// What a node says of the memory of its links.
+struct shm_limits {
+  std::uint32_t ring_bytes = smallest_ring;
+  std::shared_ptr<bulk_pool> pool = {};  // in whose limit the segment is counted; null: no limit
+};
+
 /// Makes our segment and doorbell; if that fails, the offer says why.
-shm_pair prepare_shm(env& world, unsigned streams, unsigned peer_streams, std::uint32_t ring_bytes);
+shm_pair prepare_shm(env& world, unsigned streams, unsigned peer_streams, const shm_limits& limits);
 
 /// Checks and maps what the peer sent; the answer says whether that worked.
 memory_offer map_peer_shm(env& world, shm_pair& pair, heard& theirs);

@@ -17,6 +17,7 @@
 // After a violation neither side touches the ring again.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 
@@ -34,6 +35,10 @@ inline constexpr std::size_t ring_alignment = 8;
 inline constexpr std::uint32_t wrap_marker = 0xFFFF'FFFE;  // in place of a segment's length
 inline constexpr std::uint32_t smallest_ring = 256 * 1024;
 inline constexpr std::uint32_t largest_ring = 64 * 1024 * 1024;
+
+constexpr bool is_ring_size(std::uint32_t bytes) noexcept {
+  return std::has_single_bit(bytes) && bytes >= smallest_ring && bytes <= largest_ring;
+}
 
 inline constexpr std::size_t ring_align(std::size_t bytes) noexcept {
   return (bytes + ring_alignment - 1) & ~(ring_alignment - 1);

@@ -58,9 +58,11 @@ struct node_options {
       std::uint64_t{1} << 30;  // bytes in all mailboxes together: beyond it, those with messages are full
   std::uint32_t max_message =
       16u << 20;  // bytes of one that comes from another node, encoded; 64 KiB to 256 MiB
-  std::uint64_t bulk_memory = std::uint64_t{1}
-                              << 30;  // bytes of all bulks that were loaned here, and of messages over 64 KiB
-                                      // to processes of this host, an eighth at most; at least 4 MiB
+  std::uint64_t shared_memory =
+      std::uint64_t{1} << 30;  // bytes that processes of this host map: bulks that were loaned here, messages
+                               // over 64 KiB (an eighth at most), the rings of links; at least 4 MiB
+  std::uint32_t ring_bytes =
+      512 * 1024;  // of each: one per link, worker and direction; a power of two from 256 KiB to 64 MiB
   std::size_t kept_memory = std::size_t{32}
                             << 20;  // that the process's malloc keeps for each thread when it is freed: large
                                     // messages are made of it. The last node of the process says; 0: does not
@@ -116,8 +118,8 @@ class node {
   void stop(const ref<>& who);
   void kill(const ref<>& who);
 
-  /// Memory for a bulk (bulk.hpp). no_memory: node_options::bulk_memory is used up, or the kernel has none; too_large: over
-  /// 1 GiB.
+  /// Memory for a bulk (bulk.hpp). no_memory: node_options::shared_memory is used up, or the kernel has none;
+  /// too_large: over 1 GiB.
   result<bulk_buffer> loan(std::size_t size) { return detail::loan(core(), size); }
 
   /// A value that others read without a message (cell.hpp). no_memory, as loan.

@@ -148,7 +148,7 @@ void monitor_surely(const self<P>& me, const ref<Q>& whom) {
   }
 }
 
-constexpr std::uint64_t bulk_memory = 16 << 20;    // of a node
+constexpr std::uint64_t shared_memory = 16 << 20;  // of a node
 constexpr std::uint64_t node_memory = 1 << 20;     // of all mailboxes of a node
 constexpr std::uint64_t link_window = 128 * 1024;  // of one sending worker and destination
 constexpr std::uint64_t largest = 120'000;         // of a message
@@ -476,7 +476,8 @@ std::vector<const process*> start_system(const scene_ptr& s) {
     options.listen = {"tcp://0.0.0.0:" + std::to_string(sites[i].port)};
     options.workers = static_cast<unsigned>(1 + world.random(most_workers));
     options.mailbox_memory = node_memory;
-    options.bulk_memory = bulk_memory;
+    options.shared_memory = shared_memory;
+    options.ring_bytes = 256 * 1024;  // the least: they wrap often
     options.max_message = message_limit;
     options.join_deadline = 500ms;
     options.lanes = world.random(4) == 0 ? troupe::lane_choice::tcp : troupe::lane_choice::automatic;
