@@ -189,9 +189,9 @@ class fake_env final : public env {
   void signal_event(int) noexcept override {}
   void drain_event(int) noexcept override {}
   result<doorbell> open_doorbell() override { return errc::not_found; }
-  bool can_ring(int) noexcept override { return false; }
+  bool can_hear(int) noexcept override { return false; }
   void ring(int) noexcept override {}
-  void hear(int) noexcept override {}
+  bool hear(int) noexcept override { return false; }
   result<std::unique_ptr<file>> open_file(const std::string&, file_use) override { return errc::not_found; }
   result<void> rename_file(const std::string&, const std::string&) override { return errc::not_found; }
   result<void> remove_file(const std::string&) override { return errc::not_found; }

@@ -19,11 +19,7 @@ class scribbler {
   /// Links with the node; throws if that does not work. `target` is an actor there that takes notes, and requests of that schema
   /// and of eight bytes.
   scribbler(const endpoint& at, std::uint64_t target, std::string_view request, std::uint64_t seed)
-      : chance_(seed),
-        target_(target),
-        request_(request),
-        attacker_(at),
-        button_(os_env(), ::dup(attacker_.memory.doorbell_button.get())) {
+      : chance_(seed), target_(target), request_(request), attacker_(at) {
     if (!attacker_.offer(attacker_.honest())) throw std::runtime_error("the node did not take the memory");
     ring_.emplace(attacker_.memory.mine.ring(0), attacker_.memory.mine.writer(0).position,
                   attacker_.memory.theirs.reader(0).position);
@@ -159,7 +155,7 @@ class scribbler {
     const std::uint32_t magic = below(4) == 0 ? static_cast<std::uint32_t>(number()) : 0x42415354;
     const bytes note =
         numbers(magic, static_cast<std::uint32_t>(below(8)), below(2) == 0 ? std::uint64_t{0} : number());
-    const int file = below(2) == 0 ? attacker_.memory.doorbell.get() : attacker_.memory.memory_fd.get();
+    const int file = below(2) == 0 ? attacker_.memory.ear.get() : attacker_.memory.memory_fd.get();
     const std::size_t size = below(4) == 0 ? 1 + below(note.size()) : note.size();
     tell({note.begin(), note.begin() + static_cast<std::ptrdiff_t>(size)}, {&file, below(2)});
   }
@@ -180,14 +176,18 @@ class scribbler {
     write_bytes({slab.data(), slab.size()}, 1 + below(4096));
   }
   void ring_strangely() {
-    const int mine[] = {attacker_.memory.doorbell.get(), attacker_.memory.peer_doorbell.get(), button_.get()};
+    const int mine[] = {attacker_.memory.ear.get(), attacker_.memory.bell.heard.get(),
+                        attacker_.memory.bell.rung.get()};
     const int fd = mine[below(3)];
     const bytes waste = random_bytes(2000);
     switch (below(5)) {
       case 0: (void)::fcntl(fd, F_SETFL, below(2) == 0 ? 0 : O_NONBLOCK); break;
-      case 1: (void)::send(fd, waste.data(), waste.size(), MSG_DONTWAIT); break;
+      case 1:
+        (void)::fcntl(attacker_.memory.bell.rung.get(), F_SETFL, O_NONBLOCK);
+        (void)!::write(attacker_.memory.bell.rung.get(), waste.data(), waste.size());
+        break;
       case 2: os_env().hear(fd); break;
-      case 3: (void)::shutdown(fd, static_cast<int>(below(3))); break;
+      case 3: (void)::fcntl(fd, F_SETPIPE_SZ, 1 << below(20)); break;
       default:
         for (int i = 0; i < 100; ++i) attacker_.ring();
     }
@@ -207,7 +207,6 @@ class scribbler {
   const std::uint64_t target_;
   const std::string request_;
   shm_attacker attacker_;
-  descriptor button_;  // by which the victim rings
   std::optional<ring_writer> ring_;
   byte_span memory_;
   std::vector<std::pair<descriptor, mapping>> slabs_;

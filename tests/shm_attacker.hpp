@@ -1,6 +1,7 @@
 // A hostile peer on shared memory: it links honestly up to the memory, and then writes what it likes there.
 #pragma once
 
+#include <fcntl.h>
 #include <poll.h>
 
 #include <array>
@@ -42,8 +43,11 @@ struct shm_attacker {
     return parse_memory_offer(verdict->second);
   }
   /// The descriptors that an honest peer offers.
-  std::array<int, 2> honest() const { return {memory.memory_fd.get(), memory.doorbell_button.get()}; }
-  void ring() { os_env().ring(memory.peer_doorbell.get()); }
+  std::array<int, 2> honest() const { return {memory.memory_fd.get(), memory.bell.heard.get()}; }
+  void ring() {
+    (void)::fcntl(memory.bell.rung.get(), F_SETFL, O_NONBLOCK);  // whatever was done to it
+    os_env().ring(memory.bell.rung.get());
+  }
 
   raw_peer peer;
   shm_pair memory;

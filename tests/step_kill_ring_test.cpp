@@ -35,8 +35,8 @@ struct ends {
     REQUIRE(to.offer.ok);
     from.theirs = map(to);
     to.theirs = map(from);
-    from.peer_doorbell = again(to.doorbell_button);
-    to.peer_doorbell = again(from.doorbell_button);
+    from.ear = again(to.bell.heard);
+    to.ear = again(from.bell.heard);
     sender.emplace(
         ring_writer{from.mine.ring(0), from.mine.writer(0).position, from.theirs.reader(0).position},
         from.mine.writer(0).wants_room, from.theirs.sleep());
@@ -56,7 +56,7 @@ struct ends {
     segment_header header;
     header.first = number;
     seal_segment(header, room.first(length), sum::none);
-    if (sender->publish(length)) os_env().ring(from.peer_doorbell.get());
+    if (sender->publish(length)) os_env().ring(from.bell.rung.get());
     return true;
   }
   /// The number of the next segment; 0: there is none.
@@ -71,7 +71,7 @@ struct ends {
   }
   void give_room() {
     if (release_ring(*reader, to.theirs.writer(0).wants_room) == released::room_that_is_wanted)
-      os_env().ring(to.peer_doorbell.get());
+      os_env().ring(to.bell.rung.get());
   }
 
   shm_pair from = prepare_shm(os_env(), 1, 1, shm_limits{});
@@ -160,7 +160,7 @@ void kill_senders(const char* name, Prepare prepare, bool reader_sleeps = false,
         REQUIRE(e.send(1, few_bytes));  // so that whatever is bound late is
         REQUIRE(e.receive() == 1);
         e.give_room();
-        os_env().hear(e.to.doorbell.get());
+        os_env().hear(e.to.ear.get());
       },
       [](ends& e) {
         e.send(2, few_bytes);
@@ -177,7 +177,7 @@ void kill_senders(const char* name, Prepare prepare, bool reader_sleeps = false,
         CHECK(got.size() >= most);
         most = got.size();
         if (over) CHECK(got.size() == 2);
-        if (over && reader_sleeps) CHECK(readable(e.to.doorbell.get()));
+        if (over && reader_sleeps) CHECK(readable(e.to.ear.get()));
         if (over) CHECK(committed > least);
       });
   std::printf("send, %s: %llu instructions\n", name, static_cast<unsigned long long>(instructions));
@@ -230,7 +230,7 @@ TEST_CASE("row 22: a reader that is killed after any instruction has given room 
           CHECK(given >= most);
           most = given;
           if (over) CHECK(given == 2 * length);
-          if (over && full) CHECK(readable(e.from.doorbell.get()));
+          if (over && full) CHECK(readable(e.from.ear.get()));
           // What was not given back is as it was; the child's steps on this reader were its own.
           for (std::uint64_t n = 1; n <= sent; ++n) CHECK(e.receive() == n);
           if (full) CHECK(e.send(77, max_segment) == (given != 0));

@@ -242,7 +242,7 @@ task<std::shared_ptr<lane>> link::share_memory() {
   shm_pair memory =
       prepare_shm(home_.world(), owner_.workers().size(), peer_.workers, {o.ring_bytes, o.bulks});
   std::vector<int> pass;
-  if (memory.offer.ok) pass = {memory.memory_fd.get(), memory.doorbell_button.get()};
+  if (memory.offer.ok) pass = {memory.memory_fd.get(), memory.bell.heard.get()};
   const bool offered = co_await greeter_.say(greet(greeting_kind::memory, memory.offer), std::move(pass));
   if (!offered) co_return nullptr;
   std::optional<heard> theirs = co_await greeter_.hear(2);

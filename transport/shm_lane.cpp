@@ -72,19 +72,19 @@ void shm_lane::start(lane_events& events) {
   events_ = &events;
   watch_.start();
   home_.io().wait_readable(socket_op_, socket_.get());
-  home_.io().wait_readable(doorbell_op_, memory_.doorbell.get());
+  home_.io().wait_readable(doorbell_op_, memory_.ear.get());
   home_.schedule(poll_);
   offer_room();  // to streams that filled their rings before
 }
 
 void shm_lane::ring_peer() noexcept {
-  if (!mutated(mutant::silent_doorbell)) home_.world().ring(memory_.peer_doorbell.get());
+  if (!mutated(mutant::silent_doorbell)) home_.world().ring(memory_.bell.rung.get());
 }
 
 void shm_lane::doorbell_rang(std::int32_t) {
   if (stopping_) return close_if_idle();
-  home_.world().hear(memory_.doorbell.get());
-  home_.io().wait_readable(doorbell_op_, memory_.doorbell.get());
+  const bool more = home_.world().hear(memory_.ear.get());
+  if (more) home_.io().wait_readable(doorbell_op_, memory_.ear.get());  // else its death is told elsewhere
   memory_.mine.sleep().awake();
   offer_room();
   home_.schedule(poll_);
@@ -218,7 +218,7 @@ void shm_lane::close_if_idle() {
   const bool busy = doorbell_op_.in_flight || socket_op_.in_flight || !watch_.idle() || poll_.queued;
   if (busy || !on_stopped_) return;
   home_.io().forget(socket_.get());
-  home_.io().forget(memory_.doorbell.get());
+  home_.io().forget(memory_.ear.get());
   socket_.reset();
   std::exchange(on_stopped_, nullptr)();
 }

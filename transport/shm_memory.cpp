@@ -33,15 +33,13 @@ shm_pair prepare_shm(env& world, unsigned streams, unsigned peer_streams, const 
   }
   pair.memory_fd = std::move(segment->first);
   pair.mine = shm_segment(std::move(segment->second), streams, peer_streams, limits.ring_bytes);
-  pair.doorbell = std::move(doorbell->heard);
-  pair.doorbell_button = std::move(doorbell->rung);
+  pair.bell = std::move(*doorbell);
   pair.offer.ok = true;
   return pair;
 }
 
 memory_offer map_peer_shm(env& world, shm_pair& pair, heard& theirs) {
   pair.memory_fd.reset();
-  pair.doorbell_button.reset();
   memory_offer verdict;
   const std::optional<memory_offer> offer = parse_memory_offer(theirs.body);
   if (theirs.header.kind != greeting_kind::memory || !offer) {
@@ -52,8 +50,8 @@ memory_offer map_peer_shm(env& world, shm_pair& pair, heard& theirs) {
     verdict.text = offer->text;
   } else if (theirs.descriptors.size() != 2) {
     verdict.text = "the peer's descriptors did not arrive";
-  } else if (!world.can_ring(theirs.descriptors[1].get())) {
-    verdict.text = "the peer's doorbell is none";
+  } else if (!world.can_hear(theirs.descriptors[1].get())) {
+    verdict.text = "the peer's doorbell cannot be heard";
   } else if (!is_ring_size(offer->ring_bytes)) {
     verdict.text = "the peer's rings have a size that is not allowed";
   } else {
@@ -62,7 +60,7 @@ memory_offer map_peer_shm(env& world, shm_pair& pair, heard& theirs) {
     verdict.ok = memory.has_value();
     if (memory) {
       pair.theirs = shm_segment(std::move(*memory), pair.peer_streams, pair.streams, offer->ring_bytes);
-      pair.peer_doorbell = std::move(theirs.descriptors[1]);
+      pair.ear = std::move(theirs.descriptors[1]);
     } else {
       verdict.text = "the peer's memory cannot be used: " + memory.error().text();
     }

@@ -66,9 +66,8 @@ struct shm_pair {
   pool_room room;        // of the node's limit, that our segment fills
   shm_segment mine;
   shm_segment theirs;
-  descriptor doorbell;         // ours
-  descriptor doorbell_button;  // by which the peer rings it; until the peer has it
-  descriptor peer_doorbell;    // theirs: we ring it
+  doorbell bell;   // by which we ring at the peer
+  descriptor ear;  // at which the peer rings
 };
 
 /// What a node says of the memory of its links.

@@ -1,4 +1,5 @@
 // What a local socket can do beyond bytes: vouch for the peer's process and carry descriptors. And events, and doorbells.
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -138,33 +139,32 @@ void kernel_env::drain_event(int fd) noexcept {
   errno = saved;
 }
 
-// A doorbell is a pair of sockets and no event, for whoever has an event shares its flags and its count with all who do: a peer
-// could make reads and writes of it wait. MSG_DONTWAIT is ours alone. Datagrams, so that the peer's end of it is no end here.
+// A doorbell is a pipe of its own for each way, and no event that two processes share: such a one's flags and count are everybody's,
+// so that a peer could make reads and writes of it wait. Who rings makes the pipe and passes the end that is read; it keeps both:
+// nobody else has the end that it writes to, which does not block, and it reads from the other never, but with it writing raises
+// no signal. Who hears trusts no flag of what it was passed: SPLICE_F_NONBLOCK is of the call.
 
 result<doorbell> kernel_env::open_doorbell() {
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
-    return error(errc::io_failed, errno);
+  if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return error(errc::io_failed, errno);
   return doorbell{descriptor(*this, ends[0]), descriptor(*this, ends[1])};
 }
 
-bool kernel_env::can_ring(int fd) noexcept {
-  const auto option = [fd](int name) {
-    int value = -1;
-    socklen_t size = sizeof value;
-    return ::getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
-  };
-  return option(SO_DOMAIN) == AF_UNIX && option(SO_TYPE) == SOCK_DGRAM;
+bool kernel_env::can_hear(int fd) noexcept {
+  const int flags = ::fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY && hear(fd);
 }
 
 void kernel_env::ring(int fd) noexcept {
   const char any = 0;  // if it finds no room, it has rung often enough
-  [[maybe_unused]] const auto ignored = ::send(fd, &any, sizeof any, MSG_DONTWAIT | MSG_NOSIGNAL);
+  [[maybe_unused]] const auto ignored = ::write(fd, &any, sizeof any);
 }
 
-void kernel_env::hear(int fd) noexcept {
-  char any = 0;
-  [[maybe_unused]] const auto ignored = ::recv(fd, &any, sizeof any, MSG_DONTWAIT);
+bool kernel_env::hear(int fd) noexcept {
+  char rings[64];
+  const iovec into{rings, sizeof rings};
+  const auto heard = ::vmsplice(fd, &into, 1, SPLICE_F_NONBLOCK);
+  return heard > 0 || (heard < 0 && errno == EAGAIN);
 }
 
 }  // namespace troupe::detail

@@ -54,9 +54,9 @@ class kernel_env : public env {
   void signal_event(int fd) noexcept override;
   void drain_event(int fd) noexcept override;
   result<doorbell> open_doorbell() override;
-  bool can_ring(int fd) noexcept override;
+  bool can_hear(int fd) noexcept override;
   void ring(int fd) noexcept override;
-  void hear(int fd) noexcept override;
+  bool hear(int fd) noexcept override;
 
   result<started_process, setup_error> start_process(const program& what, bool linked) override;
   bool end_process(const started_process& which, bool at_once) noexcept override;

@@ -314,7 +314,7 @@ result<doorbell> sim_process::open_doorbell() {
   const auto event = std::make_shared<sim_event>(*this);
   return doorbell{descriptor(*this, adopt(event)), descriptor(*this, adopt(event))};
 }
-bool sim_process::can_ring(int fd) noexcept { return as<sim_event>(object(fd)) != nullptr; }
+bool sim_process::can_hear(int fd) noexcept { return as<sim_event>(object(fd)) != nullptr; }
 
 // Disk: not for the dead, whose host may have lost power.
 

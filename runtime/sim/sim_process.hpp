@@ -81,9 +81,14 @@ class sim_process final : public env {
   void signal_event(int fd) noexcept override;
   void drain_event(int fd) noexcept override;
   result<doorbell> open_doorbell() override;
-  bool can_ring(int fd) noexcept override;
-  void ring(int fd) noexcept override { signal_event(fd); }
-  void hear(int fd) noexcept override { drain_event(fd); }
+  bool can_hear(int fd) noexcept override;
+  void ring(int fd) noexcept override {
+    if (alive_) signal_event(fd);
+  }
+  bool hear(int fd) noexcept override {
+    drain_event(fd);
+    return true;
+  }
   result<std::unique_ptr<file>> open_file(const std::string& path, file_use how) override;
   result<void> rename_file(const std::string& from, const std::string& to) override;
   result<void> remove_file(const std::string& path) override;

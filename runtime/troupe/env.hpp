@@ -138,10 +138,10 @@ struct inherited_link {
   peer_process peer;  // who has the other end; in the child empty: there the kernel knows (peer_of)
 };
 
-/// An event that another process rings, which may be hostile.
+/// A way to wake another process, which may be hostile. Who rings has both ends as long as it rings.
 struct doorbell {
-  descriptor heard;  // readable once it rang
-  descriptor rung;   // goes to who is to ring it
+  descriptor heard;  // readable once it rang: a copy goes to who is to hear it
+  descriptor rung;   // goes to nobody
 };
 
 /// A child process. Whoever has it reaps it.
@@ -241,12 +241,13 @@ class env {
   virtual void drain_event(int fd) noexcept = 0;
 
   // Doorbells: nothing that a peer does to its end makes this process wait, or raises a signal in it.
+  /// To ring at a peer, who is passed the end that hears.
   virtual result<doorbell> open_doorbell() = 0;
-  /// Whether what a peer has passed can be rung.
-  virtual bool can_ring(int fd) noexcept = 0;
+  /// Whether what a peer has passed is an end that hears.
+  virtual bool can_hear(int fd) noexcept = 0;
   virtual void ring(int fd) noexcept = 0;
-  /// One ring of perhaps several.
-  virtual void hear(int fd) noexcept = 0;
+  /// Takes what has rung so far, so that the end is readable no more; false: nobody can ring any more.
+  virtual bool hear(int fd) noexcept = 0;
 
   // Child processes. Only an env with an operating system has them.
   /// Starts it, and returns when it runs its program: not before, and with an error if it cannot. It inherits its standard
