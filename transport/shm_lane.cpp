@@ -38,6 +38,7 @@ class shm_lane::stream_port final : public lane_port {
     return writer_.has_room((segments - 1) * ring_segment + lane_reserve);
   }
 
+  bool wants_room() const noexcept { return line_.wants_room.is_shut(); }
   bool take_wants_room() noexcept { return line_.wants_room.wake(); }
 
   std::atomic<bool> violated{false};
@@ -73,8 +74,8 @@ void shm_lane::start(lane_events& events) {
   watch_.start();
   home_.io().wait_readable(socket_op_, socket_.get());
   home_.io().wait_readable(doorbell_op_, memory_.ear.get());
+  just_rang_ = true;  // streams may have filled their rings before
   home_.schedule(poll_);
-  offer_room();  // to streams that filled their rings before
 }
 
 void shm_lane::ring_peer() noexcept {
@@ -83,11 +84,17 @@ void shm_lane::ring_peer() noexcept {
 
 void shm_lane::doorbell_rang(std::int32_t) {
   if (stopping_) return close_if_idle();
-  const bool more = home_.world().hear(memory_.ear.get());
-  if (more) home_.io().wait_readable(doorbell_op_, memory_.ear.get());  // else its death is told elsewhere
   memory_.mine.sleep().awake();
-  offer_room();
+  just_rang_ = true;
   home_.schedule(poll_);
+}
+
+/// What has rung before is heard by this, and what it was rung for is seen by whoever looks from now on. False: it listens already.
+bool shm_lane::listen() noexcept {
+  if (doorbell_op_.in_flight || deaf_) return false;
+  deaf_ = !home_.world().hear(memory_.ear.get());  // a peer's death is told elsewhere
+  if (!deaf_) home_.io().wait_readable(doorbell_op_, memory_.ear.get());
+  return true;
 }
 
 void shm_lane::offer_room() {
@@ -105,8 +112,12 @@ void shm_lane::poll() {
     }
   }
   constexpr std::size_t budget = 128 * 1024;  // bytes of each ring in one turn
+  const bool rang = std::exchange(just_rang_, false);
+  if (rang) offer_room();
   switch (read_all(budget)) {
-    case found::something: return home_.schedule(poll_);
+    case found::something:
+      if (!rang && listen()) offer_room();
+      return home_.schedule(poll_);
     case found::nothing: return home_.look_at(lookout_);
     case found::the_end: return;
   }
@@ -119,7 +130,8 @@ bool shm_lane::has_news() noexcept {
 }
 
 bool shm_lane::falls_asleep() noexcept {
-  const bool asleep = stays_asleep(memory_.mine.sleep(), readers_);
+  just_rang_ = listen() && std::ranges::any_of(ports_, [](const auto& port) { return port->wants_room(); });
+  const bool asleep = !just_rang_ && stays_asleep(memory_.mine.sleep(), readers_);
   if (!asleep) home_.schedule(poll_);
   return asleep;
 }

@@ -5,8 +5,9 @@
 //
 // Sleeping. The home worker reads every ring of the peer's. As long as it finds something it looks again in
 // its next turn; then it only looks whether there is something (lookout), and when it goes to sleep itself it shuts its gate:
-// from then on the doorbell rings, as it does for a writer without room (shm_handshake.hpp). The doorbell is waited for all
-// the time: whoever hears it opens the gate and reads, and tells each stream that wanted room.
+// from then on the doorbell rings, as it does for a writer without room (shm_handshake.hpp). Whoever hears it opens the gate and
+// reads, and tells each stream that wanted room. To listen again costs two system calls, so that is put off: until this falls
+// asleep again, where it goes with the one that sleeps, or there was something to read twice.
 //
 // | operation                            | who                            |
 // | ports: open, publish                 | the stream's own worker        |
@@ -56,6 +57,7 @@ class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane
 
   void ring_peer() noexcept;
   void doorbell_rang(std::int32_t result);
+  bool listen() noexcept;
   void socket_readable(std::int32_t result);
   void poll();
   found read_all(std::size_t at_most);
@@ -77,6 +79,8 @@ class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane
   std::array<std::byte, 16> heard_{};  // of what the peer tells of a slab: how it begins
   std::size_t heard_bytes_ = 0;
   descriptor heard_file_;
+  bool just_rang_ = false;
+  bool deaf_ = false;  // nobody can ring any more
   bool connected_ = true;
   bool stopping_ = false;
   std::function<void()> on_stopped_;

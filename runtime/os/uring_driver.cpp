@@ -173,6 +173,7 @@ class uring_driver final : public driver_base {
   }
 
   void watch_wake() {
+    if (std::exchange(wake_watched_, true)) return;
     submit(wake_operation,
            [&](io_uring_sqe* entry) { ::io_uring_prep_poll_add(entry, wake_event(), POLLIN); });
   }
@@ -186,7 +187,6 @@ class uring_driver final : public driver_base {
           ::syscall(SYS_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
       TROUPE_ASSERT(r == 0, "the ring was set up disabled, so that it can be enabled once");
     }
-    watch_wake();
   }
 
   /// The submission queue is full in the middle of a turn.
@@ -210,6 +210,7 @@ class uring_driver final : public driver_base {
     const auto left = until - os_env().now();
     if (left <= duration::zero()) return enter();
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+    watch_wake();
     __kernel_timespec timeout{seconds.count(), (left - seconds).count()};
     io_uring_cqe* first = nullptr;
     entered(::io_uring_submit_and_wait_timeout(&ring_, &first, 1, &timeout, nullptr));
@@ -246,7 +247,8 @@ class uring_driver final : public driver_base {
     if (c.user_data == wake_operation) {
       os_env().drain_event(wake_event());
       woken_ = true;
-      return watch_wake();
+      wake_watched_ = false;  // until the next sleep, with whose system call the entry goes
+      return;
     }
     io_operation& op = *reinterpret_cast<io_operation*>(static_cast<std::uintptr_t>(c.user_data));
     if (c.result == -EINTR) c.result = -ECANCELED;  // a cancellation that found it waiting in the kernel
@@ -270,6 +272,7 @@ class uring_driver final : public driver_base {
 
   io_uring ring_;
   bool started_ = false;
+  bool wake_watched_ = false;
   bool woken_ = false;  // a wake that no sleep has used up
   std::vector<completion> completed_;
   std::deque<socket_address> addresses_;  // of connects that are not submitted yet

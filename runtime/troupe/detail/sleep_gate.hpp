@@ -11,6 +11,7 @@
 // | asleep_after_post | any thread  | the same without the exchange, for one that may only read the gate     |
 // | before_last_look  | the sleeper | store; fence seq_cst                                                   |
 // | wake              | any thread  | relaxed exchange: who is told looks again, and fences before it sleeps |
+// | is_shut           | any thread  | relaxed load: it may be changing                                       |
 // | awake             | the sleeper | relaxed store: a poster that sees it late wakes once too often         |
 //
 // The gate may lie in memory that another process writes: anything but zero there says that it sleeps.
@@ -38,6 +39,7 @@ class sleep_gate {
     asleep_.store(1, std::memory_order_relaxed);
     fence(std::memory_order_seq_cst);  // with the one in asleep_after_post
   }
+  bool is_shut() const noexcept { return asleep_.load(std::memory_order_relaxed) != 0; }
   /// Writes only where that changes something: posters read it all the time.
   void awake() noexcept {
     if (asleep_.load(std::memory_order_relaxed) != 0) asleep_.store(0, std::memory_order_relaxed);
