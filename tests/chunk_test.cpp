@@ -12,7 +12,8 @@ struct chunked_pair : pair_of_nodes {
   explicit chunked_pair(const lane_case& lane, std::uint32_t limit = largest)
       : pair_of_nodes(lane.kind, lane.io, 1, 1, [&](link_options& o) {
           o.max_message = limit;
-          o.bulks = std::make_shared<bulk_pool>(os_env(), room_for_rings);  // else they lie apart (apart_test.cpp)
+          o.bulks =
+              std::make_shared<bulk_pool>(os_env(), room_for_rings);  // else they lie apart (apart_test.cpp)
         }) {}
   std::vector<std::uint64_t> numbers() {
     return back.host.with([](record& r) {
