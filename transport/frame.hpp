@@ -66,6 +66,8 @@ struct frame_header {
   std::uint64_t lent = 0;          // 0: it lends nothing
   bool apart = false;              // the encoding is the last of what it lends
 
+  /// It has none of the fields that are not in its first eight bytes.
+  bool is_plain() const noexcept { return (correlation | remaining_ns | total | lent) == 0; }
   /// It goes in chunks.
   bool begins() const noexcept { return total != 0 && !apart; }
 
@@ -98,43 +100,39 @@ struct frame_view {
   bool ignorable = false;  // skip it
 };
 
-/// Takes the first frame off `rest`; empty if its bytes break the format. Reads each header byte once.
-inline std::optional<frame_view> next_frame(byte_view& rest) noexcept {
-  if (rest.size() < frame_word_bytes) return std::nullopt;
+inline bool take_extensions(byte_view& body, std::uint8_t flags, frame_header& into) noexcept {
+  for (const auto& [flag, field] :
+       {std::pair{flag_correlation, &into.correlation}, std::pair{flag_deadline, &into.remaining_ns},
+        std::pair{flag_chunked, &into.total}, std::pair{flag_lends, &into.lent}}) {
+    if ((flags & flag) == 0) continue;
+    if (body.size() < 8) return false;
+    *field = load<std::uint64_t>(body.data());
+    if (*field == 0) return false;
+    body = body.subspan(8);
+  }
+  into.apart = (into.total & total_apart) != 0;
+  into.total &= ~total_apart;
+  return !into.apart || (into.total != 0 && into.lent >= into.total);
+}
+
+/// Takes the first frame off `rest`; false if its bytes break the format. Reads each header byte once.
+inline bool next_frame(byte_view& rest, frame_view& view) noexcept {
+  if (rest.size() < frame_word_bytes) return false;
   const auto word = load<std::uint64_t>(rest.data());
   const std::size_t length = word & 0xFF'FFFF;
   const auto kind = static_cast<std::uint8_t>(word >> 24 & 0xF);
   const auto flags = static_cast<std::uint8_t>(word >> 28 & 0xF);
-  if (length < frame_word_bytes || length > rest.size()) return std::nullopt;
-  const byte_view frame = rest.first(length);
+  if (length < frame_word_bytes || length > rest.size()) return false;
+  byte_view body = rest.subspan(frame_word_bytes, length - frame_word_bytes);
   rest = rest.subspan(length);
 
-  frame_view view;
-  view.header.kind = static_cast<frame_kind>(kind);
-  view.header.route = static_cast<std::uint32_t>(word >> 32);
-  if (kind >= static_cast<std::uint8_t>(frame_kind::probe)) {
-    view.ignorable = true;
-    return view;
-  }
-  if (kind == 0 || kind > static_cast<std::uint8_t>(frame_kind::loans)) return std::nullopt;
-
-  byte_view body = frame.subspan(frame_word_bytes);
-  for (const auto& [flag, field] :
-       {std::pair{flag_correlation, &view.header.correlation},
-        std::pair{flag_deadline, &view.header.remaining_ns}, std::pair{flag_chunked, &view.header.total},
-        std::pair{flag_lends, &view.header.lent}}) {
-    if ((flags & flag) == 0) continue;
-    if (body.size() < 8) return std::nullopt;
-    *field = load<std::uint64_t>(body.data());
-    if (*field == 0) return std::nullopt;
-    body = body.subspan(8);
-  }
-  view.header.apart = (view.header.total & total_apart) != 0;
-  view.header.total &= ~total_apart;
-  if (view.header.apart && (view.header.total == 0 || view.header.lent < view.header.total))
-    return std::nullopt;
+  view.header = {.kind = static_cast<frame_kind>(kind), .route = static_cast<std::uint32_t>(word >> 32)};
+  view.ignorable = kind >= static_cast<std::uint8_t>(frame_kind::probe);
+  if (view.ignorable) return true;
+  if (kind == 0 || kind > static_cast<std::uint8_t>(frame_kind::loans)) return false;
+  if (flags != 0 && !take_extensions(body, flags, view.header)) return false;
   view.body = body;
-  return view;
+  return true;
 }
 
 }  // namespace troupe::detail

@@ -21,16 +21,16 @@ const char* receiving_stream::take(const segment_header& header, byte_view frame
   if (said_goodbye_ && header.frames != 0) return "a frame after the goodbye";
   std::uint32_t count = 0;
   apart_ = 0;
+  frame_view frame;
   while (!frames.empty()) {
-    const std::optional<frame_view> frame = next_frame(frames);
-    if (!frame) return "a frame with a length, kind or flag that does not exist";
+    if (!next_frame(frames, frame)) return "a frame with a length, kind or flag that does not exist";
     if (++count > header.frames) return "more frames in a segment than its header says";
     if (apart_ != 0)
       return "a frame behind one whose encoding lies apart";  // so that a segment is a bounded work
-    if (frame->header.apart) apart_ = frame->header.total;
-    if (frame->ignorable) continue;
+    if (frame.header.apart) apart_ = frame.header.total;
+    if (frame.ignorable) continue;
     if (said_goodbye_) return "a frame after the goodbye";
-    if (const char* const wrong = take_frame(*frame, now)) return wrong;
+    if (const char* const wrong = take_frame(frame, now)) return wrong;
     if (!sink_.live()) return nullptr;
   }
   if (count != header.frames) return "fewer frames in a segment than its header says";
@@ -38,15 +38,25 @@ const char* receiving_stream::take(const segment_header& header, byte_view frame
   return nullptr;
 }
 
-const char* receiving_stream::take_frame(const frame_view& frame, instant now) {
-  const bool may_correlate =
-      frame.header.kind == frame_kind::message || frame.header.kind == frame_kind::reply;
-  if (frame.header.correlation != 0 && !may_correlate) return "a correlation on a frame that has none";
-  if (frame.header.remaining_ns != 0 &&
-      (frame.header.kind != frame_kind::message || frame.header.correlation == 0))
+namespace {
+
+/// What is wrong with those that a frame has; null: nothing.
+const char* objection_to_extensions(const frame_header& header) {
+  const bool may_correlate = header.kind == frame_kind::message || header.kind == frame_kind::reply;
+  if (header.correlation != 0 && !may_correlate) return "a correlation on a frame that has none";
+  if (header.remaining_ns != 0 && (header.kind != frame_kind::message || header.correlation == 0))
     return "a deadline on no request";
-  if (frame.header.total != 0 && !may_correlate) return "chunks of what has none";
-  if (frame.header.lent != 0 && !may_correlate) return "a loan of what lends nothing";
+  if (header.total != 0 && !may_correlate) return "chunks of what has none";
+  if (header.lent != 0 && !may_correlate) return "a loan of what lends nothing";
+  return nullptr;
+}
+
+}  // namespace
+
+const char* receiving_stream::take_frame(const frame_view& frame, instant now) {
+  if (!frame.header.is_plain()) {
+    if (const char* const wrong = objection_to_extensions(frame.header)) return wrong;
+  }
   switch (frame.header.kind) {
     case frame_kind::message: return take_message(frame, now);
     case frame_kind::reply: return take_reply(frame);
@@ -64,7 +74,7 @@ const char* receiving_stream::take_frame(const frame_view& frame, instant now) {
 
 const char* receiving_stream::take_message(const frame_view& frame, instant now) {
   if (frame.header.route >= routes_.size()) return "a message on a route that was never named";
-  const route_state route = routes_[frame.header.route];
+  const route_state& route = routes_[frame.header.route];
   if (route.binding.deliver == nullptr) return "a message on a route that was never named";
   if (frame.body.size() > max_chunk || frame.header.total > limits_.max_message)
     return "a message over its limit";

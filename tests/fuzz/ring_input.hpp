@@ -141,12 +141,13 @@ class ring_under_attack {
     scribble(in);
     read_all(current_->frames);
     byte_view rest = current_->frames;
-    while (const auto frame = next_frame(rest)) {
+    frame_view frame;
+    while (next_frame(rest, frame)) {
       scribble(in);
-      must(frame->body.empty() || (frame->body.data() >= memory_.get() &&
-                                   frame->body.data() + frame->body.size() <= memory_.get() + size),
+      must(frame.body.empty() || (frame.body.data() >= memory_.get() &&
+                                  frame.body.data() + frame.body.size() <= memory_.get() + size),
            "a frame outside of the ring");
-      read_all(frame->body);
+      read_all(frame.body);
     }
   }
   void consume() {
