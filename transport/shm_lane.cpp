@@ -178,7 +178,9 @@ bool shm_lane::tell_of_slab(const slab_name& name, int file) {
 }
 
 const char* shm_lane::hear_of_slabs() {
-  for (;;) {
+  constexpr std::size_t most_reads =
+      4 * bulk_pool::most_slabs;  // a peer that tells on and on waits for the next turn
+  for (std::size_t reads = 0; reads != most_reads; ++reads) {
     auto got = home_.world().receive_descriptors(socket_.get(), std::span(heard_).subspan(heard_bytes_), 1);
     if (!got) {
       connected_ = got.error() == errc::full && !watch_.dead();
@@ -196,6 +198,7 @@ const char* shm_lane::hear_of_slabs() {
         name.size != 0 ? events_->slab_passed(name, file) : events_->slab_gone(name.number);
     if (wrong != nullptr) return wrong;
   }
+  return nullptr;
 }
 
 void shm_lane::socket_readable(std::int32_t result) {
