@@ -42,10 +42,6 @@ namespace {
 using nothing = troupe::protocol<>;
 using report = std::shared_ptr<std::promise<double>>;
 
-constexpr std::uint64_t sheet_bytes = 1u << 20;
-constexpr unsigned sheet_readers = 4;
-constexpr std::size_t page = 4096;
-
 /// Sums what comes, and sends it back if it was told to whom.
 troupe::actor run_far(troupe::self<far_protocol> me, std::string name) {
   co_await me.node().publish(name, me.me());
@@ -56,12 +52,7 @@ troupe::actor run_far(troupe::self<far_protocol> me, std::string name) {
     if (back) co_await back.send<parcel>(p.value, 0, 0, 0, 0, 0, 0, 0);
   };
   const auto take_load = [&](const load& l) { sum += l.value + l.bytes.back(); };
-  const auto take_sheet = [&](const sheet& s) {
-    sum += s.value;
-    const auto bytes = s.bytes.trusted_bytes();
-    for (std::size_t i = page - 1; i < bytes.size(); i += page)
-      sum += std::to_integer<std::int64_t>(bytes[i]);
-  };
+  const auto take_sheet = [&](const sheet& s) { sum += s.value + sum_of_pages(s.bytes.trusted_bytes()); };
   const auto tell = [&](total) { return sum; };
   const auto turn = [&](return_to r) { back = r.whom; };
   co_await me.serve(take, take_load, take_sheet, tell, turn);
@@ -177,10 +168,6 @@ troupe::task<void> send_sheet(const troupe::self<P>& me, const std::vector<troup
   const troupe::bulk bytes = std::move(*room).seal();
   for (const auto& one : to) co_await one.template send<sheet>(value, bytes);
 }
-std::int64_t sum_of_sheets(std::uint64_t count) {
-  return sum_below(count) + static_cast<std::int64_t>(count * (sheet_bytes / page));
-}
-
 troupe::actor run_bulk_readers(troupe::self<nothing> me, std::string url, report done, setting how) {
   co_await me.node().join(url);
   std::vector<troupe::ref<far_protocol>> readers;

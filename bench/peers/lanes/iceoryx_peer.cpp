@@ -4,6 +4,7 @@
 // It needs its daemon, RouDi, of which a machine has one. Each measurement starts it as a process, and ends it when both sides
 // of the case are gone; when this process is killed it ends too, and if a side held a lock then, the next RouDi takes away what
 // it left in /dev/shm. The program iox-roudi would always leave that: it aborts when somebody whom it knows has been killed.
+#include <cstring>
 #include <memory>
 #include <thread>
 
@@ -16,6 +17,8 @@
 #include <iceoryx_posh/internal/roudi/roudi.hpp>
 #include <iceoryx_posh/popo/publisher.hpp>
 #include <iceoryx_posh/popo/subscriber.hpp>
+#include <iceoryx_posh/popo/untyped_publisher.hpp>
+#include <iceoryx_posh/popo/untyped_subscriber.hpp>
 #include <iceoryx_posh/popo/wait_set.hpp>
 #include <iceoryx_posh/roudi/iceoryx_roudi_components.hpp>
 #include <iceoryx_posh/runtime/posh_runtime.hpp>
@@ -24,6 +27,8 @@
 
 namespace bench {
 namespace {
+
+constexpr std::size_t sheet_room = sizeof(std::int64_t) + sheet_bytes;  // its number, and then the sheet
 
 void be_quiet() {
   iox::log::LogManager::GetLogManager().SetDefaultLogLevel(iox::log::LogLevel::kError,
@@ -73,6 +78,7 @@ class roudi {
   static void serve(const sigset_t& end, int to_parent) {
     iox::mepoo::MePooConfig memory;
     memory.addMemPool({sizeof(packet), 2048});  // more than both queues hold
+    memory.addMemPool({sheet_room, 64});
     const auto group = iox::posix::PosixGroup::getGroupOfCurrentProcess().getName();
     iox::RouDiConfig_t config;
     config.m_sharedMemorySegments.push_back({group, group, memory});
@@ -89,6 +95,21 @@ class roudi {
 
 using publisher = iox::popo::Publisher<packet>;
 using subscriber = iox::popo::Subscriber<packet>;
+
+iox::capro::ServiceDescription service(const std::string& name, const char* what) {
+  return {"troupe", iox::capro::IdString_t(iox::cxx::TruncateToCapacity, name),
+          iox::capro::IdString_t(iox::cxx::TruncateToCapacity, what)};
+}
+iox::popo::PublisherOptions waits_for_all() {
+  iox::popo::PublisherOptions options;
+  options.subscriberTooSlowPolicy = iox::popo::ConsumerTooSlowPolicy::WAIT_FOR_CONSUMER;
+  return options;
+}
+iox::popo::SubscriberOptions keeps_all() {
+  iox::popo::SubscriberOptions options;
+  options.queueFullPolicy = iox::popo::QueueFullPolicy::BLOCK_PRODUCER;
+  return options;
+}
 
 class sample_pair {
  public:
@@ -124,17 +145,8 @@ class sample_pair {
 
  private:
   void open(const std::string& name, const char* in, const char* out) {
-    const auto service = [&](const char* direction) {
-      return iox::capro::ServiceDescription("troupe",
-                                            iox::capro::IdString_t(iox::cxx::TruncateToCapacity, name),
-                                            iox::capro::IdString_t(iox::cxx::TruncateToCapacity, direction));
-    };
-    iox::popo::PublisherOptions waits;
-    waits.subscriberTooSlowPolicy = iox::popo::ConsumerTooSlowPolicy::WAIT_FOR_CONSUMER;
-    iox::popo::SubscriberOptions blocks;
-    blocks.queueFullPolicy = iox::popo::QueueFullPolicy::BLOCK_PRODUCER;
-    in_ = std::make_unique<subscriber>(service(in), blocks);
-    out_ = std::make_unique<publisher>(service(out), waits);
+    in_ = std::make_unique<subscriber>(service(name, in), keeps_all());
+    out_ = std::make_unique<publisher>(service(name, out), waits_for_all());
     wait_ = std::make_unique<iox::popo::WaitSet<>>();
     check(!wait_->attachState(*in_, iox::popo::SubscriberState::HAS_DATA).has_error(),
           "iceoryx: cannot wait");
@@ -145,9 +157,88 @@ class sample_pair {
   std::unique_ptr<iox::popo::WaitSet<>> wait_;
 };
 
+/// The readers of sheets, which share a thread.
+class sheet_subscribers {
+ public:
+  explicit sheet_subscribers(const std::string& name) {
+    iox::popo::SubscriberOptions few = keeps_all();
+    few.queueCapacity = 8;
+    for (unsigned i = 0; i < sheet_readers; ++i) {
+      all_.push_back(std::make_unique<iox::popo::UntypedSubscriber>(service(name, "sheets"), few));
+      check(!wait_.attachState(*all_.back(), iox::popo::SubscriberState::HAS_DATA).has_error(),
+            "iceoryx: cannot wait");
+    }
+  }
+  void wait_until_subscribed() {
+    for (const auto& one : all_) {
+      while (one->getSubscriptionState() != iox::SubscribeState::SUBSCRIBED)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  /// The sum of so many for each.
+  std::int64_t read(std::uint64_t count) {
+    std::int64_t sum = 0;
+    for (std::uint64_t left = count * sheet_readers; left != 0;) {
+      const std::uint64_t before = left;
+      for (const auto& one : all_) {
+        for (auto chunk = one->take(); !chunk.has_error(); chunk = one->take(), --left) {
+          const auto* const bytes = static_cast<const std::byte*>(*chunk);
+          sum += *static_cast<const std::int64_t*>(*chunk) +
+                 sum_of_pages({bytes + sizeof(std::int64_t), sheet_bytes});
+          one->release(*chunk);
+        }
+      }
+      if (left == before) (void)wait_.wait();
+    }
+    return sum;
+  }
+
+ private:
+  std::vector<std::unique_ptr<iox::popo::UntypedSubscriber>> all_;
+  iox::popo::WaitSet<> wait_;
+};
+
+void publish_sheets(iox::popo::UntypedPublisher& to, std::uint64_t count) {
+  const std::vector<std::byte> content(sheet_bytes, std::byte{1});
+  for (std::uint64_t i = 0; i < count; ++i) {
+    auto room = to.loan(sheet_room);
+    while (room.has_error()) {  // until some were read
+      std::this_thread::yield();
+      room = to.loan(sheet_room);
+    }
+    *static_cast<std::int64_t*>(*room) = static_cast<std::int64_t>(i);
+    std::memcpy(static_cast<std::byte*>(*room) + sizeof(std::int64_t), content.data(), sheet_bytes);
+    to.publish(*room);
+  }
+}
+
+double bulk_readers(const setting& how) {
+  const std::uint64_t count = how.times(full_lane_loads(sheet_bytes));
+  const far_side far([&](auto tell) {
+    sample_pair socket;
+    const std::string name = socket.listen();
+    tell(name);
+    sheet_subscribers readers(name);
+    readers.wait_until_subscribed();
+    socket.send({0, {}});
+    socket.send({readers.read(count), {}});
+  });
+  sample_pair socket;
+  socket.connect(far.told());
+  iox::popo::UntypedPublisher out(service(far.told(), "sheets"), waits_for_all());
+  socket.receive();  // all have subscribed
+  const stopwatch watch;
+  publish_sheets(out, count);
+  const std::int64_t sum = socket.receive().value;
+  const double rate = watch.millions_per_second(count * sheet_readers);
+  check(sum == sheet_readers * sum_of_sheets(count), "bulk_readers: the sum is wrong");
+  return rate;
+}
+
 /// The cases, each in a process of its own beside a RouDi of its own.
 std::vector<bench_case> cases_with_roudi() {
   auto all = socket_cases<sample_pair>(full_lane_stream / 10);
+  all.push_back({"bulk_readers", 1, placement::free, "M/s", bulk_readers});
   for (bench_case& c : all) {
     c.ours = [measure = c.ours](const setting& how) {
       const roudi daemon;
