@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "os/errno_text.hpp"
 #include "os/kernel_env.hpp"
@@ -74,6 +76,19 @@ int bind_to(int fd, const endpoint& at, const socket_address& address) {
   return ::bind(fd, address.get(), address.size) == 0 ? 0 : errno;
 }
 
+/// The same, also at the address of a process that was killed a moment ago: the kernel closes what was in its io_uring some
+/// milliseconds later.
+int bind_soon(int fd, const endpoint& at, const socket_address& address) {
+  constexpr int tries = 20;
+  constexpr auto pause = std::chrono::milliseconds(10);
+  int number = bind_to(fd, at, address);
+  for (int i = 1; number == EADDRINUSE && i < tries; ++i) {
+    std::this_thread::sleep_for(pause);
+    number = bind_to(fd, at, address);
+  }
+  return number;
+}
+
 }  // namespace
 
 result<descriptor, setup_error> kernel_env::listen(const endpoint& at, int backlog) {
@@ -87,7 +102,8 @@ result<descriptor, setup_error> kernel_env::listen(const endpoint& at, int backl
     enable(listener.get(), SOL_SOCKET, SO_REUSEADDR);
     enable(listener.get(), IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
   }
-  if (const int number = bind_to(listener.get(), at, *address); number != 0) return failed(what, at, number);
+  if (const int number = bind_soon(listener.get(), at, *address); number != 0)
+    return failed(what, at, number);
   if (at.family == endpoint::kind::local && at.path[0] == '/') {
     const std::lock_guard lock(mutex_);
     socket_files_.emplace(listener.get(), at.path);

@@ -1,0 +1,28 @@
+// A node that is started where another process listened until it was killed.
+#include "remote_support.hpp"
+
+using namespace test;
+
+TEST_CASE("a node can listen at once where a process with links listened that was killed") {
+  const troupe::io_backend io = GENERATE(troupe::io_backend::automatic, troupe::io_backend::asio);
+  std::string at = "tcp://127.0.0.1:0";
+  const auto listen_there = [&](const auto& say) {
+    auto node = troupe::node::start({.name = "back", .listen = {at}, .workers = 1, .io = io});
+    say(node ? node->endpoints()[0] : "error: " + node.error().text);
+    for (;;) ::pause();
+  };
+  for (int life = 0; life < 10; ++life) {
+    INFO("life " << life);
+    child_process back(listen_there);
+    at = back.line();
+    REQUIRE(at.substr(0, 4) == "tcp:");
+    child_process front([&](const auto& say) {
+      auto node = start({.name = "front", .workers = 1, .lanes = troupe::lane_choice::tcp});
+      join(node, at);
+      say("linked");
+      for (;;) ::pause();
+    });
+    REQUIRE(front.line() == "linked");
+    back.kill();
+  }
+}
