@@ -119,6 +119,7 @@ node_core::node_core(node_options options, std::unique_ptr<scheduler> s)
   links.tcp_only = options_.lanes == lane_choice::tcp;
   links.max_message = options_.max_message;
   links.lease = options_.lease;
+  links.rejoin = options_.rejoin;
   links.ring_bytes = options_.ring_bytes;
   links.bulks = bulks_;
   hub_ = hub::create(*scheduler_, *peers_, links);

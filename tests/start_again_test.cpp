@@ -26,3 +26,46 @@ TEST_CASE("a node can listen at once where a process with links listened that wa
     back.kill();
   }
 }
+
+TEST_CASE("a node that was joined is dialled again when its process has come back") {
+  std::string at = "tcp://127.0.0.1:0";
+  const auto listen_there = [&](const auto& say) {
+    auto node = troupe::node::start({.name = "back", .listen = {at}, .workers = 1});
+    say(node ? node->endpoints()[0] : "error: " + node.error().text);
+    for (;;) ::pause();
+  };
+  auto back = std::make_unique<child_process>(listen_there);
+  at = back->line();
+  troupe::node front = start({.name = "front",
+                              .workers = 2,
+                              .lanes = GENERATE(troupe::lane_choice::automatic, troupe::lane_choice::tcp)});
+  join(front, at);
+  for (int life = 0; life < 3; ++life) {
+    INFO("life " << life);
+    back->kill();
+    REQUIRE(eventually([&] { return link_to(front, "back").lane == "none"; }));
+    back = std::make_unique<child_process>(listen_there);
+    REQUIRE(back->line() == at);
+    REQUIRE(eventually([&] { return link_to(front, "back").lane != "none"; }));
+  }
+  CHECK(front.stop());
+}
+
+TEST_CASE("a node that was joined is not dialled again with rejoin = 0, nor when it has said goodbye") {
+  const bool goodbye = GENERATE(true, false);
+  auto back = std::make_unique<troupe::node>(start_listening({.name = "back", .workers = 1}));
+  const std::string at = back->endpoints()[0];
+  troupe::node front = start({.name = "front", .workers = 1, .rejoin = goodbye ? troupe::duration(1h) : 0s});
+  join(front, at);
+  CHECK(back->stop());
+  back.reset();
+  CHECK(eventually([&] { return link_to(front, "back").lane == "none"; }));
+  // Whoever dials finds this one within the time that a join takes.
+  troupe::node other = start({.name = "other", .listen = {at}, .workers = 1});
+  troupe::node third = start({.name = "third", .workers = 1});
+  join(third, at);
+  CHECK(link_to(other, "front").lane.empty());
+  CHECK(front.stop());
+  CHECK(third.stop());
+  CHECK(other.stop());
+}

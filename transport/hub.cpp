@@ -14,6 +14,7 @@ namespace {
 
 constexpr unsigned most_handshakes = 256;  // of strangers, at a time
 constexpr duration retry_after = std::chrono::milliseconds(50);
+constexpr duration most_retry_after = std::chrono::seconds(5);  // of who dials again
 constexpr int backlog = 512;
 
 /// Where nodes of this user on this host find the one that listens on `port`.
@@ -68,6 +69,8 @@ struct joining {
   instant until;
   hub::joined done;
   std::uint64_t link = 0;  // the attempt that is under way
+  bool again = false;      // it was joined, and the link broke
+  duration pause = retry_after;
   refusal last;
   bound_timer<joining, &joining::dial_again> retry{*this};
 };
@@ -97,6 +100,7 @@ class hub_on_workers final : public hub, public link_owner {
     std::shared_ptr<link_session> session;  // once it is up
     bool stranger = false;                  // accepted, and still shaking hands
     joined adopted = {};                    // … or adopted: to be told
+    std::optional<endpoint> joined_at = {};
   };
 
   scheduler& workers() noexcept override { return workers_; }
@@ -105,7 +109,7 @@ class hub_on_workers final : public hub, public link_owner {
   link_registry& registry() noexcept override { return registry_; }
   void link_is_up(std::uint64_t number, std::shared_ptr<link_session> session) override;
   void link_failed(std::uint64_t number, refusal why) override;
-  void link_is_gone(std::uint64_t number) override;
+  void link_is_gone(std::uint64_t number, link_end why) override;
 
   std::uint64_t new_link(bool stranger, std::function<void(detail::link&)> begin);
   void start_listening(descriptor listener, const endpoint& at);
@@ -113,6 +117,8 @@ class hub_on_workers final : public hub, public link_owner {
   session* linked_with(const incarnation& peer) const;
   joining* join_of(std::uint64_t link);
   void attempt_failed(joining& j, refusal why);
+  void wait_to_dial(joining& j);
+  void rejoin(const endpoint& to, const incarnation& who);
   void finish_join(joining& j, result<session*, setup_error> how);
   std::string has_all_links() const;
   std::string advice(const joining& j) const;
@@ -259,18 +265,40 @@ void hub_on_workers::attempt_failed(joining& j, refusal why) {
   j.link = 0;
   j.last = std::move(why);
   const bool hopeless = j.last.code == refusal_code::version || j.last.code == refusal_code::self;
-  const auto jitter = duration(static_cast<duration::rep>(zero_.world().random() % 20'000'000));
-  const instant next = zero_.now() + retry_after + jitter;
-  if (closing_ || hopeless || next > j.until) {
+  if (closing_ || hopeless || zero_.now() + j.pause > j.until) {
     return finish_join(j, setup_error{"cannot join " + j.to.url() + ": " + j.last.text + advice(j)});
   }
-  zero_.timers().arm(j.retry, next);
+  wait_to_dial(j);
+}
+
+/// With jitter: all who lost a node dial it again.
+void hub_on_workers::wait_to_dial(joining& j) {
+  const auto jitter = static_cast<std::uint64_t>((j.pause * 2 / 5).count());
+  const auto more = duration(static_cast<duration::rep>(zero_.world().random() % jitter));
+  zero_.timers().arm(j.retry, zero_.now() + j.pause + more);
+  if (j.again) j.pause = std::min(2 * j.pause, most_retry_after);
+}
+
+void hub_on_workers::rejoin(const endpoint& to, const incarnation& who) {
+  const bool dialled = std::ranges::any_of(joins_, [&](const auto& j) { return j->again && j->to == to; });
+  if (dialled || closing_ || options_.rejoin == duration::zero()) return;
+  joined done = [this, url = to.url()](const result<session*, setup_error>& how) {
+    if (!how && !closing_) log(log_level::warning, options_.self.name + ": " + how.error().text);
+  };
+  joining& j = *joins_.emplace_back(
+      std::make_unique<joining>(*this, to, zero_.now() + options_.rejoin, std::move(done)));
+  j.again = true;
+  j.last.who = who;
+  wait_to_dial(j);
 }
 
 void hub_on_workers::finish_join(joining& j, result<session*, setup_error> how) {
   const auto at = std::ranges::find(joins_, &j, [](const auto& each) { return each.get(); });
   const std::unique_ptr<joining> own = std::move(*at);
   joins_.erase(at);
+  for (auto& [number, l] : links_) {
+    if (how && l.session.get() == *how) l.joined_at = own->to;
+  }
   own->done(std::move(how));
   close_if_empty();
 }
@@ -298,9 +326,13 @@ void hub_on_workers::link_failed(std::uint64_t number, refusal why) {
   });
 }
 
-void hub_on_workers::link_is_gone(std::uint64_t number) {
-  zero_.post([this, number](worker&) {
-    links_.erase(number);
+void hub_on_workers::link_is_gone(std::uint64_t number, link_end why) {
+  zero_.post([this, number, why](worker&) {
+    const auto at = links_.find(number);
+    const one_link lost = std::move(at->second);
+    links_.erase(at);
+    const bool broke = why == link_end::unreachable || why == link_end::died;
+    if (broke && lost.joined_at) rejoin(*lost.joined_at, lost.session->peer().id);
     close_if_empty();
   });
 }

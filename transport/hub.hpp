@@ -25,6 +25,7 @@ struct link_options {
   std::uint32_t max_links = 1024;
   duration handshake_deadline = std::chrono::seconds(5);
   duration lease = std::chrono::seconds(10);  // how long a session lives without a word from the peer
+  duration rejoin = std::chrono::hours(1);    // how long it dials again whom it had joined; 0: not
   std::shared_ptr<bulk_pool> bulks =
       {};  // whose memory is lent to peers of this host, and whose limit counts the rings
 };
@@ -38,7 +39,8 @@ class hub {
 
   /// Starts to listen; the endpoint in the answer has the port that was bound. Before scheduler::start().
   virtual result<endpoint, setup_error> listen(const endpoint& at) = 0;
-  /// Dials until it is linked or `until` has passed; `done` runs on worker 0. Only on worker 0.
+  /// Dials until it is linked or `until` has passed; `done` runs on worker 0. Only on worker 0. When that link breaks, it is
+  /// dialled again, for link_options::rejoin at most; not when either side has said goodbye, or the peer broke the protocol.
   virtual void join(const endpoint& to, instant until, joined done) = 0;
   /// Makes a link of a connected local socket. `link.peer` is who the other node belongs to, and it begins; without a peer this
   /// side does, and the kernel says. `done` runs on worker 0, `patience` from now at the latest. Only on worker 0.

@@ -286,15 +286,15 @@ void link::finish(std::shared_ptr<lane> over) {
       .lease = o.lease,
       .bulks = o.bulks,
       .up = [self] { self->owner_.link_is_up(self->number_, self->session_); },
-      .gone = [self] { self->gone(); },
+      .gone = [self](link_end why) { self->gone(why); },
   };
   session_ = std::make_shared<link_session>(std::move(s));
   session_->start();
 }
 
-void link::gone() {
+void link::gone(link_end why) {
   if (!mutated(mutant::kept_claim)) owner_.registry().release(peer_.node.id, number_);
-  owner_.link_is_gone(number_);
+  owner_.link_is_gone(number_, why);
 }
 
 void link::fail() {

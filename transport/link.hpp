@@ -30,7 +30,7 @@ class link_owner {
   /// The handshake failed.
   virtual void link_failed(std::uint64_t number, refusal why) = 0;
   /// The session has ended; nothing of it is used any more when the link is let go.
-  virtual void link_is_gone(std::uint64_t number) = 0;
+  virtual void link_is_gone(std::uint64_t number, link_end why) = 0;
 };
 
 class link : public std::enable_shared_from_this<link> {
@@ -62,7 +62,7 @@ class link : public std::enable_shared_from_this<link> {
   task<std::shared_ptr<lane>> share_memory();
   std::shared_ptr<lane> over_socket();
   void finish(std::shared_ptr<lane> over);
-  void gone();
+  void gone(link_end why);
   void fail();
 
   hello own_hello() const;

@@ -323,7 +323,7 @@ void link_session::end(link_end why, std::string text) {
 void link_session::part_stopped() {
   if (--parts_ != 0) return;
   host_.link_down(*this, ending_->why, ending_->text);
-  std::exchange(gone_, nullptr)();
+  std::exchange(gone_, nullptr)(ending_->why);
 }
 
 }  // namespace troupe::detail

@@ -54,8 +54,8 @@ class link_session final : public session,
     std::string lane_reason;
     duration lease;
     std::shared_ptr<bulk_pool> bulks;
-    std::function<void()> up;    // home worker, after link_up
-    std::function<void()> gone;  // home worker, after link_down
+    std::function<void()> up;            // home worker, after link_up
+    std::function<void(link_end)> gone;  // home worker, after link_down
   };
   explicit link_session(setup s);
 
@@ -127,7 +127,7 @@ class link_session final : public session,
   std::shared_ptr<troupe::detail::lane> lane_;
   std::string lane_reason_;
   std::function<void()> up_;
-  std::function<void()> gone_;
+  std::function<void(link_end)> gone_;
   life life_ = life::starting;
   bool close_wanted_ = false;
   bool closed_by_us_ = false;

@@ -50,7 +50,8 @@ struct node_options {
   lane_choice lanes = lane_choice::automatic;
   duration ask_deadline = std::chrono::seconds(5);    // of an ask without within()
   duration join_deadline = std::chrono::seconds(10);  // how long join keeps dialling
-  duration stop_deadline = std::chrono::seconds(5);   // for the ordered stop of all actors
+  duration rejoin = std::chrono::hours(1);  // and how long it dials again when that link broke; 0: not
+  duration stop_deadline = std::chrono::seconds(5);  // for the ordered stop of all actors
   duration lease = std::chrono::seconds(
       10);  // of a link: so long without a word from the peer, and it is DOWN; 500 ms to 1 h
   std::uint32_t most_actors = 16u << 20;
