@@ -50,22 +50,3 @@ TEST_CASE("a node that was joined is dialled again when its process has come bac
   }
   CHECK(front.stop());
 }
-
-TEST_CASE("a node that was joined is not dialled again with rejoin = 0, nor when it has said goodbye") {
-  const bool goodbye = GENERATE(true, false);
-  auto back = std::make_unique<troupe::node>(start_listening({.name = "back", .workers = 1}));
-  const std::string at = back->endpoints()[0];
-  troupe::node front = start({.name = "front", .workers = 1, .rejoin = goodbye ? troupe::duration(1h) : 0s});
-  join(front, at);
-  CHECK(back->stop());
-  back.reset();
-  CHECK(eventually([&] { return link_to(front, "back").lane == "none"; }));
-  // Whoever dials finds this one within the time that a join takes.
-  troupe::node other = start({.name = "other", .listen = {at}, .workers = 1});
-  troupe::node third = start({.name = "third", .workers = 1});
-  join(third, at);
-  CHECK(link_to(other, "front").lane.empty());
-  CHECK(front.stop());
-  CHECK(third.stop());
-  CHECK(other.stop());
-}
