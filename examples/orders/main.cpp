@@ -5,7 +5,7 @@
 //   orders --stage ledger ... --resume                                                  # its next life, after a kill -9
 //
 // A process that was killed is to be started again with --join of all the nodes that it worked with, and the ledger with the same
-// orders and stock. A link that breaks while both its ends live is not dialled again: end one of them.
+// orders and stock. A link that breaks while both its ends live is dialled again by itself.
 //
 // It tells on standard output, a line each, what the launcher and people want to know:
 //   at URL                                        where it listens
