@@ -59,7 +59,8 @@ void after_what_was_sent(const address& to) {
 
 /// A target that ended because its node stops is no target that is gone: the caller hears of the stop, whichever ended first.
 error why_not(const self<protocol<>>& me, error e) {
-  return me.core()->node().stopping() ? error(errc::stopped) : e;
+  const bool ended = e.code == errc::no_such_actor || e.code == errc::no_reply;
+  return ended && me.core()->node().stopping() ? error(errc::stopped) : e;
 }
 
 class untyped_ask : ask_base {

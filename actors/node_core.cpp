@@ -81,9 +81,9 @@ result<std::unique_ptr<node_core>, setup_error> node_core::create(node_options o
     return setup_error("node option lease = " + std::to_string(options.lease / std::chrono::milliseconds(1)) +
                        " ms: use 500 ms to 1 h");
   }
-  if (options.shared_memory < bulk_pool::shared_slab) {
+  if (options.shared_memory < bulk_pool::least) {
     return setup_error{"node option shared_memory = " + std::to_string(options.shared_memory) +
-                       ": use at least " + std::to_string(bulk_pool::shared_slab) + " bytes (4 MiB)"};
+                       ": use at least " + std::to_string(bulk_pool::least) + " bytes (8 MiB)"};
   }
   if (!is_ring_size(options.ring_bytes)) {
     return setup_error{"node option ring_bytes = " + std::to_string(options.ring_bytes) +

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -14,12 +15,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -376,6 +379,25 @@ TEST_CASE("a doorbell that rang is heard once, and is known from what cannot be 
     CHECK_FALSE(world().can_hear(none));
   bell->rung.reset();
   CHECK_FALSE(world().hear(ear.get()));  // nobody rings any more
+}
+
+TEST_CASE("a doorbell is heard whatever signals come", "[env]") {
+  const auto bell = world().open_doorbell();
+  REQUIRE(bell.has_value());
+  struct sigaction action{};
+  struct sigaction saved{};
+  action.sa_handler = [](int) {};
+  REQUIRE(::sigaction(SIGUSR1, &action, &saved) == 0);
+  std::atomic<bool> over{false};
+  std::thread signals([&over, whom = ::pthread_self()] {
+    while (!over.load()) ::pthread_kill(whom, SIGUSR1);
+  });
+  bool heard = true;
+  for (int i = 0; i < 200'000 / TROUPE_TEST_SLOWDOWN; ++i) heard = heard && world().hear(bell->heard.get());
+  over.store(true);
+  signals.join();
+  ::sigaction(SIGUSR1, &saved, nullptr);
+  CHECK(heard);
 }
 
 TEST_CASE("a local peer is known by user, process and a pidfd that tells its end", "[env]") {

@@ -186,7 +186,7 @@ class scribbler {
         (void)::fcntl(attacker_.memory.bell.rung.get(), F_SETFL, O_NONBLOCK);
         (void)!::write(attacker_.memory.bell.rung.get(), waste.data(), waste.size());
         break;
-      case 2: os_env().hear(fd); break;
+      case 2: (void)os_env().hear(attacker_.memory.ear.get()); break;
       case 3: (void)::fcntl(fd, F_SETPIPE_SZ, 1 << below(20)); break;
       default:
         for (int i = 0; i < 100; ++i) attacker_.ring();

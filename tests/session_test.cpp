@@ -57,7 +57,7 @@ TEST_CASE(
   CHECK(nodes.front.lane() == lane_kind::local_socket);
   CHECK(nodes.front.lane_reason() ==
         "shared memory could not be set up: no shared memory: 528384 bytes of rings do not fit in what "
-        "node_options::shared_memory (524288) has left");
+        "node_options::shared_memory (524288, half of it for rings) has left");
   CHECK(pool->held() == 0);
   CHECK(nodes.front.send(0, 7, 1) == send_outcome::sent);
   CHECK(nodes.back.host.wait_until([](record& r) { return r.arrivals.size() == 1; }));

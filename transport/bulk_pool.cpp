@@ -71,16 +71,16 @@ bulk_pool::slab* bulk_pool::add_slab(std::size_t block) {
   s->memory = std::move(segment->second);
   s->block = block;
   for (std::size_t i = s->blocks(); i != 0; --i) s->free.push_back(static_cast<std::uint32_t>(i - 1));
+  slabs_.push_back(std::move(s));
   held_ += bytes;
   idle_ += bytes;
-  return slabs_.emplace_back(std::move(s)).get();
+  return slabs_.back().get();
 }
 
 /// So that the limit has so many bytes left, slabs without a block in use go.
 bool bulk_pool::make_room(std::uint64_t bytes) noexcept {
-  while (bytes > limit_ - held_) {
-    if (!let_oldest_go()) return false;
-  }
+  if (bytes > limit_ - held_ + idle_) return false;
+  while (bytes > limit_ - held_) let_oldest_go();
   return true;
 }
 
@@ -115,14 +115,16 @@ void bulk_pool::let_go(const slab& s) noexcept {
 
 pool_room bulk_pool::take_room(std::uint64_t bytes) {
   const std::lock_guard lock(guard_);
-  if (!make_room(bytes)) return {};
+  if (bytes > limit_ / 2 - in_rooms_ || !make_room(bytes)) return {};
   held_ += bytes;
+  in_rooms_ += bytes;
   return {shared_from_this(), bytes};
 }
 
 void bulk_pool::give_room_back(std::uint64_t bytes) noexcept {
   const std::lock_guard lock(guard_);
   held_ -= bytes;
+  in_rooms_ -= bytes;
 }
 
 pool_room::~pool_room() {

@@ -6,7 +6,8 @@
 // (slab_watcher), so that peers unmap them. A block that a peer may still read although its link has ended is spoilt, and not
 // used again; its slab goes when no other block of it is in use.
 //
-// The limit is that of all memory a node shares with its host: the rings of its links take their room of it (pool_room).
+// The limit is that of all memory a node shares with its host: the rings of its links take their room of it (pool_room), half of
+// it at most.
 //
 // Thread-safety: everything may be called from any thread; one mutex. Each block holds the pool.
 #pragma once
@@ -72,6 +73,7 @@ class bulk_pool : public std::enable_shared_from_this<bulk_pool> {
   static constexpr std::size_t least_block = 4096;
   static constexpr std::size_t largest_shared_block = 2 << 20;
   static constexpr std::size_t shared_slab = 4 << 20;
+  static constexpr std::uint64_t least = 2 * shared_slab;          // for a node: one slab, and rings
   static constexpr std::size_t most_slabs = 512;                   // each has a descriptor
   static constexpr std::size_t most_bytes = std::size_t{1} << 30;  // of one bulk
 
@@ -81,7 +83,7 @@ class bulk_pool : public std::enable_shared_from_this<bulk_pool> {
   /// `size` bytes, which are what they were. no_memory: the limit is reached, or the kernel refuses; too_large: over 1 GiB.
   result<bulk_buffer> loan(std::size_t size);
 
-  /// Empty: the limit has not so many left.
+  /// Empty: the limit, or the half of it, has not so many left.
   pool_room take_room(std::uint64_t bytes);
 
   /// `b`, or the copy of it in this pool, which is made if there is none; empty: there is no memory for that.
@@ -124,7 +126,8 @@ class bulk_pool : public std::enable_shared_from_this<bulk_pool> {
   std::vector<std::unique_ptr<slab>> slabs_;
   std::vector<slab_watcher*> watchers_;
   std::uint64_t held_ = 0;
-  std::uint64_t idle_ = 0;  // of them, in slabs without a block in use
+  std::uint64_t idle_ = 0;      // of them, in slabs without a block in use
+  std::uint64_t in_rooms_ = 0;  // of them; half of the limit at most, so that links leave some to bulks
   std::uint32_t next_number_ = 1;
 };
 

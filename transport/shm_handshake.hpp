@@ -7,6 +7,9 @@
 //   writer has no room:   wants_room = 1   / look at `read`
 //   reader gives room:    read = ...       / wants_room? then ring the writer's doorbell
 //
+// Who hears a doorbell takes what has rung before it waits for it again, and looks after that: at wants_room, and before it sleeps
+// at what the reader line says. So what was rung for and taken is seen.
+//
 // | operation                           | who                                                        |
 // | ring_sender: all                    | the stream's own worker                                    |
 // | release_ring, stays_asleep          | the home worker of the reader                              |

@@ -124,13 +124,18 @@ void shm_lane::poll() {
 }
 
 bool shm_lane::has_news() noexcept {
-  const bool news = has_something(readers_);
+  if (wants_room()) just_rang_ = listen() || just_rang_;
+  const bool news = just_rang_ || has_something(readers_);
   if (news) home_.schedule(poll_);
   return news;
 }
 
+bool shm_lane::wants_room() const noexcept {
+  return std::ranges::any_of(ports_, [](const auto& port) { return port->wants_room(); });
+}
+
 bool shm_lane::falls_asleep() noexcept {
-  just_rang_ = listen() && std::ranges::any_of(ports_, [](const auto& port) { return port->wants_room(); });
+  just_rang_ = listen() && wants_room();
   const bool asleep = !just_rang_ && stays_asleep(memory_.mine.sleep(), readers_);
   if (!asleep) home_.schedule(poll_);
   return asleep;

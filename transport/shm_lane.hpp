@@ -58,6 +58,7 @@ class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane
   void ring_peer() noexcept;
   void doorbell_rang(std::int32_t result);
   bool listen() noexcept;
+  bool wants_room() const noexcept;
   void socket_readable(std::int32_t result);
   void poll();
   found read_all(std::size_t at_most);

@@ -18,7 +18,7 @@ shm_pair prepare_shm(env& world, unsigned streams, unsigned peer_streams, const 
   if (limits.pool && !pair.room) {
     pair.offer.text = "no shared memory: " + std::to_string(size) +
                       " bytes of rings do not fit in what node_options::shared_memory (" +
-                      std::to_string(limits.pool->limit()) + ") has left";
+                      std::to_string(limits.pool->limit()) + ", half of it for rings) has left";
     return pair;
   }
   auto segment = world.create_segment(size);
@@ -29,6 +29,10 @@ shm_pair prepare_shm(env& world, unsigned streams, unsigned peer_streams, const 
   auto doorbell = world.open_doorbell();
   if (!doorbell) {
     pair.offer.text = "no doorbell: " + doorbell.error().text();
+    return pair;
+  }
+  if (!world.can_hear(doorbell->heard.get())) {
+    pair.offer.text = "no doorbell can be heard here: vmsplice is refused";
     return pair;
   }
   pair.memory_fd = std::move(segment->first);

@@ -60,8 +60,9 @@ struct node_options {
   std::uint32_t max_message =
       16u << 20;  // bytes of one that comes from another node, encoded; 64 KiB to 256 MiB
   std::uint64_t shared_memory =
-      std::uint64_t{1} << 30;  // bytes that processes of this host map: bulks that were loaned here, messages
-                               // over 64 KiB (an eighth at most), the rings of links; at least 4 MiB
+      std::uint64_t{1}
+      << 30;  // bytes that it shares with processes of this host: bulks that were loaned here,
+              // messages over 64 KiB (an eighth at most), the rings of links (half); at least 8 MiB
   std::uint32_t ring_bytes =
       512 * 1024;  // of each: one per link, worker and direction; a power of two from 256 KiB to 64 MiB
   std::size_t kept_memory = std::size_t{32}

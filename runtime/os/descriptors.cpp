@@ -142,7 +142,9 @@ void kernel_env::drain_event(int fd) noexcept {
 // A doorbell is a pipe of its own for each way, and no event that two processes share: such a one's flags and count are everybody's,
 // so that a peer could make reads and writes of it wait. Who rings makes the pipe and passes the end that is read; it keeps both:
 // nobody else has the end that it writes to, which does not block, and it reads from the other never, but with it writing raises
-// no signal. Who hears trusts no flag of what it was passed: SPLICE_F_NONBLOCK is of the call.
+// no signal. Who hears trusts no flag of what it was passed: SPLICE_F_NONBLOCK is of the call. What remains: the kernel copies
+// under a lock of the pipe, so a peer whose own memory waits for a page (of a file system that it serves itself) holds up who
+// rings at it. Such a peer runs as the same user, who can stop this process as well.
 
 result<doorbell> kernel_env::open_doorbell() {
   int ends[2];
@@ -161,9 +163,12 @@ void kernel_env::ring(int fd) noexcept {
 }
 
 bool kernel_env::hear(int fd) noexcept {
-  char rings[64];
+  char rings[4096];
   const iovec into{rings, sizeof rings};
-  const auto heard = ::vmsplice(fd, &into, 1, SPLICE_F_NONBLOCK);
+  ssize_t heard = 0;
+  do {
+    heard = ::vmsplice(fd, &into, 1, SPLICE_F_NONBLOCK);
+  } while (heard < 0 && errno == EINTR);
   return heard > 0 || (heard < 0 && errno == EAGAIN);
 }
 

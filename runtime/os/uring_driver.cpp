@@ -211,6 +211,7 @@ class uring_driver final : public driver_base {
     if (left <= duration::zero()) return enter();
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
     watch_wake();
+    if (!completed_.empty()) return enter();  // it found no room, and what was submitted for that is over
     __kernel_timespec timeout{seconds.count(), (left - seconds).count()};
     io_uring_cqe* first = nullptr;
     entered(::io_uring_submit_and_wait_timeout(&ring_, &first, 1, &timeout, nullptr));

@@ -240,13 +240,14 @@ class env {
   virtual void signal_event(int fd) noexcept = 0;
   virtual void drain_event(int fd) noexcept = 0;
 
-  // Doorbells: nothing that a peer does to its end makes this process wait, or raises a signal in it.
+  // Doorbells: nothing that a peer does to the flags, the room or the life of its end makes this process wait, or raises a
+  // signal in it.
   /// To ring at a peer, who is passed the end that hears.
   virtual result<doorbell> open_doorbell() = 0;
   /// Whether what a peer has passed is an end that hears.
   virtual bool can_hear(int fd) noexcept = 0;
   virtual void ring(int fd) noexcept = 0;
-  /// Takes what has rung so far, so that the end is readable no more; false: nobody can ring any more.
+  /// Takes what has rung so far, or a part of it, when the end stays readable; false: nobody can ring any more.
   virtual bool hear(int fd) noexcept = 0;
 
   // Child processes. Only an env with an operating system has them.

@@ -104,7 +104,7 @@ struct deferred {
 
 /// Memory that others write without a word to the worker: it looks there in each turn for as long as it is awake. When it goes
 /// to sleep, or nothing has come for many turns, the lookout sleeps, and from then on they have to ring. The functions may only
-/// schedule. The worker's own thread.
+/// schedule, and start I/O. The worker's own thread.
 struct lookout {
   using look = bool (*)(lookout& self) noexcept;
   lookout(look has_news, look falls_asleep) noexcept : news(has_news), sleeps(falls_asleep) {}
