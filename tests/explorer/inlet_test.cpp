@@ -1,8 +1,9 @@
-// Two threads push letters, and post the actor when they found its inlet empty; its worker sleeps until then.
+// Two threads push letters, one by one or in chains, and post the actor when they found its inlet empty; its worker sleeps until then.
 #include "explorer/models.hpp"
 
 #include <array>
 #include <memory>
+#include <utility>
 
 #include <troupe/detail/inlet.hpp>
 
@@ -32,6 +33,16 @@ struct actor_model {
       if (in.push(l)) posted.signal();
     }
   }
+  /// As burst.cpp: all at once.
+  void send_chain(std::size_t from) {
+    letter* latest = nullptr;
+    for (int i = 0; i < each; ++i) {
+      numbered& l = letters[from][static_cast<std::size_t>(i)];
+      l.number.set(i + 1);
+      l.next = std::exchange(latest, &l);
+    }
+    if (in.push(*latest, letters[from][0])) posted.signal();
+  }
   void receive() {
     for (int left = senders * each; left != 0;) {
       posted.wait();
@@ -56,6 +67,20 @@ TEST_CASE(
   check_model("inlet.hpp", {.ordered = 2, .needed = 2}, [](run& r) {
     const auto m = std::make_shared<actor_model>();
     for (std::size_t i = 0; i < senders; ++i) r.thread([=] { m->send(i); });
+    r.thread([=] { m->receive(); });
+  });
+}
+
+TEST_CASE("models: letters that are pushed in chains are taken once, whole, in their senders' order") {
+  check_model("inlet.hpp", {.ordered = 2, .needed = 2}, [](run& r) {
+    const auto m = std::make_shared<actor_model>();
+    r.thread([=] { m->send_chain(0); });
+    r.thread([=] { m->send(1); });
+    r.thread([=] { m->receive(); });
+  });
+  check_model("inlet.hpp", {.ordered = 2, .needed = 2}, [](run& r) {
+    const auto m = std::make_shared<actor_model>();
+    for (std::size_t i = 0; i < senders; ++i) r.thread([=] { m->send_chain(i); });
     r.thread([=] { m->receive(); });
   });
 }
