@@ -67,17 +67,21 @@ using object_ptr = std::shared_ptr<sim_object>;
 /// A counter that wakes whoever waits for it.
 class sim_event final : public sim_object {
  public:
-  explicit sim_event(const sim_process& o) noexcept : owner(&o) {}
+  enum class use : std::uint8_t { event, doorbell };
+  explicit sim_event(const sim_process& o, use what = use::event) noexcept : owner(&o), use_(what) {}
   const sim_process* const owner;
+  /// Of a doorbell: one of its two processes has died.
+  bool hung_up() const noexcept { return use_ == use::doorbell && orphaned(); }
   void signal() {
     signalled_ = true;
     advance();
   }
   void drain() noexcept { signalled_ = false; }
-  bool readable() const noexcept override { return signalled_; }
+  bool readable() const noexcept override { return signalled_ || hung_up(); }
 
  private:
-  std::int32_t try_inward(waiting&) override { return signalled_ ? 0 : not_yet; }
+  std::int32_t try_inward(waiting&) override { return readable() ? 0 : not_yet; }
+  const use use_;
   bool signalled_ = false;
 };
 

@@ -311,8 +311,13 @@ void sim_process::drain_event(int fd) noexcept { as<sim_event>(object(fd))->drai
 
 /// Both ends are one event: nobody here is hostile.
 result<doorbell> sim_process::open_doorbell() {
-  const auto event = std::make_shared<sim_event>(*this);
+  const auto event = std::make_shared<sim_event>(*this, sim_event::use::doorbell);
   return doorbell{descriptor(*this, adopt(event)), descriptor(*this, adopt(event))};
+}
+bool sim_process::hear(int fd) noexcept {
+  const auto bell = as<sim_event>(object(fd));
+  bell->drain();
+  return !bell->hung_up();
 }
 bool sim_process::can_hear(int fd) noexcept { return as<sim_event>(object(fd)) != nullptr; }
 
