@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdio>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <troupe/cell.hpp>
@@ -102,12 +103,12 @@ class shared_count {
 };
 
 /// Kills a child after each number of instructions of `operation(e)`, until it comes to its end; `prepare(e)` goes before, `check(e, over)`
-/// comes after. The instructions of the whole.
+/// comes after. Where the code is instrumented, and has a hundred times as many, after 40 of them. The instructions of the whole.
 template <class Shared, class Prepare, class Operation, class Check>
 std::uint64_t kill_after_each_instruction(Prepare prepare, Operation operation, Check check) {
+  constexpr std::uint64_t most = 1'000'000;
   const stepping::on_one_processor together;
-  constexpr std::uint64_t stride = slowdown == 1 ? 1 : 199;  // instrumented code has many more
-  for (std::uint64_t k = 0;; k += stride) {
+  const auto kill_after = [&](std::uint64_t instructions, auto then) {
     Shared e;
     prepare(e);
     const pid_t child = ::fork();
@@ -121,15 +122,21 @@ std::uint64_t kill_after_each_instruction(Prepare prepare, Operation operation, 
     }
     const descriptor life(os_env(), static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
     stepping::stepper one(child, child);
-    const bool over = !one.step(k);
+    const bool over = !one.step(instructions);
     CHECK_FALSE(readable(life.get()));
     one.kill();
     INFO("killed after " << one.taken() << " instructions");
     CHECK(readable(life.get(), 10'000));  // what tells a node of it
-    check(e, over);
-    if (over) return one.taken();
-    if (k > 200'000) FAIL("it does not end");
+    then(e, over);
+    return std::pair(over, one.taken());
+  };
+  const std::uint64_t apart = slowdown == 1 ? 1 : 1 + kill_after(most, [](Shared&, bool) {}).second / 40;
+  for (std::uint64_t k = 0; k < most; k += apart) {
+    const auto [over, taken] = kill_after(k, check);
+    if (over) return taken;
   }
+  FAIL("it does not end");
+  return 0;
 }
 
 /// Segments go on until there is room for one more before the end of the ring.
