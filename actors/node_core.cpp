@@ -17,6 +17,8 @@
 namespace troupe::detail {
 namespace {
 
+constexpr duration most_rejoin = std::chrono::hours(365 * 24);
+
 bool is_node_name(const std::string& name) {
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -80,6 +82,10 @@ result<std::unique_ptr<node_core>, setup_error> node_core::create(node_options o
   if (options.lease < std::chrono::milliseconds(500) || options.lease > std::chrono::hours(1)) {
     return setup_error("node option lease = " + std::to_string(options.lease / std::chrono::milliseconds(1)) +
                        " ms: use 500 ms to 1 h");
+  }
+  if (options.rejoin < duration::zero() || options.rejoin > most_rejoin) {
+    return setup_error("node option rejoin = " + std::to_string(options.rejoin / std::chrono::seconds(1)) +
+                       " s: use 0 (it does not dial again) to a year");
   }
   if (options.shared_memory < bulk_pool::least) {
     return setup_error{"node option shared_memory = " + std::to_string(options.shared_memory) +

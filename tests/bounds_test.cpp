@@ -396,6 +396,17 @@ TEST_CASE("a node without room for one segment of messages is refused, with the 
         "node option mailbox_memory = 1000: use 1048576 bytes (1 MiB) to 70368744177664");
 }
 
+TEST_CASE("a node that would dial again for longer than a year is refused, with the bounds") {
+  for (const troupe::duration rejoin : {troupe::duration(-1s), troupe::duration::max()}) {
+    troupe::node_options options;
+    options.rejoin = rejoin;
+    const auto node = troupe::node::start(options);
+    REQUIRE(!node);
+    CHECK(node.error().text == "node option rejoin = " + std::to_string(rejoin / 1s) +
+                                   " s: use 0 (it does not dial again) to a year");
+  }
+}
+
 TEST_CASE("a node with rings of a size that is none is refused, with the bounds") {
   for (const std::uint32_t size : {0u, 1u, 128u << 10, (512u << 10) + 1, 128u << 20}) {
     troupe::node_options options;

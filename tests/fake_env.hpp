@@ -156,7 +156,7 @@ class fake_env final : public env {
     drivers.push_back(driver.get());
     return std::unique_ptr<detail::io_driver>(std::move(driver));
   }
-  result<descriptor, setup_error> listen(const endpoint&, int) override { return make_socket(); }
+  result<descriptor, setup_error> listen(const endpoint&, int, duration) override { return make_socket(); }
   result<descriptor, setup_error> open_socket(const endpoint&) override { return make_socket(); }
   endpoint local_endpoint(int fd) override {
     endpoint at;

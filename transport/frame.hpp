@@ -128,6 +128,7 @@ inline bool next_frame(byte_view& rest, frame_view& view) noexcept {
 
   view.header = {.kind = static_cast<frame_kind>(kind), .route = static_cast<std::uint32_t>(word >> 32)};
   view.ignorable = kind >= static_cast<std::uint8_t>(frame_kind::probe);
+  view.body = {};
   if (view.ignorable) return true;
   if (kind == 0 || kind > static_cast<std::uint8_t>(frame_kind::loans)) return false;
   if (flags != 0 && !take_extensions(body, flags, view.header)) return false;

@@ -14,7 +14,8 @@ namespace {
 
 constexpr unsigned most_handshakes = 256;  // of strangers, at a time
 constexpr duration retry_after = std::chrono::milliseconds(50);
-constexpr duration most_retry_after = std::chrono::seconds(5);  // of who dials again
+constexpr duration most_retry_after =
+    std::chrono::seconds(5);  // of who dials again; so long a link must live to be a good one
 constexpr int backlog = 512;
 
 /// Where nodes of this user on this host find the one that listens on `port`.
@@ -69,7 +70,7 @@ struct joining {
   instant until;
   hub::joined done;
   std::uint64_t link = 0;  // the attempt that is under way
-  bool again = false;      // it was joined, and the link broke
+  std::string lost;        // the peer that it was linked with: it is dialled again
   duration pause = retry_after;
   refusal last;
   bound_timer<joining, &joining::dial_again> retry{*this};
@@ -94,13 +95,20 @@ class hub_on_workers final : public hub, public link_owner {
   void close_if_empty();
 
  private:
+  /// Whom to dial again when the link breaks: as if it had never been up, unless it was for long.
+  struct lasting_join {
+    endpoint to;
+    duration pause;
+    instant until;
+  };
   struct one_link {
     std::shared_ptr<detail::link> connection;
     worker* home;
     std::shared_ptr<link_session> session;  // once it is up
     bool stranger = false;                  // accepted, and still shaking hands
     joined adopted = {};                    // … or adopted: to be told
-    std::optional<endpoint> joined_at = {};
+    std::optional<lasting_join> joined = {};
+    instant since = {};  // it is up
   };
 
   scheduler& workers() noexcept override { return workers_; }
@@ -118,7 +126,8 @@ class hub_on_workers final : public hub, public link_owner {
   joining* join_of(std::uint64_t link);
   void attempt_failed(joining& j, refusal why);
   void wait_to_dial(joining& j);
-  void rejoin(const endpoint& to, const incarnation& who);
+  void stop_dialling(session& linked);
+  void rejoin(const lasting_join& lost, const node_identity& who);
   void finish_join(joining& j, result<session*, setup_error> how);
   std::string has_all_links() const;
   std::string advice(const joining& j) const;
@@ -161,15 +170,16 @@ void acceptor::forget() {
 void joining::dial_again() { hub_.dial(*this); }
 
 result<endpoint, setup_error> hub_on_workers::listen(const endpoint& at) {
+  constexpr auto patience = std::chrono::milliseconds(200);  // no worker runs yet
   env& world = zero_.world();
   const bool with_local = at.family == endpoint::kind::tcp && !options_.tcp_only;
   result<descriptor, setup_error> local = descriptor();
   // Before the port answers: a neighbour that has waited for it must find shared memory, too.
-  if (with_local && at.port != 0) local = world.listen(beside(world, at.port), backlog);
-  auto listener = world.listen(at, backlog);
+  if (with_local && at.port != 0) local = world.listen(beside(world, at.port), backlog, patience);
+  auto listener = world.listen(at, backlog, patience);
   if (!listener) return std::move(listener).error();
   const endpoint bound = at.family == endpoint::kind::local ? at : world.local_endpoint(listener->get());
-  if (with_local && at.port == 0) local = world.listen(beside(world, bound.port), backlog);
+  if (with_local && at.port == 0) local = world.listen(beside(world, bound.port), backlog, patience);
 
   start_listening(std::move(*listener), bound);
   if (with_local && local) {
@@ -276,19 +286,25 @@ void hub_on_workers::wait_to_dial(joining& j) {
   const auto jitter = static_cast<std::uint64_t>((j.pause * 2 / 5).count());
   const auto more = duration(static_cast<duration::rep>(zero_.world().random() % jitter));
   zero_.timers().arm(j.retry, zero_.now() + j.pause + more);
-  if (j.again) j.pause = std::min(2 * j.pause, most_retry_after);
+  if (!j.lost.empty()) j.pause = std::min(2 * j.pause, most_retry_after);
 }
 
-void hub_on_workers::rejoin(const endpoint& to, const incarnation& who) {
-  const bool dialled = std::ranges::any_of(joins_, [&](const auto& j) { return j->again && j->to == to; });
-  if (dialled || closing_ || options_.rejoin == duration::zero()) return;
-  joined done = [this, url = to.url()](const result<session*, setup_error>& how) {
+void hub_on_workers::rejoin(const lasting_join& lost, const node_identity& who) {
+  if (closing_ || lost.until <= zero_.now()) return;
+  const auto dialled = [](const auto& j) { return !j->lost.empty(); };
+  if (std::ranges::any_of(joins_, [&](const auto& j) { return dialled(j) && j->to == lost.to; })) return;
+  if (std::ranges::count_if(joins_, dialled) >= options_.max_links / 4) {
+    log(log_level::warning, options_.self.name + ": does not dial " + lost.to.url() +
+                                " again: as many as it may are dialled again already");
+    return;
+  }
+  joined done = [this](const result<session*, setup_error>& how) {
     if (!how && !closing_) log(log_level::warning, options_.self.name + ": " + how.error().text);
   };
-  joining& j = *joins_.emplace_back(
-      std::make_unique<joining>(*this, to, zero_.now() + options_.rejoin, std::move(done)));
-  j.again = true;
-  j.last.who = who;
+  joining& j = *joins_.emplace_back(std::make_unique<joining>(*this, lost.to, lost.until, std::move(done)));
+  j.lost = who.name;
+  j.pause = lost.pause;
+  j.last.who = who.id;
   wait_to_dial(j);
 }
 
@@ -296,8 +312,9 @@ void hub_on_workers::finish_join(joining& j, result<session*, setup_error> how) 
   const auto at = std::ranges::find(joins_, &j, [](const auto& each) { return each.get(); });
   const std::unique_ptr<joining> own = std::move(*at);
   joins_.erase(at);
+  const bool again = !own->lost.empty();
   for (auto& [number, l] : links_) {
-    if (how && l.session.get() == *how) l.joined_at = own->to;
+    if (how && l.session.get() == *how) l.joined = {own->to, own->pause, again ? own->until : instant{}};
   }
   own->done(std::move(how));
   close_if_empty();
@@ -309,9 +326,20 @@ void hub_on_workers::link_is_up(std::uint64_t number, std::shared_ptr<link_sessi
     strangers_ -= l.stranger ? 1 : 0;
     l.stranger = false;
     l.session = session;
+    l.since = zero_.now();
     if (l.adopted) std::exchange(l.adopted, nullptr)(session.get());
     if (joining* const j = join_of(number)) finish_join(*j, session.get());
+    stop_dialling(*session);
   });
+}
+
+/// It has dialled this node itself, or was found by another join.
+void hub_on_workers::stop_dialling(session& linked) {
+  std::vector<joining*> over;
+  for (const auto& j : joins_) {
+    if (j->link == 0 && j->lost == linked.peer().name) over.push_back(j.get());
+  }
+  for (joining* const j : over) finish_join(*j, &linked);
 }
 
 void hub_on_workers::link_failed(std::uint64_t number, refusal why) {
@@ -329,10 +357,15 @@ void hub_on_workers::link_failed(std::uint64_t number, refusal why) {
 void hub_on_workers::link_is_gone(std::uint64_t number, link_end why) {
   zero_.post([this, number, why](worker&) {
     const auto at = links_.find(number);
-    const one_link lost = std::move(at->second);
+    one_link lost = std::move(at->second);
     links_.erase(at);
     const bool broke = why == link_end::unreachable || why == link_end::died;
-    if (broke && lost.joined_at) rejoin(*lost.joined_at, lost.session->peer().id);
+    if (broke && lost.joined) {
+      const bool was_good = zero_.now() - lost.since >= most_retry_after;
+      if (was_good) lost.joined->pause = retry_after;
+      if (was_good || lost.joined->until == instant{}) lost.joined->until = zero_.now() + options_.rejoin;
+      rejoin(*lost.joined, lost.session->peer());
+    }
     close_if_empty();
   });
 }

@@ -31,7 +31,7 @@ class kernel_env : public env {
 
   result<std::unique_ptr<io_driver>, setup_error> open_io(io_backend wanted, std::string& note) override;
 
-  result<descriptor, setup_error> listen(const endpoint& at, int backlog) override;
+  result<descriptor, setup_error> listen(const endpoint& at, int backlog, duration patience) override;
   result<descriptor, setup_error> open_socket(const endpoint& to) override;
   endpoint local_endpoint(int fd) override;
   void close(int fd) noexcept override;

@@ -78,11 +78,10 @@ int bind_to(int fd, const endpoint& at, const socket_address& address) {
 
 /// The same, also at the address of a process that was killed a moment ago: the kernel closes what was in its io_uring some
 /// milliseconds later.
-int bind_soon(int fd, const endpoint& at, const socket_address& address) {
-  constexpr int tries = 20;
+int bind_within(duration patience, int fd, const endpoint& at, const socket_address& address) {
   constexpr auto pause = std::chrono::milliseconds(10);
   int number = bind_to(fd, at, address);
-  for (int i = 1; number == EADDRINUSE && i < tries; ++i) {
+  for (auto left = patience; number == EADDRINUSE && left >= pause; left -= pause) {
     std::this_thread::sleep_for(pause);
     number = bind_to(fd, at, address);
   }
@@ -91,7 +90,7 @@ int bind_soon(int fd, const endpoint& at, const socket_address& address) {
 
 }  // namespace
 
-result<descriptor, setup_error> kernel_env::listen(const endpoint& at, int backlog) {
+result<descriptor, setup_error> kernel_env::listen(const endpoint& at, int backlog, duration patience) {
   const char* const what = "listen on";
   const auto address = address_of(at);
   if (!address) return cannot(what, at, address.error().text);
@@ -102,7 +101,7 @@ result<descriptor, setup_error> kernel_env::listen(const endpoint& at, int backl
     enable(listener.get(), SOL_SOCKET, SO_REUSEADDR);
     enable(listener.get(), IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
   }
-  if (const int number = bind_soon(listener.get(), at, *address); number != 0)
+  if (const int number = bind_within(patience, listener.get(), at, *address); number != 0)
     return failed(what, at, number);
   if (at.family == endpoint::kind::local && at.path[0] == '/') {
     const std::lock_guard lock(mutex_);

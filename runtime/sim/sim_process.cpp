@@ -196,7 +196,7 @@ std::string sim_process::key_to_dial(const endpoint& to) const {
   return (to.is_loopback() ? host_ + " loopback" : to.host) + ":" + std::to_string(to.port);
 }
 
-result<descriptor, setup_error> sim_process::listen(const endpoint& at, int) {
+result<descriptor, setup_error> sim_process::listen(const endpoint& at, int, duration) {
   endpoint bound = at;
   if (at.family == endpoint::kind::tcp && at.port == 0) bound.port = world_.free_port(host_);
   const std::vector<std::string> keys = keys_to_bind(bound);

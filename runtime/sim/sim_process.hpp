@@ -65,7 +65,7 @@ class sim_process final : public env {
   std::int32_t thread_id() noexcept override { return pid_; }
   thread_times times_of(std::int32_t) noexcept override { return {}; }
   result<std::unique_ptr<io_driver>, setup_error> open_io(io_backend wanted, std::string& note) override;
-  result<descriptor, setup_error> listen(const endpoint& at, int backlog) override;
+  result<descriptor, setup_error> listen(const endpoint& at, int backlog, duration patience) override;
   result<descriptor, setup_error> open_socket(const endpoint& to) override;
   endpoint local_endpoint(int fd) override;
   void close(int fd) noexcept override;

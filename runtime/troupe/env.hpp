@@ -207,7 +207,8 @@ class env {
                                                                           std::string& note) = 0;
 
   // Sockets. All are non-blocking and close-on-exec; I/O on them goes through a worker's io_driver.
-  virtual result<descriptor, setup_error> listen(const endpoint& at, int backlog) = 0;
+  /// `patience`: how long the caller may be held up while the address is still that of a process that was killed.
+  virtual result<descriptor, setup_error> listen(const endpoint& at, int backlog, duration patience = {}) = 0;
   virtual result<descriptor, setup_error> open_socket(const endpoint& to) = 0;
   virtual endpoint local_endpoint(int fd) = 0;  // what a listener is bound to
   virtual void close(int fd) noexcept = 0;
