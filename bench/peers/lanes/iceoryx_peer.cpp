@@ -169,12 +169,6 @@ class sheet_subscribers {
             "iceoryx: cannot wait");
     }
   }
-  void wait_until_subscribed() {
-    for (const auto& one : all_) {
-      while (one->getSubscriptionState() != iox::SubscribeState::SUBSCRIBED)
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-  }
   /// The sum of so many for each.
   std::int64_t read(std::uint64_t count) {
     std::int64_t sum = 0;
@@ -217,16 +211,15 @@ double bulk_readers(const setting& how) {
   const far_side far([&](auto tell) {
     sample_pair socket;
     const std::string name = socket.listen();
-    tell(name);
     sheet_subscribers readers(name);
-    readers.wait_until_subscribed();
-    socket.send({0, {}});
+    tell(name);
     socket.send({readers.read(count), {}});
   });
   sample_pair socket;
   socket.connect(far.told());
   iox::popo::UntypedPublisher out(service(far.told(), "sheets"), waits_for_all());
-  socket.receive();  // all have subscribed
+  while (!out.hasSubscribers()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::this_thread::sleep_for(std::chrono::milliseconds(10));  // RouDi makes them known one after the other
   const stopwatch watch;
   publish_sheets(out, count);
   const std::int64_t sum = socket.receive().value;
