@@ -7,7 +7,7 @@
 // its next turn; then it only looks whether there is something (lookout), and when it goes to sleep itself it shuts its gate:
 // from then on the doorbell rings, as it does for a writer without room (shm_handshake.hpp). Whoever hears it opens the gate and
 // reads, and tells each stream that wanted room. To listen again costs two system calls, so that is put off: until this falls
-// asleep again, where it goes with the one that sleeps, or there was something to read twice.
+// asleep again, where it goes with the one that sleeps, or there was something to read twice, or a stream waits for room.
 //
 // | operation                            | who                            |
 // | ports: open, publish                 | the stream's own worker        |
