@@ -40,7 +40,7 @@ class hub {
   /// Starts to listen; the endpoint in the answer has the port that was bound. Before scheduler::start().
   virtual result<endpoint, setup_error> listen(const endpoint& at) = 0;
   /// Dials until it is linked or `until` has passed; `done` runs on worker 0. Only on worker 0. When that link breaks, it is
-  /// dialled again, for link_options::rejoin at most; not when either side has said goodbye, or the peer broke the protocol.
+  /// dialled again, for link_options::rejoin at most; not when either side has said goodbye, nor by the side that ended it.
   virtual void join(const endpoint& to, instant until, joined done) = 0;
   /// Makes a link of a connected local socket. `link.peer` is who the other node belongs to, and it begins; without a peer this
   /// side does, and the kernel says. `done` runs on worker 0, `patience` from now at the latest. Only on worker 0.
