@@ -107,7 +107,7 @@ class hub_on_workers final : public hub, public link_owner {
     std::shared_ptr<link_session> session;  // once it is up
     bool stranger = false;                  // accepted, and still shaking hands
     joined adopted = {};                    // … or adopted: to be told
-    std::optional<lasting_join> joined = {};
+    std::optional<lasting_join> lasting = {};
     instant since = {};  // it is up
   };
 
@@ -314,7 +314,7 @@ void hub_on_workers::finish_join(joining& j, result<session*, setup_error> how) 
   joins_.erase(at);
   const bool again = !own->lost.empty();
   for (auto& [number, l] : links_) {
-    if (how && l.session.get() == *how) l.joined = {own->to, own->pause, again ? own->until : instant{}};
+    if (how && l.session.get() == *how) l.lasting = {own->to, own->pause, again ? own->until : instant{}};
   }
   own->done(std::move(how));
   close_if_empty();
@@ -360,11 +360,11 @@ void hub_on_workers::link_is_gone(std::uint64_t number, link_end why) {
     one_link lost = std::move(at->second);
     links_.erase(at);
     const bool broke = why == link_end::unreachable || why == link_end::died;
-    if (broke && lost.joined) {
+    if (broke && lost.lasting) {
       const bool was_good = zero_.now() - lost.since >= most_retry_after;
-      if (was_good) lost.joined->pause = retry_after;
-      if (was_good || lost.joined->until == instant{}) lost.joined->until = zero_.now() + options_.rejoin;
-      rejoin(*lost.joined, lost.session->peer());
+      if (was_good) lost.lasting->pause = retry_after;
+      if (was_good || lost.lasting->until == instant{}) lost.lasting->until = zero_.now() + options_.rejoin;
+      rejoin(*lost.lasting, lost.session->peer());
     }
     close_if_empty();
   });
