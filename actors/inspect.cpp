@@ -241,7 +241,9 @@ std::string node_info::text() const {
   for (const kind_info& k : kinds) out += "  kind " + text_of(k) + "\n";
   for (const link_info& l : links) {
     out += "  link " + l.node + ": " + l.lane + " (" + l.why + "), " + std::to_string(l.frames_out) +
-           " frames out, " + std::to_string(l.frames_in) + " in" + (l.stalled ? ", stalled" : "") + "\n";
+           " frames out, " + std::to_string(l.frames_in) + " in" + (l.stalled ? ", stalled" : "") +
+           (l.suspended ? ", without a connection" : "") +
+           (l.resumed != 0 ? ", resumed " + std::to_string(l.resumed) + " times" : "") + "\n";
   }
   if (busy_workers.empty()) out += "  books: " + books.text() + "\n";
   if (alarms_total > alarms.size())

@@ -141,11 +141,16 @@ std::vector<link_info> peers::links() {
   const std::lock_guard lock(guard_);
   std::vector<link_info> all;
   for (const auto& [name, peer] : last_of_name_) {
-    link_info info{peer->who.name, "none", "the link has ended", 0, 0, false};
+    link_info info{.node = peer->who.name, .lane = "none", .why = "the link has ended"};
     if (const session* const s = peer->link.any_session()) {
-      info = {peer->who.name,   std::string(to_string(s->lane())),
-              s->lane_reason(), s->frames_out(),
-              s->frames_in(),   s->stalled()};
+      info = {.node = peer->who.name,
+              .lane = std::string(to_string(s->lane())),
+              .why = s->lane_reason(),
+              .frames_out = s->frames_out(),
+              .frames_in = s->frames_in(),
+              .stalled = s->stalled(),
+              .suspended = s->suspended(),
+              .resumed = s->resumed()};
     }
     all.push_back(std::move(info));
   }
@@ -158,9 +163,11 @@ result<void> peers::admit(const node_identity& peer) {
   if (peer.name == node_.identity().name) return errc::name_taken;
   const std::lock_guard lock(guard_);
   const auto known = last_of_name_.find(peer.name);
-  if (known != last_of_name_.end() && known->second->link.any_session() != nullptr &&
-      known->second->who.id != peer.id)
+  session* const other = known != last_of_name_.end() ? known->second->link.any_session() : nullptr;
+  if (other != nullptr && known->second->who.id != peer.id) {
+    other->supersede();  // its process is probably this one's predecessor: the next attempt finds the name free
     return errc::name_taken;
+  }
   if (table_.size() >= most && !table_.contains(peer.id)) return errc::limit_reached;
   return {};
 }
@@ -283,12 +290,10 @@ void peers::control(session& s, const control_note& note) {
 
 void peers::link_stalled(session& s) {
   const std::string link = node_.identity().name + ": link with " + s.peer().name;
-  if (s.stalled()) {
-    log(log_level::warning, link + " stalls: nothing has come for a while; it ends with its lease of " +
-                                std::to_string(node_.options().lease / std::chrono::milliseconds(1)) + " ms");
-  } else {
-    log(log_level::info, link + " goes on");
-  }
+  if (!s.stalled() && !s.suspended()) return log(log_level::info, link + " goes on");
+  const std::string what = s.suspended() ? " has lost its connection" : " stalls: nothing has come for a while";
+  log(log_level::warning, link + what + "; it ends with its lease of " +
+                              std::to_string(node_.options().lease / std::chrono::milliseconds(1)) + " ms");
 }
 
 void peers::begin_watch(peer_node& from, const control_note& note) {

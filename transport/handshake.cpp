@@ -22,6 +22,29 @@ T get(reader& in) {
   return value;
 }
 
+void put(writer& out, const incarnation& id) {
+  put(out, id.high);
+  put(out, id.low);
+}
+
+incarnation get_incarnation(reader& in) {
+  incarnation id;
+  id.high = get<std::uint64_t>(in);
+  id.low = get<std::uint64_t>(in);
+  return id;
+}
+
+void put(writer& out, const arrived_frames& arrived) {
+  put(out, static_cast<std::uint8_t>(arrived.size()));
+  for (const std::uint64_t each : arrived) put(out, each);
+}
+
+arrived_frames get_arrived(reader& in) {
+  arrived_frames arrived(get<std::uint8_t>(in));
+  for (std::uint64_t& each : arrived) each = get<std::uint64_t>(in);
+  return arrived;
+}
+
 void put_text(writer& out, std::string_view text) {
   out.write(text.data(), std::min(text.size(), max_greeting_text));
 }
@@ -43,7 +66,7 @@ std::vector<std::byte> finish(greeting_kind kind, const auto& write_body) {
   put(out, wire_major);
   put(out, std::uint16_t{0});
   write_body(out);
-  TROUPE_ASSERT(out.ok(), "a greeting holds at most 1 KiB");
+  TROUPE_ASSERT(out.ok(), "a greeting holds at most 4 KiB");
   store(bytes.data() + 6, static_cast<std::uint16_t>(out.size()));
   return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(out.size())};
 }
@@ -68,18 +91,17 @@ std::vector<std::byte> greet(greeting_kind kind, const hello& h) {
     put(out, h.window);
     put(out, h.max_destinations);
     put(out, h.max_routes);
-    put(out, h.node.id.high);
-    put(out, h.node.id.low);
+    put(out, h.node.id);
     out.write(h.node.name.data(), h.node.name.size());
     put(out, h.max_message);
+    put(out, h.session);
   });
 }
 
 std::vector<std::byte> greet(const refusal& r) {
   return finish(greeting_kind::refused, [&](writer& out) {
     put(out, static_cast<std::uint8_t>(r.code));
-    put(out, r.who.high);
-    put(out, r.who.low);
+    put(out, r.who);
     put_text(out, r.text);
   });
 }
@@ -90,6 +112,20 @@ std::vector<std::byte> greet(greeting_kind kind, const memory_offer& m) {
     put(out, m.ring_bytes);
     put_text(out, m.text);
   });
+}
+
+std::vector<std::byte> greet(const resumption& r) {
+  return finish(greeting_kind::resume, [&](writer& out) {
+    put(out, r.from);
+    put(out, r.to);
+    put(out, r.session);
+    put(out, r.attempt);
+    put(out, r.arrived);
+  });
+}
+
+std::vector<std::byte> greet(const arrived_frames& arrived) {
+  return finish(greeting_kind::resumed, [&](writer& out) { put(out, arrived); });
 }
 
 std::optional<greeting_header> parse_header(byte_view eight) noexcept {
@@ -113,13 +149,13 @@ result<hello, std::string> parse_hello(byte_view body) {
   h.window = get<std::uint32_t>(in);
   h.max_destinations = get<std::uint32_t>(in);
   h.max_routes = get<std::uint32_t>(in);
-  h.node.id.high = get<std::uint64_t>(in);
-  h.node.id.low = get<std::uint64_t>(in);
+  h.node.id = get_incarnation(in);
   h.node.name.resize(name_bytes);
   in.read(h.node.name.data(), name_bytes);
   if (in.remaining() != 0) {  // the first version ended here
     h.max_message = std::clamp(get<std::uint32_t>(in), least_message_limit, most_message_limit);
   }
+  if (in.remaining() != 0) h.session = get<std::uint64_t>(in);  // and the second here
   if (!in.ok()) return std::string("the hello is too short");
   if (!valid_node_name(h.node.name)) {
     return std::string("a node name is 1 to 64 characters of A-Z a-z 0-9 . _ -");
@@ -141,8 +177,7 @@ std::optional<refusal> parse_refusal(byte_view body) {
   reader in(body);
   refusal r;
   r.code = static_cast<refusal_code>(get<std::uint8_t>(in));
-  r.who.high = get<std::uint64_t>(in);
-  r.who.low = get<std::uint64_t>(in);
+  r.who = get_incarnation(in);
   if (!in.ok()) return std::nullopt;
   r.text = get_text(in);
   return r;
@@ -156,6 +191,25 @@ std::optional<memory_offer> parse_memory_offer(byte_view body) {
   if (!in.ok()) return std::nullopt;
   m.text = get_text(in);
   return m;
+}
+
+std::optional<resumption> parse_resumption(byte_view body) {
+  reader in(body);
+  resumption r;
+  r.from = get_incarnation(in);
+  r.to = get_incarnation(in);
+  r.session = get<std::uint64_t>(in);
+  r.attempt = get<std::uint32_t>(in);
+  r.arrived = get_arrived(in);
+  if (!in.ok() || r.session == 0) return std::nullopt;
+  return r;
+}
+
+std::optional<arrived_frames> parse_arrived(byte_view body) {
+  reader in(body);
+  arrived_frames arrived = get_arrived(in);
+  if (!in.ok()) return std::nullopt;
+  return arrived;
 }
 
 }  // namespace troupe::detail

@@ -7,7 +7,13 @@
 //   memory           <->    only over a local socket, if both want shared memory: the segment and the
 //   doorbell mapped           <->      travel beside it; then both say whether they could map the other's
 //
-// A greeting is an 8-byte header (magic u32, kind u8, wire major u8, length of the whole u16) and at most 1
+// A session whose connection broke goes on over another, which the same node dials; each says what has arrived there:
+//
+//   resume           ->
+//                    <-     resumed, or refused: the session is gone
+//   confirm          ->
+//
+// A greeting is an 8-byte header (magic u32, kind u8, wire major u8, length of the whole u16) and at most 4
 // KiB in all, so a stranger is found out by its first eight bytes. The header and `refused` stay as they are
 // in every later version; a hello may grow at its end. Sessions speak the smaller of the two minor versions.
 #pragma once
@@ -25,7 +31,7 @@ inline constexpr std::uint32_t greeting_magic = 0x50525454;  // "TTRP"
 inline constexpr std::uint8_t wire_major = 2;
 inline constexpr std::uint8_t wire_minor = 0;
 inline constexpr std::size_t greeting_header_bytes = 8;
-inline constexpr std::size_t max_greeting = 1024;
+inline constexpr std::size_t max_greeting = 4096;
 inline constexpr std::size_t max_greeting_text = 512;
 
 enum class greeting_kind : std::uint8_t {
@@ -34,7 +40,9 @@ enum class greeting_kind : std::uint8_t {
   confirm = 3,
   refused = 4,
   memory = 5,
-  mapped = 6
+  mapped = 6,
+  resume = 7,
+  resumed = 8,
 };
 
 struct greeting_header {
@@ -52,6 +60,18 @@ struct hello {
   std::uint32_t max_routes = 0;
   std::uint32_t max_message = max_chunk;
   bool wants_shm = false;
+  std::uint64_t session = 0;  // the dialer's name for it, drawn by chance; 0: it ends with its connection
+};
+
+/// What has arrived of each of the other's streams: the number of the last frame.
+using arrived_frames = std::vector<std::uint64_t>;
+
+struct resumption {
+  incarnation from;
+  incarnation to;
+  std::uint64_t session = 0;
+  std::uint32_t attempt = 0;  // counted by the dialer: of two, the later one counts
+  arrived_frames arrived;
 };
 
 enum class refusal_code : std::uint8_t {
@@ -60,6 +80,7 @@ enum class refusal_code : std::uint8_t {
   self = 2,            // the node dialled itself
   already_linked = 3,  // `who` has a session with the dialer, or is making one
   not_admitted = 4,    // the layer above said no
+  gone = 5,            // the session that was to go on
 };
 
 struct refusal {
@@ -82,6 +103,8 @@ std::vector<std::byte> greet(greeting_kind kind, byte_view body = {});
 std::vector<std::byte> greet(greeting_kind kind, const hello& h);
 std::vector<std::byte> greet(const refusal& r);
 std::vector<std::byte> greet(greeting_kind kind, const memory_offer& m);
+std::vector<std::byte> greet(const resumption& r);
+std::vector<std::byte> greet(const arrived_frames& arrived);  // resumed
 
 /// Empty text: a stranger's bytes, or a length that is not allowed.
 std::optional<greeting_header> parse_header(byte_view eight) noexcept;
@@ -89,5 +112,7 @@ std::optional<greeting_header> parse_header(byte_view eight) noexcept;
 result<hello, std::string> parse_hello(byte_view body);
 std::optional<refusal> parse_refusal(byte_view body);
 std::optional<memory_offer> parse_memory_offer(byte_view body);
+std::optional<resumption> parse_resumption(byte_view body);
+std::optional<arrived_frames> parse_arrived(byte_view body);
 
 }  // namespace troupe::detail

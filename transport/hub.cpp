@@ -16,6 +16,7 @@ constexpr unsigned most_handshakes = 256;  // of strangers, at a time
 constexpr duration retry_after = std::chrono::milliseconds(50);
 constexpr duration most_retry_after =
     std::chrono::seconds(5);  // of who dials again; so long a link must live to be a good one
+constexpr duration most_resume_after = std::chrono::seconds(1);  // the lease is short
 constexpr int backlog = 512;
 
 /// Where nodes of this user on this host find the one that listens on `port`.
@@ -59,7 +60,7 @@ class acceptor {
   bound_timer<acceptor, &acceptor::start> pause_{*this};
 };
 
-/// One join(): dials until it is linked. Worker 0.
+/// One join(): dials until it is linked. Or dials for a link that has lost its connection. Worker 0.
 struct joining {
   joining(hub_on_workers& of, endpoint at, instant deadline, hub::joined d)
       : hub_(of), to(std::move(at)), until(deadline), done(std::move(d)) {}
@@ -71,6 +72,7 @@ struct joining {
   hub::joined done;
   std::uint64_t link = 0;  // the attempt that is under way
   std::string lost;        // the peer that it was linked with: it is dialled again
+  std::uint64_t carries = 0;  // the link whose session is to go on
   duration pause = retry_after;
   refusal last;
   bound_timer<joining, &joining::dial_again> retry{*this};
@@ -116,12 +118,17 @@ class hub_on_workers final : public hub, public link_owner {
   const link_options& options() noexcept override { return options_; }
   link_registry& registry() noexcept override { return registry_; }
   void link_is_up(std::uint64_t number, std::shared_ptr<link_session> session) override;
+  void link_is_suspended(std::uint64_t number) override;
   void link_failed(std::uint64_t number, refusal why) override;
   void link_is_gone(std::uint64_t number, link_end why) override;
 
-  std::uint64_t new_link(bool stranger, std::function<void(detail::link&)> begin);
+  worker& next_home() noexcept { return workers_.at(next_home_++ % workers_.size()); }
+  std::uint64_t new_link(worker& home, bool stranger, std::function<void(detail::link&)> begin);
   void start_listening(descriptor listener, const endpoint& at);
   std::vector<endpoint> ways_to(const endpoint& to) const;
+  void dial_to_carry_on(joining& j);
+  void carry_on_later(joining& j);
+  void drop(joining& j);
   session* linked_with(const incarnation& peer) const;
   joining* join_of(std::uint64_t link);
   void attempt_failed(joining& j, refusal why);
@@ -196,9 +203,9 @@ void hub_on_workers::start_listening(descriptor listener, const endpoint& at) {
   zero_.post([&a](worker&) { a.start(); });
 }
 
-std::uint64_t hub_on_workers::new_link(bool stranger, std::function<void(detail::link&)> begin) {
+std::uint64_t hub_on_workers::new_link(worker& home, bool stranger,
+                                       std::function<void(detail::link&)> begin) {
   const std::uint64_t number = next_number_++;
-  worker& home = workers_.at(next_home_++ % workers_.size());
   auto made = std::make_shared<detail::link>(*this, home, number);
   links_[number] = {made, &home, nullptr, stranger};
   strangers_ += stranger ? 1 : 0;
@@ -207,9 +214,11 @@ std::uint64_t hub_on_workers::new_link(bool stranger, std::function<void(detail:
 }
 
 void hub_on_workers::accepted(descriptor socket, bool local) {
-  if (closing_ || strangers_ >= most_handshakes || links_.size() >= options_.max_links) return;  // hangs up
+  if (closing_ || strangers_ >= most_handshakes) return;  // hangs up
   auto owned = std::make_shared<descriptor>(std::move(socket));
-  new_link(true, [owned, local](detail::link& l) { l.accept(std::move(*owned), local); });
+  const bool full = links_.size() >= options_.max_links;
+  new_link(next_home(), true,
+           [owned, local, full](detail::link& l) { l.accept(std::move(*owned), local, full); });
 }
 
 std::vector<endpoint> hub_on_workers::ways_to(const endpoint& to) const {
@@ -229,11 +238,12 @@ void hub_on_workers::adopt(inherited_link link, duration patience, joined done) 
   if (links_.size() >= options_.max_links) return done(setup_error(has_all_links()));
   auto owned = std::make_shared<inherited_link>(std::move(link));
   const std::uint64_t number =
-      new_link(false, [owned, patience](detail::link& l) { l.adopt(std::move(*owned), patience); });
+      new_link(next_home(), false, [owned, patience](detail::link& l) { l.adopt(std::move(*owned), patience); });
   links_.at(number).adopted = std::move(done);
 }
 
 void hub_on_workers::dial(joining& j) {
+  if (j.carries != 0) return dial_to_carry_on(j);
   if (session* const existing = linked_with(j.last.who)) return finish_join(j, existing);
   if (closing_) {
     j.last.text = "this node is closing";
@@ -243,7 +253,20 @@ void hub_on_workers::dial(joining& j) {
     j.last.text = has_all_links();
     return attempt_failed(j, j.last);
   }
-  j.link = new_link(false, [ways = ways_to(j.to)](detail::link& l) { l.dial(ways); });
+  j.link = new_link(next_home(), false, [ways = ways_to(j.to)](detail::link& l) { l.dial(ways); });
+}
+
+/// Also if there are as many links as there may be: it is one of them.
+void hub_on_workers::dial_to_carry_on(joining& j) {
+  const std::shared_ptr<link_session> lost = links_.at(j.carries).session;
+  if (closing_ || !lost->suspended()) return drop(j);
+  j.link = new_link(lost->home(), false,
+                    [ways = ways_to(j.to), lost](detail::link& l) { l.dial_again(ways, lost); });
+}
+
+void hub_on_workers::drop(joining& j) {
+  std::erase_if(joins_, [&](const auto& each) { return each.get() == &j; });
+  close_if_empty();
 }
 
 session* hub_on_workers::linked_with(const incarnation& peer) const {
@@ -273,6 +296,7 @@ std::string hub_on_workers::advice(const joining& j) const {
 
 void hub_on_workers::attempt_failed(joining& j, refusal why) {
   j.link = 0;
+  if (j.carries != 0) return carry_on_later(j);
   j.last = std::move(why);
   const bool hopeless = j.last.code == refusal_code::version || j.last.code == refusal_code::self;
   if (closing_ || hopeless || zero_.now() + j.pause > j.until) {
@@ -281,17 +305,24 @@ void hub_on_workers::attempt_failed(joining& j, refusal why) {
   wait_to_dial(j);
 }
 
+/// If it has not gone on meanwhile.
+void hub_on_workers::carry_on_later(joining& j) {
+  const auto at = links_.find(j.carries);
+  if (closing_ || at == links_.end() || !at->second.session->suspended()) return drop(j);
+  wait_to_dial(j);
+}
+
 /// With jitter: all who lost a node dial it again.
 void hub_on_workers::wait_to_dial(joining& j) {
   const auto jitter = static_cast<std::uint64_t>((j.pause * 2 / 5).count());
   const auto more = duration(static_cast<duration::rep>(zero_.world().random() % jitter));
   zero_.timers().arm(j.retry, zero_.now() + j.pause + more);
-  if (!j.lost.empty()) j.pause = std::min(2 * j.pause, most_retry_after);
+  if (!j.lost.empty()) j.pause = std::min(2 * j.pause, j.carries == 0 ? most_retry_after : most_resume_after);
 }
 
 void hub_on_workers::rejoin(const lasting_join& lost, const node_identity& who) {
   if (closing_ || lost.until <= zero_.now()) return;
-  const auto dialled = [](const auto& j) { return !j->lost.empty(); };
+  const auto dialled = [](const auto& j) { return !j->lost.empty() && j->carries == 0; };
   if (std::ranges::any_of(joins_, [&](const auto& j) { return dialled(j) && j->to == lost.to; })) return;
   if (std::ranges::count_if(joins_, dialled) >= options_.max_links / 4) {
     log(log_level::warning, options_.self.name + ": does not dial " + lost.to.url() +
@@ -333,11 +364,26 @@ void hub_on_workers::link_is_up(std::uint64_t number, std::shared_ptr<link_sessi
   });
 }
 
+/// The first time at once.
+void hub_on_workers::link_is_suspended(std::uint64_t number) {
+  zero_.post([this, number](worker&) {
+    const auto at = links_.find(number);
+    if (closing_ || at == links_.end() || !at->second.lasting) return;
+    if (std::ranges::any_of(joins_, [&](const auto& j) { return j->carries == number; })) return;
+    const one_link& l = at->second;
+    const endpoint& to = l.lasting->to;
+    joining& j = *joins_.emplace_back(std::make_unique<joining>(*this, to, instant::max(), joined{}));
+    j.lost = l.session->peer().name;
+    j.carries = number;
+    dial(j);
+  });
+}
+
 /// It has dialled this node itself, or was found by another join.
 void hub_on_workers::stop_dialling(session& linked) {
   std::vector<joining*> over;
   for (const auto& j : joins_) {
-    if (j->link == 0 && j->lost == linked.peer().name) over.push_back(j.get());
+    if (j->link == 0 && j->carries == 0 && j->lost == linked.peer().name) over.push_back(j.get());
   }
   for (joining* const j : over) finish_join(*j, &linked);
 }
@@ -359,6 +405,7 @@ void hub_on_workers::link_is_gone(std::uint64_t number, link_end why) {
     const auto at = links_.find(number);
     one_link lost = std::move(at->second);
     links_.erase(at);
+    std::erase_if(joins_, [&](const auto& j) { return j->link == 0 && j->carries == number; });
     const bool broke = why == link_end::unreachable || why == link_end::died;
     if (broke && lost.lasting) {
       const bool was_good = zero_.now() - lost.since >= most_retry_after;

@@ -15,12 +15,13 @@
 #include "bulk_pool.hpp"
 #include "io_driver.hpp"
 #include "segment.hpp"
+#include "session.hpp"
 
 namespace troupe::detail {
 
-/// Messages may fill a lane up to its reserve; replies, control, credit and acknowledgements may use that
-/// too.
-enum class room : std::uint8_t { ordinary, reserve };
+/// Messages may fill a lane up to its reserve; replies, control and credit may use that too. What only acknowledges has room as
+/// long as the lane sends at all: that the peer does not acknowledge must not keep this side from it.
+enum class room : std::uint8_t { ordinary, reserve, acknowledgement };
 
 inline constexpr std::size_t lane_reserve = 64 * 1024;
 
@@ -58,6 +59,13 @@ class lane_events {
   virtual const char* slab_gone(std::uint32_t number) = 0;
 };
 
+/// A socket that leads to the peer.
+struct connection {
+  descriptor socket;
+  lane_kind kind = lane_kind::tcp;
+  descriptor pidfd{};  // the peer's process, on a local socket
+};
+
 class lane {
  public:
   virtual ~lane() = default;
@@ -68,6 +76,17 @@ class lane {
   /// Starts to read.
   virtual void start(lane_events& events) = 0;
   virtual bool drained() const noexcept = 0;
+  /// The peer has acknowledged the frames of `stream` up to `sequence`.
+  virtual void acked(std::uint8_t stream, std::uint64_t sequence) {
+    static_cast<void>(stream);
+    static_cast<void>(sequence);
+  }
+  /// Whether it can go on over another connection: then it has the next two.
+  virtual bool lasts() const noexcept { return false; }
+  /// Gives up the connection and keeps what was published. `done` runs later, when nothing is in flight; nothing arrives any more.
+  virtual void detach(std::function<void()> done) { static_cast<void>(done); }
+  /// After detach() is done: goes on with `over`, and sends again what was not acknowledged.
+  virtual void attach(connection over) { static_cast<void>(over); }
   /// The peer has said something that was not read yet.
   virtual bool unread() noexcept = 0;
   /// Whether memory can be lent to the peer: then it has the next three.

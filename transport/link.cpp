@@ -10,8 +10,9 @@
 
 namespace troupe::detail {
 
-void link::accept(descriptor socket, bool local) {
+void link::accept(descriptor socket, bool local, bool full) {
   accepted_ = true;
+  full_ = full;
   kind_ = local ? lane_kind::local_socket : lane_kind::tcp;
   greeter_.begin(owner_.options().handshake_deadline);
   greeter_.adopt(std::move(socket));
@@ -19,8 +20,14 @@ void link::accept(descriptor socket, bool local) {
 }
 
 void link::dial(std::vector<endpoint> to) {
+  session_name_ = std::max<std::uint64_t>(home_.world().random(), 1);
   greeter_.begin(owner_.options().handshake_deadline);
   home_.resume(run_dialled(std::move(to)).handle);
+}
+
+void link::dial_again(std::vector<endpoint> to, std::shared_ptr<link_session> session) {
+  greeter_.begin(owner_.options().handshake_deadline);
+  home_.resume(run_dialled_again(std::move(to), std::move(session)).handle);
 }
 
 void link::adopt(inherited_link over, duration patience) {
@@ -39,8 +46,16 @@ void link::close() {
 
 detached link::run_accepted() {
   const auto self = shared_from_this();
-  const bool greeted = co_await greet_as_acceptor();
-  co_await become_session(greeted);
+  bool good = kind_ != lane_kind::local_socket || vouch_for_peer();
+  std::optional<heard> first;
+  if (good) first = co_await greeter_.hear();
+  if (first && first->header.kind == greeting_kind::resume) {
+    co_await carry_on(*first);
+    co_return fail();
+  }
+  good = first.has_value();
+  if (good) good = co_await greet_as_acceptor(*first);
+  co_await become_session(good);
 }
 
 detached link::run_dialled(std::vector<endpoint> to) {
@@ -56,6 +71,17 @@ detached link::run_adopted() {
   co_await become_session(greeted);
 }
 
+detached link::run_dialled_again(std::vector<endpoint> to, std::shared_ptr<link_session> session) {
+  const auto self = shared_from_this();
+  for (const endpoint& at : to) {
+    bool good = co_await reach(at);
+    if (good) good = co_await ask_to_carry_on(session);
+    if (refused_.code == refusal_code::gone) session->forgotten();
+    if (good || refused_.code == refusal_code::gone) break;
+  }
+  fail();
+}
+
 task<void> link::become_session(bool greeted) {
   if (!greeted) co_return fail();
   std::shared_ptr<lane> over = co_await choose_lane();
@@ -63,14 +89,19 @@ task<void> link::become_session(bool greeted) {
   finish(std::move(over));
 }
 
+task<bool> link::reach(endpoint at) {
+  greeter_.hang_up();
+  process_ = {};
+  kind_ = at.family == endpoint::kind::local ? lane_kind::local_socket : lane_kind::tcp;
+  bool good = co_await greeter_.connect(std::move(at));
+  if (good && kind_ == lane_kind::local_socket) good = vouch_for_peer();
+  co_return good;
+}
+
 /// The first that answers decides. One that is not there, or is not a node, is passed over.
 task<bool> link::greet_any(std::vector<endpoint> to) {
   for (const endpoint& at : to) {
-    greeter_.hang_up();
-    process_ = {};
-    kind_ = at.family == endpoint::kind::local ? lane_kind::local_socket : lane_kind::tcp;
-    bool good = co_await greeter_.connect(at);
-    if (good && kind_ == lane_kind::local_socket) good = vouch_for_peer();
+    bool good = co_await reach(at);
     if (good) good = co_await greet_as_dialer();
     if (good || !refused_.text.empty()) co_return good;
   }
@@ -101,31 +132,33 @@ hello link::own_hello() const {
   h.max_routes = o.max_routes;
   h.max_message = o.max_message;
   h.wants_shm = !o.tcp_only;
+  h.session = accepted_ ? peer_.session : session_name_;
   return h;
 }
 
-task<bool> link::greet_as_acceptor() {
-  if (kind_ == lane_kind::local_socket && !vouch_for_peer()) co_return false;
-  const std::optional<heard> first = co_await greeter_.hear();
-  if (!first) co_return false;
-  if (first->header.kind != greeting_kind::hello) {
+task<bool> link::greet_as_acceptor(const heard& first) {
+  if (first.header.kind != greeting_kind::hello) {
     greeter_.fail("the peer did not begin with a hello");
     co_return false;
   }
-  const bool understood = co_await read_hello(*first);
+  const bool understood = co_await read_hello(first);
   if (!understood) co_return false;
   std::optional<refusal> no = objection(peer_.node.id);
   if (no) co_return co_await refuse(std::move(*no));
   const bool welcomed = co_await greeter_.say(greet(greeting_kind::welcome, own_hello()));
   if (!welcomed) co_return false;
   const std::optional<heard> answer = co_await greeter_.hear();
-  if (!answer || take_refusal(*answer)) co_return false;
-  if (answer->header.kind != greeting_kind::confirm) {
-    greeter_.fail("the peer did not confirm the handshake");
-  } else if (!owner_.registry().make_final(peer_.node.id, number_)) {
+  if (!confirmed(answer)) co_return false;
+  if (!owner_.registry().make_final(peer_.node.id, number_))
     greeter_.fail("another link with the same node was made meanwhile");
-  }
   co_return greeter_.failure().empty();
+}
+
+bool link::confirmed(const std::optional<heard>& answer) {
+  if (!answer || take_refusal(*answer)) return false;
+  const bool so = answer->header.kind == greeting_kind::confirm;
+  if (!so) greeter_.fail("the peer did not confirm the handshake");
+  return so;
 }
 
 task<bool> link::greet_as_dialer() {
@@ -145,14 +178,18 @@ task<bool> link::greet_as_dialer() {
   co_return confirmed;
 }
 
+task<bool> link::same_version(const heard& from) {
+  if (from.header.major == wire_major) co_return true;
+  refusal no;
+  no.code = refusal_code::version;
+  no.text = "wire version " + std::to_string(wire_major) + " here and " + std::to_string(from.header.major) +
+            " there: use the same troupe release on both nodes";
+  co_return co_await refuse(std::move(no));
+}
+
 task<bool> link::read_hello(const heard& from) {
-  if (from.header.major != wire_major) {
-    refusal no;
-    no.code = refusal_code::version;
-    no.text = "wire version " + std::to_string(wire_major) + " here and " +
-              std::to_string(from.header.major) + " there: use the same troupe release on both nodes";
-    co_return co_await refuse(std::move(no));
-  }
+  const bool speaks_it = co_await same_version(from);
+  if (!speaks_it) co_return false;
   result<hello, std::string> parsed = parse_hello(from.body);
   if (!parsed) {
     refusal no;
@@ -163,6 +200,85 @@ task<bool> link::read_hello(const heard& from) {
   co_return true;
 }
 
+/// Has a session let go of the connection that it has, if any; on the session's home worker, and back.
+struct link::preparation {
+  link* self;
+  link_session* session;
+  std::uint32_t attempt;
+  std::optional<arrived_frames>* arrived;
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    const auto answer = [self = self, into = arrived, waiter](std::optional<arrived_frames> all) {
+      self->home_.post([into, waiter, all = std::move(all)](worker& home) {
+        *into = std::move(all);
+        home.resume(waiter);
+      });
+    };
+    session->home().post([session = session, attempt = attempt, answer](worker&) {
+      session->prepare(attempt, answer);
+    });
+  }
+  void await_resume() const noexcept {}
+};
+
+link::preparation link::prepare(link_session& session, std::uint32_t attempt,
+                                std::optional<arrived_frames>& arrived) noexcept {
+  return {this, &session, attempt, &arrived};
+}
+
+/// The peer has dialled for a session that it names.
+task<void> link::carry_on(const heard& first) {
+  const bool speaks_it = co_await same_version(first);
+  if (!speaks_it) co_return;
+  const std::optional<resumption> asked = parse_resumption(first.body);
+  if (!asked) co_return greeter_.fail("the peer asks for a session in a way that does not parse");
+  const std::shared_ptr<link_session> session = owner_.registry().session_with(asked->from);
+  std::optional<arrived_frames> arrived;
+  if (session && session->id() == asked->session && asked->to == owner_.options().self.id)
+    co_await prepare(*session, asked->attempt, arrived);
+  if (!arrived) {
+    co_await refuse_gone();
+    co_return;
+  }
+  const bool said = co_await greeter_.say(greet(*arrived));
+  if (!said) co_return;
+  const std::optional<heard> answer = co_await greeter_.hear();
+  if (!confirmed(answer)) co_return;
+  auto over = std::make_shared<connection>(take_connection());
+  session->home().post([session, over, asked](worker&) {
+    session->resume(asked->attempt, std::move(*over), asked->arrived);
+  });
+}
+
+task<bool> link::refuse_gone() {
+  refusal no;
+  no.code = refusal_code::gone;
+  no.who = owner_.options().self.id;
+  no.text = "node '" + owner_.options().self.name + "' does not know that session any more";
+  co_return co_await refuse(std::move(no));
+}
+
+task<bool> link::ask_to_carry_on(std::shared_ptr<link_session> session) {
+  resumption asked{owner_.options().self.id, session->peer().id, session->id(), session->next_attempt(), {}};
+  std::optional<arrived_frames> arrived;
+  co_await prepare(*session, asked.attempt, arrived);
+  if (!arrived) co_return false;
+  asked.arrived = std::move(*arrived);
+  const bool said = co_await greeter_.say(greet(asked));
+  if (!said) co_return false;
+  const std::optional<heard> answer = co_await greeter_.hear();
+  if (!answer || take_refusal(*answer)) co_return false;
+  const std::optional<arrived_frames> there = parse_arrived(answer->body);
+  if (answer->header.kind != greeting_kind::resumed || !there) {
+    greeter_.fail("the peer answers something else than how a session goes on");
+    co_return false;
+  }
+  const bool told = co_await greeter_.say(greet(greeting_kind::confirm));
+  if (!told) co_return false;
+  co_return session->resume(asked.attempt, take_connection(), *there);
+}
+
 std::optional<refusal> link::objection(const incarnation& dialer) {
   refusal no;
   no.who = owner_.options().self.id;
@@ -170,6 +286,11 @@ std::optional<refusal> link::objection(const incarnation& dialer) {
     no.code = refusal_code::self;
     no.text =
         "node '" + peer_.node.name + "' dialled itself: remove the address from its list of nodes to join";
+    return no;
+  }
+  if (full_) {
+    no.text = "node '" + owner_.options().self.name + "' has its " +
+              std::to_string(owner_.options().max_links) + " links already";
     return no;
   }
   claimed_ = owner_.registry().claim(peer_.node.id, dialer, number_, !accepted_);
@@ -227,13 +348,13 @@ std::vector<worker*> link::all_workers() const {
   return all;
 }
 
+connection link::take_connection() {
+  home_.io().forget(greeter_.socket());  // another worker may go on with it
+  return {greeter_.take_socket(), kind_, std::move(process_.pidfd)};
+}
+
 std::shared_ptr<lane> link::over_socket() {
-  socket_lane::setup s{home_,
-                       all_workers(),
-                       greeter_.take_socket(),
-                       kind_,
-                       owner_.options().send_buffer,
-                       std::move(process_.pidfd)};
+  socket_lane::setup s{home_, all_workers(), take_connection(), owner_.options().send_buffer};
   return std::make_shared<socket_lane>(std::move(s));
 }
 
@@ -285,10 +406,14 @@ void link::finish(std::shared_ptr<lane> over) {
       .lane_reason = lane_reason_,
       .lease = o.lease,
       .bulks = o.bulks,
+      .id = peer_.session == own_hello().session ? peer_.session : 0,
+      .suspended = {},
       .up = [self] { self->owner_.link_is_up(self->number_, self->session_); },
       .gone = [self](link_end why) { self->gone(why); },
   };
+  if (!accepted_) s.suspended = [self] { self->owner_.link_is_suspended(self->number_); };
   session_ = std::make_shared<link_session>(std::move(s));
+  owner_.registry().made(peer_.node.id, number_, session_);
   session_->start();
 }
 

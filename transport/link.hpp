@@ -1,5 +1,5 @@
-// One connection from its first byte to its last: connects or is accepted, shakes hands, becomes a session,
-// and tells the hub what became of it. Made and destroyed by the hub; everything else runs on its home
+// One connection from its first byte to its last: connects or is accepted, shakes hands, becomes a session or carries one that
+// was suspended, and tells the hub what became of it. Made and destroyed by the hub; everything else runs on its home
 // worker.
 #pragma once
 
@@ -27,7 +27,9 @@ class link_owner {
   virtual link_registry& registry() noexcept = 0;
 
   virtual void link_is_up(std::uint64_t number, std::shared_ptr<link_session> session) = 0;
-  /// The handshake failed.
+  /// The session of a link that was dialled has lost its connection.
+  virtual void link_is_suspended(std::uint64_t number) = 0;
+  /// The handshake failed, or was for the session of another link, which has what came of it.
   virtual void link_failed(std::uint64_t number, refusal why) = 0;
   /// The session has ended; nothing of it is used any more when the link is let go.
   virtual void link_is_gone(std::uint64_t number, link_end why) = 0;
@@ -38,22 +40,36 @@ class link : public std::enable_shared_from_this<link> {
   link(link_owner& owner, worker& home, std::uint64_t number)
       : owner_(owner), home_(home), number_(number), greeter_(home) {}
 
-  void accept(descriptor socket, bool local);
+  /// `full`: there are as many links as there may be; it can only be for one of them.
+  void accept(descriptor socket, bool local, bool full);
   /// Over a connected local socket: hub::adopt.
   void adopt(inherited_link over, duration patience);
   /// Tries the endpoints in turn until one can be connected to.
   void dial(std::vector<endpoint> to);
+  /// For a suspended session, whose home worker is the link's.
+  void dial_again(std::vector<endpoint> to, std::shared_ptr<link_session> session);
   void close();
 
  private:
   detached run_accepted();
   detached run_dialled(std::vector<endpoint> to);
   detached run_adopted();
+  detached run_dialled_again(std::vector<endpoint> to, std::shared_ptr<link_session> session);
   task<void> become_session(bool greeted);
+  task<bool> reach(endpoint at);
   task<bool> greet_any(std::vector<endpoint> to);
   bool vouch_for_peer();
-  task<bool> greet_as_acceptor();
+  task<bool> greet_as_acceptor(const heard& first);
   task<bool> greet_as_dialer();
+  task<bool> same_version(const heard& from);
+  task<void> carry_on(const heard& first);
+  task<bool> ask_to_carry_on(std::shared_ptr<link_session> session);
+  task<bool> refuse_gone();
+  bool confirmed(const std::optional<heard>& answer);
+  struct preparation;
+  preparation prepare(link_session& session, std::uint32_t attempt,
+                      std::optional<arrived_frames>& arrived) noexcept;
+  connection take_connection();
   task<bool> read_hello(const heard& from);
   std::optional<refusal> objection(const incarnation& dialer);
   task<bool> refuse(refusal why);
@@ -73,6 +89,8 @@ class link : public std::enable_shared_from_this<link> {
   std::uint64_t number_;
   greeter greeter_;
   bool accepted_ = false;
+  bool full_ = false;
+  std::uint64_t session_name_ = 0;  // of a session that it can dial for again
   lane_kind kind_ = lane_kind::tcp;
   peer_process process_;  // on a local socket
   hello peer_;

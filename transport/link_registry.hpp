@@ -8,22 +8,25 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <mutex>
 
 #include "session.hpp"
 
 namespace troupe::detail {
 
+class link_session;
+
 class link_registry {
  public:
   /// `link` wants to be the one with `peer`; `dialer` is the node that dialled it.
   bool claim(const incarnation& peer, const incarnation& dialer, std::uint64_t link, bool final) {
     const std::lock_guard lock(mutex_);
-    const auto [at, first] = links_.try_emplace(peer, entry{dialer, link, final});
+    const auto [at, first] = links_.try_emplace(peer, entry{dialer, link, final, {}});
     if (first) return true;
     entry& other = at->second;
     if (other.final || !(dialer < other.dialer)) return false;
-    other = {dialer, link, final};
+    other = {dialer, link, final, {}};
     return true;
   }
   /// The dialer has confirmed; false if another link has taken the claim over.
@@ -33,6 +36,18 @@ class link_registry {
     if (at == links_.end() || at->second.link != link) return false;
     at->second.final = true;
     return true;
+  }
+  /// What has become of the claim of `link`, which is final.
+  void made(const incarnation& peer, std::uint64_t link, std::weak_ptr<link_session> session) {
+    const std::lock_guard lock(mutex_);
+    const auto at = links_.find(peer);
+    if (at != links_.end() && at->second.link == link) at->second.session = std::move(session);
+  }
+  /// Null: there is none.
+  std::shared_ptr<link_session> session_with(const incarnation& peer) {
+    const std::lock_guard lock(mutex_);
+    const auto at = links_.find(peer);
+    return at != links_.end() ? at->second.session.lock() : nullptr;
   }
   void release(const incarnation& peer, std::uint64_t link) {
     const std::lock_guard lock(mutex_);
@@ -45,6 +60,7 @@ class link_registry {
     incarnation dialer;
     std::uint64_t link;
     bool final;
+    std::weak_ptr<link_session> session;
   };
   std::mutex mutex_;
   std::map<incarnation, entry> links_;

@@ -22,6 +22,8 @@ link_session::link_session(setup s)
       peer_(std::move(s.peer)),
       lane_(std::move(s.over)),
       lane_reason_(std::move(s.lane_reason)),
+      id_(s.id),
+      on_suspended_(std::move(s.suspended)),
       up_(std::move(s.up)),
       gone_(std::move(s.gone)),
       lease_(s.lease),
@@ -85,19 +87,85 @@ void link_session::look_for_life() {
   if (life_ == life::closing) return;  // which has patience of its own
   if (std::exchange(heard_, false) || lane_->unread()) {
     silent_ = 0;
-    set_stalled(false);
+    tell_of(stalled_, false);
   } else {
     ++silent_;
     if (silent_ == looks_in_a_lease - 1)
       return end(link_end::unreachable, "the peer has said nothing for its lease");
-    if (silent_ == silent_looks_to_stall) set_stalled(true);
-    home_stream().put({frame_kind::probe, 0, 0, 0, 0}, {});
+    if (!suspended()) {
+      if (silent_ == silent_looks_to_stall) tell_of(stalled_, true);
+      home_stream().put({frame_kind::probe, 0, 0, 0, 0}, {});
+    }
   }
   home_.timers().arm(lease_timer_, home_.now() + lease_ / looks_in_a_lease);
 }
 
-void link_session::set_stalled(bool is) {
-  if (stalled_.exchange(is, std::memory_order_relaxed) != is) host_.link_stalled(*this);
+void link_session::tell_of(std::atomic<bool>& state, bool is) {
+  if (state.exchange(is, std::memory_order_relaxed) != is) host_.link_stalled(*this);
+}
+
+void link_session::suspend(std::string text) {
+  std::uint64_t progress = acked();
+  for (const receiving_stream& r : receiving_) progress += r.received();
+  fruitless_ = progress == progress_ ? fruitless_ + 1 : 0;
+  progress_ = progress;
+  if (fruitless_ == most_fruitless)
+    return end(link_end::unreachable, "connections break before anything goes on: " + text);
+  heard_ = false;
+  detached_ = false;
+  stalled_.store(false, std::memory_order_relaxed);
+  tell_of(suspended_, true);
+  lane_->detach([self = shared_from_this()] { self->detached(); });
+}
+
+void link_session::detached() {
+  detached_ = true;
+  if (preparing_) return std::exchange(preparing_, nullptr)(arrived());
+  if (on_suspended_) on_suspended_();
+}
+
+arrived_frames link_session::arrived() const {
+  arrived_frames all;
+  for (const receiving_stream& r : receiving_) all.push_back(r.received());
+  return all;
+}
+
+void link_session::prepare(std::uint32_t attempt, prepared then) {
+  if (!can_resume() || attempt <= attempt_) return then(std::nullopt);
+  attempt_ = attempt;
+  if (preparing_) std::exchange(preparing_, nullptr)(std::nullopt);
+  if (suspended() && detached_) return then(arrived());
+  preparing_ = std::move(then);
+  if (!suspended()) suspend("the peer has dialled again");
+}
+
+bool link_session::resume(std::uint32_t attempt, connection over, const arrived_frames& there) {
+  if (!can_resume() || attempt != attempt_ || !suspended() || !detached_) return false;
+  if (there.size() != streams_.size())
+    return violated("it goes on with another number of streams than it began with");
+  for (unsigned i = 0; i < streams_.size(); ++i) {
+    if (there[i] < streams_[i]->last_ack() || !streams_[i]->note_ack(there[i]))
+      return violated("it goes on with frames that were never sent, or without some that were acknowledged");
+    lane_->acked(static_cast<std::uint8_t>(i), there[i]);
+  }
+  heard_ = true;
+  resumed_.fetch_add(1, std::memory_order_relaxed);
+  tell_of(suspended_, false);
+  lane_->attach(std::move(over));
+  for (const auto& stream : streams_) stream->poke();
+  return true;
+}
+
+void link_session::forgotten() {
+  if (suspended()) end(link_end::unreachable, "the peer does not know the session any more");
+}
+
+void link_session::supersede() {
+  home_.post([weak = weak_from_this()](worker&) {
+    const auto self = weak.lock();
+    if (self && self->suspended() && self->live())
+      self->end(link_end::died, "another process has taken the peer's name");
+  });
 }
 
 std::size_t link_session::segment_arrived(const segment_header& header, byte_view frames) {
@@ -106,13 +174,14 @@ std::size_t link_session::segment_arrived(const segment_header& header, byte_vie
   heard_ = true;
   if (header.stream >= receiving_.size()) return violated("a segment of a stream that does not exist");
   if (lane_->checksum() == sum::xxh3 && checksum_of(header, frames) != header.checksum)
-    return violated("a segment with a wrong checksum");
+    return broken("a segment with a wrong checksum");
   receiving_stream& from = receiving_[header.stream];
   if (header.ack != 0) {
     if (header.acked_stream >= streams_.size() || !streams_[header.acked_stream]->note_ack(header.ack)) {
       return violated("an acknowledgement of frames that were never sent");
     }
     given_[header.acked_stream] = true;
+    lane_->acked(header.acked_stream, header.ack);
   }
   switch (from.classify(header)) {
     case receiving_stream::order::broken: return violated("a gap in a stream's sequence numbers");
@@ -254,17 +323,25 @@ bool link_session::violated(std::string text) {
   return false;
 }
 
+/// The connection does not carry what it is given. False, too.
+bool link_session::broken(std::string text) {
+  lane_ended(can_resume() ? link_end::unreachable : link_end::violated, std::move(text));
+  return false;
+}
+
 void link_session::port_violated(std::string text) {
   home_.post([self = shared_from_this(), text = std::move(text)](worker&) { self->violated(text); });
 }
 
 void link_session::lane_ended(link_end why, std::string text) {
   if (life_ == life::closing) return end(closing_end(), "it was closing");
+  if (why == link_end::unreachable && can_resume()) return suspend(std::move(text));
   end(why, std::move(text));
 }
 
 void link_session::close() {
   close_wanted_ = true;
+  if (suspended()) return end(link_end::closed, "it was closed without a connection");
   if (life_ == life::up) begin_closing(true);
 }
 
@@ -307,6 +384,8 @@ void link_session::end(link_end why, std::string text) {
   if (!ending_) ending_ = ending{why, std::move(text)};
   if (life_ == life::starting) return;  // streams_are_up goes on with it
   life_ = life::ended;
+  suspended_.store(false, std::memory_order_relaxed);
+  if (preparing_) std::exchange(preparing_, nullptr)(std::nullopt);
   home_.timers().cancel(close_timer_);
   home_.timers().cancel(lease_timer_);
   acks_.rest();

@@ -10,10 +10,17 @@
 //             second, or ten are over
 //   ended     the lane stops and every stream is closed on its own worker; then link_down, then `gone`
 //
+// Connections. If the lane lasts (socket_lane.hpp), the session outlives a connection that breaks while it is up: it is suspended,
+// streams go on to publish until the lane is full, and whoever dialled dials again (hub.cpp, link.cpp). For each attempt,
+// which the dialer numbers, both sides first let go of the connection they have (prepare), so that what has arrived does not
+// change any more, tell each other, and then go on over the new one (resume): each sends again what the other lacks. What comes
+// twice all the same is dropped by its number. A connection with which nothing goes on, eight times in a row, ends the session.
+//
 // The lease. A peer that is stopped, or cut off without a word, keeps its connection. So a session looks five times in a lease
 // whether anything has come, and if nothing has, says something that is to be acknowledged. Silent at two looks in a row it is
 // stalled, at four it is over; the peer, once it wakes, finds the connection ended, and its memory is never looked at
 // again. Looks are counted and not times compared: whoever was stopped itself, or whose clock jumps, has missed looks only.
+// While it is suspended it is silent.
 //
 // The object lives until the last posted call that holds it has run.
 #pragma once
@@ -25,6 +32,7 @@
 
 #include "ack_book.hpp"
 #include "borrower.hpp"
+#include "handshake.hpp"
 #include "receiving_stream.hpp"
 #include "scheduler.hpp"
 #include "sending_stream.hpp"
@@ -41,6 +49,7 @@ class link_session final : public session,
   static constexpr unsigned looks_in_a_lease = 5;
   static constexpr unsigned silent_looks_to_stall = 2;
   static constexpr unsigned most_patience = 10;  // times that, as long as the peer takes what it is sent
+  static constexpr unsigned most_fruitless = 8;  // connections in a row with which nothing goes on
 
   struct setup {
     scheduler& workers;
@@ -54,6 +63,8 @@ class link_session final : public session,
     std::string lane_reason;
     duration lease;
     std::shared_ptr<bulk_pool> bulks;
+    std::uint64_t id;                    // hello::session
+    std::function<void()> suspended;     // home worker; to dial again. Null: the peer does
     std::function<void()> up;            // home worker, after link_up
     std::function<void(link_end)> gone;  // home worker, after link_down
   };
@@ -68,9 +79,24 @@ class link_session final : public session,
   std::uint64_t frames_out() const noexcept override;
   std::uint64_t frames_in() const noexcept override { return frames_in_.load(std::memory_order_relaxed); }
   bool stalled() const noexcept override { return stalled_.load(std::memory_order_relaxed); }
+  bool suspended() const noexcept override { return suspended_.load(std::memory_order_relaxed); }
+  std::uint64_t resumed() const noexcept override { return resumed_.load(std::memory_order_relaxed); }
+  void supersede() override;
   std::uint64_t duplicates() const noexcept { return duplicates_.load(std::memory_order_relaxed); }
   void consumed(const held_credit& credit) override;
   void close() override;
+
+  using prepared = std::function<void(std::optional<arrived_frames>)>;
+
+  std::uint64_t id() const noexcept { return id_; }
+  // To go on over another connection; all on the home worker.
+  std::uint32_t next_attempt() const noexcept { return attempt_ + 1; }
+  /// Lets go of the connection there is; then tells what has arrived. Nothing: the session is over, or a later attempt is made.
+  void prepare(std::uint32_t attempt, prepared then);
+  /// False: not this one.
+  bool resume(std::uint32_t attempt, connection over, const arrived_frames& there);
+  /// The peer knows nothing of it any more.
+  void forgotten();
 
  private:
   enum class life : std::uint8_t { starting, up, closing, ended };
@@ -111,7 +137,12 @@ class link_session final : public session,
   void finish_if_done();
   void close_expired();
   void look_for_life();
-  void set_stalled(bool is);
+  void tell_of(std::atomic<bool>& state, bool is);
+  bool can_resume() const noexcept { return id_ != 0 && lane_->lasts() && life_ == life::up; }
+  void suspend(std::string text);
+  arrived_frames arrived() const;
+  void detached();
+  bool broken(std::string text);
   std::uint64_t acked() const noexcept;
   link_end closing_end() const noexcept { return closed_by_us_ ? link_end::closed : link_end::left; }
   bool all_goodbyes_in() const noexcept;
@@ -126,6 +157,8 @@ class link_session final : public session,
   node_identity peer_;
   std::shared_ptr<troupe::detail::lane> lane_;
   std::string lane_reason_;
+  const std::uint64_t id_;
+  std::function<void()> on_suspended_;
   std::function<void()> up_;
   std::function<void(link_end)> gone_;
   life life_ = life::starting;
@@ -138,6 +171,13 @@ class link_session final : public session,
   bool heard_ = true;    // anything since the last look
   unsigned silent_ = 0;  // looks in a row
   std::atomic<bool> stalled_{false};
+  std::atomic<bool> suspended_{false};
+  bool detached_ = false;      // … and nothing of the last connection is in flight
+  std::uint32_t attempt_ = 0;  // the last one
+  prepared preparing_;
+  std::uint64_t progress_ = 0;  // frames that had gone either way when it was suspended last
+  unsigned fruitless_ = 0;
+  std::atomic<std::uint64_t> resumed_{0};
   unsigned waiting_for_ = 0;  // workers that have not done what on_each_worker asked
   unsigned parts_ = 0;        // of the lane and the streams, how many have not stopped
 

@@ -19,7 +19,7 @@ void segment_builder::seal() {
 }
 
 bool segment_builder::seal_ack() {
-  if (space(frame_word_bytes, room::reserve).empty()) return false;
+  if (space(frame_word_bytes, room::acknowledgement).empty()) return false;
   segment_header header;
   const bool something = acks_->take_ack(header);
   if (something) {

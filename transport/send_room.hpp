@@ -1,9 +1,9 @@
-// The bytes that a lane holds for its socket: a limit on them, and whom to tell when there is room again.
+// The bytes that a lane over a socket holds: a limit on them, and whom to tell when there is room again.
 //
 // Each stream has a gate (sleep_gate.hpp): it sleeps when the lane is full, and the home worker is its poster. The
-// stream shuts its gate and looks at the bytes once more; the home worker subtracts what went and then looks at the
-// gates, so one of the two sees the other. It looks only when the lane is half empty, and that moment comes: what
-// fills the other half was published and will go.
+// stream shuts its gate and looks at the bytes once more; the home worker subtracts what was acknowledged and then looks at
+// the gates, so one of the two sees the other. It looks only when the lane is half empty, and that moment comes: what
+// fills the other half was published, and goes, and is acknowledged, or the session ends.
 //
 // | operation   | who                     | synchronisation                                                        |
 // | open        | the stream's own worker | the gate's fence, after it is shut and before the second look          |

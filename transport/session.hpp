@@ -55,7 +55,7 @@ struct node_identity {
 enum class link_end : std::uint8_t {
   left,         // the peer said goodbye
   died,         // the peer's process is gone, for certain
-  unreachable,  // the connection broke; the peer may live on
+  unreachable,  // the connection broke, and the lease is over; the peer may live on
   violated,     // the peer broke the protocol; the text says how
   closed,       // this side closed it
 };
@@ -120,7 +120,8 @@ class session_host {
   /// `apart`: where all of the body lies, so that it can be read as long as somebody keeps that; empty: only now.
   virtual void reply(session& s, std::uint64_t correlation, errc status, reader& body, const bulk& apart) = 0;
   virtual void control(session& s, const control_note& note) = 0;
-  /// The peer has said nothing for a while, which is the session's end if it goes on (session::stalled); or it does again.
+  /// The peer has said nothing for a while (session::stalled), or the connection is broken (session::suspended), either of which
+  /// is the session's end if it goes on; or the session goes on.
   virtual void link_stalled(session& s) = 0;
 
   /// The peer has acknowledged `messages` more of this worker's messages.
@@ -207,6 +208,10 @@ class session {
   virtual std::uint64_t frames_out() const noexcept = 0;        // any thread
   virtual std::uint64_t frames_in() const noexcept = 0;         // any thread
   virtual bool stalled() const noexcept = 0;                    // any thread
+  virtual bool suspended() const noexcept = 0;                  // any thread; it waits for another connection
+  virtual std::uint64_t resumed() const noexcept = 0;           // any thread; how often it went on over another
+  /// If it is suspended, it is over: another process has taken the peer's name. Any thread.
+  virtual void supersede() = 0;
 
   /// The message was taken or dropped: its sender may use the room again.
   virtual void consumed(const held_credit& credit) = 0;

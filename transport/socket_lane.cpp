@@ -14,12 +14,6 @@ constexpr std::size_t buffer_bytes = 2 * max_segment;
 
 }  // namespace
 
-struct socket_lane::chunk {
-  std::size_t size = 0;
-  std::size_t sent = 0;
-  std::byte data[max_segment];
-};
-
 struct socket_lane::pool {
   static constexpr std::size_t most_spare = 4;
   moodycamel::ConcurrentQueue<chunk_ptr> spare;
@@ -33,7 +27,10 @@ class socket_lane::stream_port final : public lane_port {
 
   byte_span open(room from) override {
     if (!open_) {
-      if (!lane_.room_.open(stream_, from == room::ordinary ? lane_reserve : 0)) return {};
+      const bool has_room = from == room::acknowledgement
+                                ? lane_.has_room_to_acknowledge(stream_)
+                                : lane_.room_.open(stream_, from == room::ordinary ? lane_reserve : 0);
+      if (!has_room) return {};
       open_ = lane_.take_chunk();
     }
     return open_->data;
@@ -57,17 +54,14 @@ class socket_lane::stream_port final : public lane_port {
 
 socket_lane::socket_lane(setup s)
     : home_(s.home),
-      kind_(s.kind),
-      socket_(std::move(s.socket)),
+      kind_(s.over.kind),
       room_(std::max(s.send_buffer, static_cast<std::uint32_t>(8 * max_segment)),
             static_cast<unsigned>(s.workers.size())),
       pool_(std::make_unique<pool>()),
-      watch_(s.home, std::move(s.pidfd), peer_watch::after_death::the_rest_comes, [this](link_end why) {
-        events_->lane_ended(why, why == link_end::died ? "the peer's process has ended"
-                                                       : "the connection ended without a goodbye");
-      }) {
+      outgoing_([this](chunk_ptr c) { recycle(std::move(c)); }) {
   for (unsigned i = 0; i < s.workers.size(); ++i)
     ports_.push_back(std::make_unique<stream_port>(*this, i, s.workers[i] == &home_));
+  connect(std::move(s.over));
 }
 
 socket_lane::~socket_lane() {
@@ -76,18 +70,48 @@ socket_lane::~socket_lane() {
 
 lane_port& socket_lane::port(unsigned stream) noexcept { return *ports_[stream]; }
 
+void socket_lane::connect(connection over) {
+  socket_ = std::move(over.socket);
+  kind_.store(over.kind, std::memory_order_relaxed);
+  broken_ = disconnecting_ = false;
+  filled_ = 0;
+  watch_.emplace(home_, std::move(over.pidfd), peer_watch::after_death::the_rest_comes,
+                 [this](link_end why) { connection_ended(why); });
+}
+
+void socket_lane::connection_ended(link_end why) {
+  events_->lane_ended(why, why == link_end::died ? "the peer's process has ended"
+                                                 : "the connection ended without a goodbye");
+}
+
 void socket_lane::start(lane_events& events) {
   events_ = &events;
   buffer_ = std::make_unique_for_overwrite<std::byte[]>(buffer_bytes);
-  watch_.start();
+  watch_->start();
   receive_more();
   offer_room();  // to streams that filled the lane before
 }
 
-socket_lane::chunk_ptr socket_lane::take_chunk() {
+void socket_lane::detach(std::function<void()> done) { disconnect(std::move(done)); }
+
+void socket_lane::attach(connection over) {
+  TROUPE_ASSERT(!socket_ && !stopped_, "detach a lane before another connection carries it");
+  connect(std::move(over));
+  watch_->start();
+  receive_more();
+  let_go(outgoing_.rewind());
+  send_more();
+}
+
+/// Of what the peer does not acknowledge there may be as much as there may be at all.
+bool socket_lane::has_room_to_acknowledge(unsigned stream) {
+  return outgoing_.unsent() < room_.most() || room_.open(stream, 0);
+}
+
+chunk_ptr socket_lane::take_chunk() {
   chunk_ptr c;
-  if (!pool_->spare.try_dequeue(c)) c = std::make_unique_for_overwrite<chunk>();
-  c->size = c->sent = 0;
+  if (!pool_->spare.try_dequeue(c)) c = std::make_unique_for_overwrite<segment_chunk>();
+  c->size = c->sent = c->acked = 0;
   return c;
 }
 
@@ -125,44 +149,36 @@ void socket_lane::empty_outbox() {
 }
 
 void socket_lane::enqueue(chunk_ptr c) {
-  constexpr std::size_t worth_a_copy = 8 * 1024;
-  if (broken_ || stopping_) {
-    room_.remove(c->size);
-    return recycle(std::move(c));
-  }
-  chunk* const last = send_queue_.empty() ? nullptr : send_queue_.back().get();
-  if (last != nullptr && c->size <= worth_a_copy && c->size <= max_segment - last->size) {
-    std::memcpy(last->data + last->size, c->data, c->size);
-    last->size += c->size;
-    return recycle(std::move(c));
-  }
-  send_queue_.push_back(std::move(c));
+  if (!stopped_) return outgoing_.add(std::move(c));
+  room_.remove(c->size);
+  recycle(std::move(c));
 }
 
 void socket_lane::send_more() {
-  if (send_op_.in_flight || send_queue_.empty() || stopping_) return;
-  const chunk& c = *send_queue_.front();
-  home_.io().send(send_op_, socket_.get(), byte_view(c.data + c.sent, c.size - c.sent));
+  if (send_op_.in_flight || disconnecting_ || broken_) return;
+  if (const byte_view next = outgoing_.next(); !next.empty()) home_.io().send(send_op_, socket_.get(), next);
 }
 
 void socket_lane::sent(std::int32_t result) {
-  if (stopping_) return close_if_idle();
+  if (disconnecting_) return close_if_idle();
   if (result < 0) {
     broken_ = true;
-    for (chunk_ptr& c : send_queue_) room_.remove(c->size - c->sent);
-    send_queue_.clear();
     return;
   }
-  chunk& c = *send_queue_.front();
-  c.sent += mutated(mutant::short_write) ? c.size - c.sent : static_cast<std::size_t>(result);
-  room_.remove(static_cast<std::size_t>(result));
-  if (c.sent == c.size) {
-    recycle(std::move(send_queue_.front()));
-    send_queue_.pop_front();
-  }
+  const bool lies = mutated(mutant::short_write);
+  let_go(outgoing_.sent(lies ? outgoing_.next().size() : static_cast<std::size_t>(result)));
   if (!mutated(mutant::stalled_send)) send_more();
-  offer_room();
   if (drained() && events_ != nullptr) events_->lane_drained();
+}
+
+void socket_lane::acked(std::uint8_t stream, std::uint64_t sequence) {
+  let_go(outgoing_.acked(stream, sequence));
+}
+
+void socket_lane::let_go(std::size_t bytes) {
+  if (bytes == 0) return;
+  room_.remove(bytes);
+  offer_room();
 }
 
 void socket_lane::offer_room() {
@@ -176,8 +192,8 @@ void socket_lane::receive_more() {
 }
 
 void socket_lane::received(std::int32_t result) {
-  if (stopping_) return close_if_idle();
-  if (result <= 0) return watch_.hung_up();
+  if (disconnecting_) return close_if_idle();
+  if (result <= 0) return watch_->hung_up();
   events_->something_arrived();
   filled_ += static_cast<std::size_t>(result);
   if (parse()) receive_more();
@@ -202,20 +218,27 @@ bool socket_lane::parse() {
 }
 
 void socket_lane::stop(std::function<void()> done) {
-  stopping_ = true;
-  on_stopped_ = std::move(done);
-  if (send_op_.in_flight) home_.io().cancel(send_op_);
-  if (receive_op_.in_flight) home_.io().cancel(receive_op_);
-  watch_.stop([this] { close_if_idle(); });
+  stopped_ = true;
+  disconnect(std::move(done));
+}
+
+/// Whoever asked before is not told any more.
+void socket_lane::disconnect(std::function<void()> done) {
+  on_disconnected_ = std::move(done);
+  if (!std::exchange(disconnecting_, true)) {
+    if (send_op_.in_flight) home_.io().cancel(send_op_);
+    if (receive_op_.in_flight) home_.io().cancel(receive_op_);
+    watch_->stop([this] { close_if_idle(); });
+  }
   home_.post([self = shared_from_this()](worker&) { self->close_if_idle(); });
 }
 
 void socket_lane::close_if_idle() {
-  if (send_op_.in_flight || receive_op_.in_flight || !watch_.idle() || !on_stopped_) return;
-  home_.io().forget(socket_.get());
+  if (send_op_.in_flight || receive_op_.in_flight || !watch_->idle() || !on_disconnected_) return;
+  if (socket_) home_.io().forget(socket_.get());
   socket_.reset();
-  send_queue_.clear();
-  std::exchange(on_stopped_, nullptr)();
+  if (stopped_) outgoing_.clear();
+  std::exchange(on_disconnected_, nullptr)();
 }
 
 }  // namespace troupe::detail
