@@ -8,6 +8,7 @@
 
 #include "credit.hpp"
 #include "delivery.hpp"
+#include "handshake.hpp"
 #include "names.hpp"
 #include "peers.hpp"
 #include "root.hpp"
@@ -87,6 +88,12 @@ result<std::unique_ptr<node_core>, setup_error> node_core::create(node_options o
     return setup_error("node option rejoin = " + std::to_string(options.rejoin / std::chrono::seconds(1)) +
                        " s: use 0 (it does not dial again) to a year");
   }
+  if (!options.announce.empty()) {
+    const auto at = endpoint::parse(options.announce);
+    if (!at) return setup_error{"node option announce: " + at.error().text};
+    if (at->family != endpoint::kind::tcp || at->port == 0 || at->host.size() > max_host_text)
+      return setup_error{"node option announce = " + options.announce + ": use tcp://HOST:PORT"};
+  }
   if (options.shared_memory < bulk_pool::least) {
     return setup_error{"node option shared_memory = " + std::to_string(options.shared_memory) +
                        ": use at least " + std::to_string(bulk_pool::least) + " bytes (8 MiB)"};
@@ -126,6 +133,7 @@ node_core::node_core(node_options options, std::unique_ptr<scheduler> s)
   links.max_message = options_.max_message;
   links.lease = options_.lease;
   links.rejoin = options_.rejoin;
+  if (!options_.announce.empty()) links.announce = *endpoint::parse(options_.announce);
   links.ring_bytes = options_.ring_bytes;
   links.bulks = bulks_;
   hub_ = hub::create(*scheduler_, *peers_, links);

@@ -165,7 +165,8 @@ result<void> peers::admit(const node_identity& peer) {
   const auto known = last_of_name_.find(peer.name);
   session* const other = known != last_of_name_.end() ? known->second->link.any_session() : nullptr;
   if (other != nullptr && known->second->who.id != peer.id) {
-    other->supersede();  // its process is probably this one's predecessor: the next attempt finds the name free
+    other
+        ->supersede();  // its process is probably this one's predecessor: the next attempt finds the name free
     return errc::name_taken;
   }
   if (table_.size() >= most && !table_.contains(peer.id)) return errc::limit_reached;
@@ -291,7 +292,8 @@ void peers::control(session& s, const control_note& note) {
 void peers::link_stalled(session& s) {
   const std::string link = node_.identity().name + ": link with " + s.peer().name;
   if (!s.stalled() && !s.suspended()) return log(log_level::info, link + " goes on");
-  const std::string what = s.suspended() ? " has lost its connection" : " stalls: nothing has come for a while";
+  const std::string what =
+      s.suspended() ? " has lost its connection" : " stalls: nothing has come for a while";
   log(log_level::warning, link + what + "; it ends with its lease of " +
                               std::to_string(node_.options().lease / std::chrono::milliseconds(1)) + " ms");
 }

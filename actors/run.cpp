@@ -78,6 +78,9 @@ int parse(int argc, char** argv, bool takes_arguments, command_line& out) {
   app.add_option("--listen", out.node.listen, "listen there: tcp://HOST:PORT or unix://PATH; repeats")
       ->allow_extra_args(false)  // one value a flag: what follows belongs to the program
       ->type_name("URL");
+  app.add_option("--announce", out.node.announce,
+                 "where peers dial this node, if that is not where it listens")
+      ->type_name("URL");
   app.add_option("--join", out.join, "link with the node that listens there; repeats")
       ->allow_extra_args(false)
       ->type_name("URL");

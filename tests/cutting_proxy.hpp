@@ -83,8 +83,8 @@ class cutting_proxy {
     bool ended = false;
   };
   struct pair {
-    std::array<int, 2> ends;     // 0: who dialled
-    std::array<way, 2> ways{};   // i: from end i
+    std::array<int, 2> ends;    // 0: who dialled
+    std::array<way, 2> ways{};  // i: from end i
     std::size_t carried = 0;
     std::size_t until = 0;  // 0: for good
     cut how = cut::reset;

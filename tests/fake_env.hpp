@@ -164,6 +164,7 @@ class fake_env final : public env {
     at.port = static_cast<std::uint16_t>(40000 + fd);
     return at;
   }
+  endpoint remote_endpoint(int fd) override { return local_endpoint(fd); }
   void close(int fd) noexcept override {
     for (const fake_driver* const d : drivers) {
       for (const auto k : {fake_driver::kind::accept, fake_driver::kind::connect, fake_driver::kind::receive,

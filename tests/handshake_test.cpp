@@ -16,6 +16,9 @@ hello example() {
   h.max_routes = 4096;
   h.wants_shm = true;
   h.max_message = 3 << 20;
+  h.session = 77;
+  h.port = 7000;
+  h.host = "back.example";
   return h;
 }
 
@@ -41,6 +44,9 @@ TEST_CASE("a hello reads back as it was written") {
   CHECK(back->max_destinations == 1024);
   CHECK(back->max_routes == 4096);
   CHECK(back->max_message == 3 << 20);
+  CHECK(back->session == 77);
+  CHECK(back->port == 7000);
+  CHECK(back->host == "back.example");
   CHECK(back->wants_shm);
 }
 
@@ -57,12 +63,17 @@ TEST_CASE("a hello that is longer than ours is understood, a later minor version
 
 TEST_CASE("every truncated hello is refused") {
   const auto bytes = greet(greeting_kind::hello, example());
-  const std::size_t first_version = body_of(bytes).size() - sizeof hello::max_message;
-  for (std::size_t n = 0; n < body_of(bytes).size(); ++n)
-    CHECK(parse_hello(body_of(bytes).first(n)).has_value() == (n == first_version));
+  const std::size_t second_version =
+      body_of(bytes).size() - sizeof hello::session - sizeof hello::port - 1 - example().host.size();
+  const std::size_t first_version = second_version - sizeof hello::max_message;
+  for (std::size_t n = 0; n < body_of(bytes).size(); ++n) {
+    const bool is_whole = n == first_version || n == second_version;
+    CHECK(parse_hello(body_of(bytes).first(n)).has_value() == is_whole);
+  }
   const auto old = parse_hello(body_of(bytes).first(first_version));
   REQUIRE(old.has_value());
   CHECK(old->max_message == max_chunk);
+  CHECK(old->session == 0);
 }
 
 TEST_CASE("a hello with a bad name or impossible limits is refused with the reason") {

@@ -13,9 +13,10 @@ endpoint at_port(std::uint16_t port) { return *endpoint::parse("tcp://127.0.0.1:
 /// `front` has joined `back` through a proxy.
 struct cut_pair {
   explicit cut_pair(unsigned workers = 1, io_backend io = io_backend::automatic,
-                    const std::function<void(link_options&)>& adjust = {})
+                    const std::function<void(link_options&)>& adjust = {}, bool front_listens = false)
       : back({workers, io, true, "back"}, adjust), front({workers, io, true, "front"}, adjust) {
     const endpoint at = back.listen();
+    if (front_listens) front.listen();
     proxy.emplace(at.port);
     back.start();
     front.start();
@@ -107,7 +108,8 @@ TEST_CASE("resume: large messages in chunks go on in their midst") {
   CHECK(nodes.proxy->connections() >= 8);
 }
 
-TEST_CASE("resume: whoever finds no way back in the lease ends, once on each side, and a new session begins") {
+TEST_CASE(
+    "resume: whoever finds no way back in the lease ends, once on each side, and a new session begins") {
   cut_pair nodes(1, io_backend::automatic, [](link_options& o) { o.lease = 1s; });
   REQUIRE(nodes.front.send(0, 7, 0) == send_outcome::sent);
   REQUIRE(nodes.front.host.wait_until([](record& r) { return r.acked == 1; }));
@@ -129,6 +131,17 @@ TEST_CASE("resume: whoever finds no way back in the lease ends, once on each sid
   }
   REQUIRE(nodes.front.send(0, 7, 3) == send_outcome::sent);
   REQUIRE(nodes.back.host.wait_until([](record& r) { return r.arrivals.back().number == 3; }));
+}
+
+TEST_CASE("resume: a node closes while it dials for a session, and while it dials a peer that it has lost") {
+  cut_pair nodes(1, io_backend::automatic, [](link_options& o) { o.lease = 1s; });
+  nodes.proxy->refuse(true);
+  nodes.proxy->cut_now(cut::finish);
+  const bool after_the_end = GENERATE(false, true);
+  if (after_the_end) REQUIRE(nodes.front.unlinked());
+  const unsigned before = nodes.proxy->connections();
+  nodes.front.close();
+  CHECK(nodes.proxy->connections() == before);
 }
 
 TEST_CASE("resume: without a connection a sender waits, and goes on with the next") {
@@ -169,6 +182,42 @@ TEST_CASE("resume: a session that is closed without a connection ends at once") 
   CHECK(nodes.front.down().first == link_end::closed);
 }
 
+TEST_CASE("resume: who was dialled finds its own way back") {
+  cut_pair nodes(1, io_backend::automatic, {}, true);
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    nodes.proxy->refuse(true);
+    nodes.proxy->cut_now(cut::reset);
+    REQUIRE(send_when_possible(nodes.back, 0, 7, i, 10) == send_outcome::sent);
+    REQUIRE(nodes.front.host.wait_until([&](record& r) { return r.arrivals.size() == i + 1; }));
+  }
+  CHECK(resumed(nodes.front) >= 1);
+  CHECK(nodes.front.host.with([](record& r) { return r.downs.empty(); }));
+}
+
+TEST_CASE("resume: a node is dialled where it says that it can be") {
+  test_node front({1, io_backend::automatic, true, "front"});
+  const endpoint there = front.listen();
+  cutting_proxy way_in(there.port);
+  test_node back({1, io_backend::automatic, true, "back"});
+  const endpoint at = back.listen();
+  cutting_proxy way_out(at.port);
+  test_node announcing({1, io_backend::automatic, true, "announcing"}, [&](link_options& o) {
+    o.announce = at_port(way_in.port());  // which leads to another node
+    o.lease = 3s;
+  });
+  back.start();
+  front.start();
+  announcing.start();
+  REQUIRE(announcing.join(at_port(way_out.port())) == "back");
+  way_out.refuse(true);
+  way_out.cut_now(cut::reset);
+  // The back is told there that nobody knows the session.
+  REQUIRE(back.unlinked());
+  CHECK(way_in.connections() >= 1);
+  CHECK(back.down().first == link_end::unreachable);
+  CHECK(back.down().second.find("does not know the session") != std::string::npos);
+}
+
 // With a peer that says what it likes.
 
 namespace {
@@ -196,13 +245,15 @@ struct attacked {
     to.say(greet(r));
     return to.hear_greeting();
   }
-  bool is_gone(const resumption& r) {
+  bool refuses(const resumption& r, refusal_code why) {
     raw_peer peer(at);
     const auto heard = answer(peer, r);
     if (!heard || heard->first != greeting_kind::refused) return false;
     const auto no = parse_refusal(heard->second);
-    return no && no->code == refusal_code::gone && peer.is_closed();
+    return no && no->code == why && peer.is_closed();
   }
+  bool is_gone(const resumption& r) { return refuses(r, refusal_code::gone); }
+  bool is_late(const resumption& r) { return refuses(r, refusal_code::already_linked); }
 
   test_node node;
   endpoint at;
@@ -211,7 +262,8 @@ struct attacked {
 
 }  // namespace
 
-TEST_CASE("resume: a session that is not known, or another's, is gone, and the one that lives is not touched") {
+TEST_CASE(
+    "resume: a session that is not known, or another's, is gone, and the one that lives is not touched") {
   attacked a;
   CHECK(a.is_gone(a.asks(1)));
   const auto peer = a.linked();
@@ -224,7 +276,7 @@ TEST_CASE("resume: a session that is not known, or another's, is gone, and the o
   other = a.asks(1);
   other.to.high ^= 1;
   CHECK(a.is_gone(other));
-  CHECK(a.is_gone(a.asks(0)));  // not a later attempt than none
+  CHECK(a.is_late(a.asks(0)));  // not a later attempt than none
   peer->say(peer->segment({message(0, note_body(1, "b"))}));
   REQUIRE(a.node.host.wait_until([](record& r) { return r.arrivals.size() == 2; }));
   CHECK(resumed(a.node) == 0);
@@ -270,7 +322,7 @@ TEST_CASE("resume: an attempt that was given up does not take the place of a lat
   late.next = 3;
   late.say(late.segment({message(0, note_body(1, "b"))}));
   REQUIRE(a.node.host.wait_until([](record& r) { return r.arrivals.size() == 2; }));
-  CHECK(a.is_gone(a.asks(2)));
+  CHECK(a.is_late(a.asks(2)));
   late.say(late.segment({message(0, note_body(2, "c"))}));
   REQUIRE(a.node.host.wait_until([](record& r) { return r.arrivals.size() == 3; }));
 }
@@ -306,6 +358,20 @@ TEST_CASE("resume: connections with which nothing goes on end the session") {
   CHECK(a.node.down().first == link_end::unreachable);
   CHECK(a.node.down().second.find("before anything goes on") != std::string::npos);
   CHECK(a.is_gone(a.asks(1000)));
+}
+
+TEST_CASE("resume: where nobody listens any more the peer has ended, long before its lease is over") {
+  attacked a;
+  {
+    test_node gone({1, io_backend::automatic, true, "gone"});
+    a.me.port = gone.listen().port;
+    gone.start();
+  }
+  auto peer = a.linked();
+  peer->reset();
+  REQUIRE(a.node.unlinked());
+  CHECK(a.node.down().first == link_end::unreachable);
+  CHECK(a.node.down().second == "nobody listens where the peer did");
 }
 
 TEST_CASE("resume: a request that does not parse is refused and nothing else happens") {

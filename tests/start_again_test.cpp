@@ -1,4 +1,6 @@
 // A node that is started where another process listened until it was killed.
+#include <troupe/sim.hpp>
+
 #include "remote_support.hpp"
 
 using namespace test;
@@ -55,4 +57,50 @@ TEST_CASE("a node that was joined is dialled again when its process has come bac
     REQUIRE(back->line() == at);
     REQUIRE(front.line() == "linked");
   }
+}
+
+namespace {
+
+troupe::actor join_back(troupe::self<troupe::protocol<>> self) {
+  (void)co_await self.node().join("tcp://back:1");
+  co_await self.serve();
+}
+
+/// Whether the front is linked with the back again after that was killed and has come back.
+bool finds_it_again(troupe::duration rejoin) {
+  troupe::sim::world world({.seed = 1, .faults = troupe::sim::fault_set::none()});
+  auto& back = world.start({.name = "back", .listen = {"tcp://back:1"}}, [](auto&) {});
+  auto& front = world.start({.name = "front", .rejoin = rejoin}, [](auto& p) { p.node().spawn(join_back); });
+  const auto linked = [&] { return link_to(front.node(), "back").lane == "tcp"; };
+  REQUIRE(world.run_until(linked, 5s));
+  world.kill(back, 1s);
+  REQUIRE(world.run_until([&] { return !linked(); }, 5s));
+  const bool again = world.run_until(linked, 60s);
+  CHECK(world.check() == "");
+  return again;
+}
+
+}  // namespace
+
+TEST_CASE("a node that was lost is dialled again for as long as the option says") {
+  CHECK(finds_it_again(1h));
+  CHECK_FALSE(finds_it_again(0s));
+  CHECK_FALSE(finds_it_again(300ms));
+}
+
+TEST_CASE("who comes back under its name ends the session of its predecessor") {
+  troupe::sim::world world({.seed = 1, .faults = troupe::sim::fault_set::none()});
+  auto& back = world.start({.name = "back", .listen = {"tcp://back:1"}}, [](auto&) {});
+  // It does not listen, so the back cannot ask whether it lives.
+  auto& front = world.start({.name = "front"}, [](auto& p) { p.node().spawn(join_back); });
+  const auto link = [&] { return link_to(back.node(), "front"); };
+  REQUIRE(world.run_until([&] { return link().lane == "tcp"; }, 5s));
+  world.kill(front, 1s);
+  REQUIRE(world.run_until([&] { return link().suspended; }, 5s));
+  const troupe::duration killed = world.elapsed();
+  REQUIRE(world.run_until(
+      [&] { return front.alive() && front.lives() == 2 && !link().suspended && link().lane == "tcp"; }, 60s));
+  CHECK(world.elapsed() - killed < 3s);  // its lease is 10
+  world.run_for(100ms);                  // until the join knows it, too
+  CHECK(world.check() == "");
 }

@@ -1,5 +1,6 @@
 #include "greeter.hpp"
 
+#include <cerrno>
 #include <utility>
 
 #include <troupe/assert.hpp>
@@ -69,6 +70,7 @@ void greeter::abort(std::string why) {
 void greeter::expired() { abort("the peer did not answer the handshake in time"); }
 
 task<bool> greeter::connect(endpoint to) {
+  connect_refused_ = false;
   auto socket = on_.world().open_socket(to);
   if (!socket) {
     fail(socket.error().text);
@@ -78,6 +80,7 @@ task<bool> greeter::connect(endpoint to) {
   const auto start = [&](io_operation& op) { on_.io().connect(op, socket_.get(), to); };
   const std::int32_t result = co_await perform(start);
   if (result < 0) fail(error(errc::io_failed, -result).text());
+  connect_refused_ = result == -ECONNREFUSED && !aborted_;
   co_return result == 0;
 }
 

@@ -34,6 +34,8 @@ class greeter {
   /// The next greeting; at most `descriptors` come with it, more are a failure.
   task<std::optional<heard>> hear(std::size_t descriptors = 0);
 
+  /// The last address that was connected to: its host says that nobody listens there.
+  bool refused() const noexcept { return connect_refused_; }
   int socket() const noexcept { return socket_.get(); }
   descriptor take_socket() noexcept { return std::move(socket_); }
   /// Hangs up and forgets the failure, so that another address can be tried.
@@ -58,6 +60,7 @@ class greeter {
   io_operation* in_flight_ = nullptr;
   std::string failure_;
   bool aborted_ = false;
+  bool connect_refused_ = false;
   bound_timer<greeter, &greeter::expired> deadline_{*this};
 };
 

@@ -95,6 +95,9 @@ std::vector<std::byte> greet(greeting_kind kind, const hello& h) {
     out.write(h.node.name.data(), h.node.name.size());
     put(out, h.max_message);
     put(out, h.session);
+    put(out, h.port);
+    put(out, static_cast<std::uint8_t>(h.host.size()));
+    out.write(h.host.data(), h.host.size());
   });
 }
 
@@ -155,8 +158,16 @@ result<hello, std::string> parse_hello(byte_view body) {
   if (in.remaining() != 0) {  // the first version ended here
     h.max_message = std::clamp(get<std::uint32_t>(in), least_message_limit, most_message_limit);
   }
-  if (in.remaining() != 0) h.session = get<std::uint64_t>(in);  // and the second here
+  if (in.remaining() != 0) {  // and the second here
+    h.session = get<std::uint64_t>(in);
+    h.port = get<std::uint16_t>(in);
+    h.host.resize(get<std::uint8_t>(in));
+    in.read(h.host.data(), h.host.size());
+  }
   if (!in.ok()) return std::string("the hello is too short");
+  const auto is_plain = [](char c) { return c > ' ' && c <= '~'; };
+  if (h.host.size() > max_host_text || !std::ranges::all_of(h.host, is_plain))
+    return std::string("the hello's host is no host's name");
   if (!valid_node_name(h.node.name)) {
     return std::string("a node name is 1 to 64 characters of A-Z a-z 0-9 . _ -");
   }

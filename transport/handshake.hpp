@@ -61,7 +61,11 @@ struct hello {
   std::uint32_t max_message = max_chunk;
   bool wants_shm = false;
   std::uint64_t session = 0;  // the dialer's name for it, drawn by chance; 0: it ends with its connection
+  std::uint16_t port = 0;     // where others can dial the node over TCP; 0: nowhere
+  std::string host;           // there; empty: where its connections come from
 };
+
+inline constexpr std::size_t max_host_text = 253;  // of a DNS name
 
 /// What has arrived of each of the other's streams: the number of the last frame.
 using arrived_frames = std::vector<std::uint64_t>;

@@ -17,6 +17,9 @@ constexpr duration retry_after = std::chrono::milliseconds(50);
 constexpr duration most_retry_after =
     std::chrono::seconds(5);  // of who dials again; so long a link must live to be a good one
 constexpr duration most_resume_after = std::chrono::seconds(1);  // the lease is short
+constexpr duration dialler_first =
+    std::chrono::milliseconds(400);  // before who was dialled dials for a session
+constexpr duration sure_of_nobody = std::chrono::milliseconds(200);  // and the second time
 constexpr int backlog = 512;
 
 /// Where nodes of this user on this host find the one that listens on `port`.
@@ -70,9 +73,10 @@ struct joining {
   endpoint to;
   instant until;
   hub::joined done;
-  std::uint64_t link = 0;  // the attempt that is under way
-  std::string lost;        // the peer that it was linked with: it is dialled again
-  std::uint64_t carries = 0;  // the link whose session is to go on
+  std::uint64_t link = 0;                    // the attempt that is under way
+  std::string lost;                          // the peer that it was linked with: it is dialled again
+  std::uint64_t carries = 0;                 // the link whose session is to go on
+  std::optional<instant> nobody_since = {};  // nobody listens there, and did not either then
   duration pause = retry_after;
   refusal last;
   bound_timer<joining, &joining::dial_again> retry{*this};
@@ -82,7 +86,9 @@ struct joining {
 class hub_on_workers final : public hub, public link_owner {
  public:
   hub_on_workers(scheduler& workers, session_host& host, const link_options& options)
-      : workers_(workers), host_(host), options_(options), zero_(workers.at(0)) {}
+      : workers_(workers), host_(host), options_(options), zero_(workers.at(0)) {
+    if (options.announce) announced_ = *options.announce;
+  }
   ~hub_on_workers() override {
     TROUPE_ASSERT(links_.empty() && joins_.empty(), "close() a hub and wait for it before destroying it");
   }
@@ -109,6 +115,7 @@ class hub_on_workers final : public hub, public link_owner {
     std::shared_ptr<link_session> session;  // once it is up
     bool stranger = false;                  // accepted, and still shaking hands
     joined adopted = {};                    // … or adopted: to be told
+    std::optional<endpoint> dialled = {};
     std::optional<lasting_join> lasting = {};
     instant since = {};  // it is up
   };
@@ -116,10 +123,11 @@ class hub_on_workers final : public hub, public link_owner {
   scheduler& workers() noexcept override { return workers_; }
   session_host& host() noexcept override { return host_; }
   const link_options& options() noexcept override { return options_; }
+  const endpoint& announced() noexcept override { return announced_; }
   link_registry& registry() noexcept override { return registry_; }
   void link_is_up(std::uint64_t number, std::shared_ptr<link_session> session) override;
   void link_is_suspended(std::uint64_t number) override;
-  void link_failed(std::uint64_t number, refusal why) override;
+  void link_failed(std::uint64_t number, refusal why, bool nobody) override;
   void link_is_gone(std::uint64_t number, link_end why) override;
 
   worker& next_home() noexcept { return workers_.at(next_home_++ % workers_.size()); }
@@ -127,11 +135,11 @@ class hub_on_workers final : public hub, public link_owner {
   void start_listening(descriptor listener, const endpoint& at);
   std::vector<endpoint> ways_to(const endpoint& to) const;
   void dial_to_carry_on(joining& j);
-  void carry_on_later(joining& j);
+  void carry_on_later(joining& j, bool nobody);
   void drop(joining& j);
   session* linked_with(const incarnation& peer) const;
   joining* join_of(std::uint64_t link);
-  void attempt_failed(joining& j, refusal why);
+  void attempt_failed(joining& j, refusal why, bool nobody = false);
   void wait_to_dial(joining& j);
   void stop_dialling(session& linked);
   void rejoin(const lasting_join& lost, const node_identity& who);
@@ -142,6 +150,7 @@ class hub_on_workers final : public hub, public link_owner {
   scheduler& workers_;
   session_host& host_;
   link_options options_;
+  endpoint announced_;  // as it is before the workers start
   worker& zero_;
   link_registry registry_;
   std::vector<std::unique_ptr<acceptor>> acceptors_;
@@ -188,6 +197,7 @@ result<endpoint, setup_error> hub_on_workers::listen(const endpoint& at) {
   const endpoint bound = at.family == endpoint::kind::local ? at : world.local_endpoint(listener->get());
   if (with_local && at.port == 0) local = world.listen(beside(world, bound.port), backlog, patience);
 
+  if (announced_.port == 0 && at.family == endpoint::kind::tcp) announced_.port = bound.port;
   start_listening(std::move(*listener), bound);
   if (with_local && local) {
     start_listening(std::move(*local), beside(world, bound.port));
@@ -237,8 +247,8 @@ void hub_on_workers::adopt(inherited_link link, duration patience, joined done) 
   if (closing_) return done(setup_error("this node is closing"));
   if (links_.size() >= options_.max_links) return done(setup_error(has_all_links()));
   auto owned = std::make_shared<inherited_link>(std::move(link));
-  const std::uint64_t number =
-      new_link(next_home(), false, [owned, patience](detail::link& l) { l.adopt(std::move(*owned), patience); });
+  const std::uint64_t number = new_link(
+      next_home(), false, [owned, patience](detail::link& l) { l.adopt(std::move(*owned), patience); });
   links_.at(number).adopted = std::move(done);
 }
 
@@ -294,9 +304,9 @@ std::string hub_on_workers::advice(const joining& j) const {
   }
 }
 
-void hub_on_workers::attempt_failed(joining& j, refusal why) {
+void hub_on_workers::attempt_failed(joining& j, refusal why, bool nobody) {
   j.link = 0;
-  if (j.carries != 0) return carry_on_later(j);
+  if (j.carries != 0) return carry_on_later(j, nobody);
   j.last = std::move(why);
   const bool hopeless = j.last.code == refusal_code::version || j.last.code == refusal_code::self;
   if (closing_ || hopeless || zero_.now() + j.pause > j.until) {
@@ -305,10 +315,20 @@ void hub_on_workers::attempt_failed(joining& j, refusal why) {
   wait_to_dial(j);
 }
 
-/// If it has not gone on meanwhile.
-void hub_on_workers::carry_on_later(joining& j) {
+/// If it has not gone on meanwhile. Where nobody listens any more, the peer has ended.
+void hub_on_workers::carry_on_later(joining& j, bool nobody) {
   const auto at = links_.find(j.carries);
   if (closing_ || at == links_.end() || !at->second.session->suspended()) return drop(j);
+  const instant now = zero_.now();
+  if (!nobody) {
+    j.nobody_since.reset();
+  } else if (!j.nobody_since) {
+    j.nobody_since = now;
+  } else if (now - *j.nobody_since >= sure_of_nobody) {
+    at->second.home->post(
+        [lost = at->second.session](worker&) { lost->forgotten("nobody listens where the peer did"); });
+    return drop(j);
+  }
   wait_to_dial(j);
 }
 
@@ -359,23 +379,30 @@ void hub_on_workers::link_is_up(std::uint64_t number, std::shared_ptr<link_sessi
     l.session = session;
     l.since = zero_.now();
     if (l.adopted) std::exchange(l.adopted, nullptr)(session.get());
-    if (joining* const j = join_of(number)) finish_join(*j, session.get());
+    if (joining* const j = join_of(number)) {
+      l.dialled = j->to;
+      finish_join(*j, session.get());
+    }
     stop_dialling(*session);
   });
 }
 
-/// The first time at once.
+/// Who had dialled does so again at once; who was dialled, if that does not help.
 void hub_on_workers::link_is_suspended(std::uint64_t number) {
   zero_.post([this, number](worker&) {
     const auto at = links_.find(number);
-    if (closing_ || at == links_.end() || !at->second.lasting) return;
+    if (closing_ || at == links_.end()) return;
     if (std::ranges::any_of(joins_, [&](const auto& j) { return j->carries == number; })) return;
     const one_link& l = at->second;
-    const endpoint& to = l.lasting->to;
-    joining& j = *joins_.emplace_back(std::make_unique<joining>(*this, to, instant::max(), joined{}));
+    const std::optional<endpoint> to = l.dialled ? l.dialled : l.connection->way_back();
+    if (!to) return;
+    joining& j = *joins_.emplace_back(std::make_unique<joining>(*this, *to, instant::max(), joined{}));
     j.lost = l.session->peer().name;
     j.carries = number;
-    dial(j);
+    if (l.dialled) return dial(j);
+    j.pause = dialler_first;
+    wait_to_dial(j);
+    j.pause = retry_after;
   });
 }
 
@@ -388,14 +415,14 @@ void hub_on_workers::stop_dialling(session& linked) {
   for (joining* const j : over) finish_join(*j, &linked);
 }
 
-void hub_on_workers::link_failed(std::uint64_t number, refusal why) {
-  zero_.post([this, number, why = std::move(why)](worker&) {
+void hub_on_workers::link_failed(std::uint64_t number, refusal why, bool nobody) {
+  zero_.post([this, number, why = std::move(why), nobody](worker&) {
     const auto at = links_.find(number);
     strangers_ -= at->second.stranger ? 1 : 0;
     const joined adopted = std::move(at->second.adopted);
     links_.erase(at);
     if (adopted) adopted(setup_error(why.text));
-    if (joining* const j = join_of(number)) attempt_failed(*j, why);
+    if (joining* const j = join_of(number)) attempt_failed(*j, why, nobody);
     close_if_empty();
   });
 }

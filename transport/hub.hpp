@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct link_options {
   std::uint32_t ring_bytes = 512 * 1024;    // per sending worker and direction; is_ring_size()
   std::uint32_t send_buffer = 1024 * 1024;  // bytes queued on a socket link before senders wait
   std::uint32_t max_links = 1024;
+  std::optional<endpoint> announce = {};  // TCP; where others dial this node, if not where it listens
   duration handshake_deadline = std::chrono::seconds(5);
   duration lease = std::chrono::seconds(10);  // how long a session lives without a word from the peer
   duration rejoin = std::chrono::hours(1);    // how long it dials again whom it had joined; 0: not

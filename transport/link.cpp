@@ -15,6 +15,7 @@ void link::accept(descriptor socket, bool local, bool full) {
   full_ = full;
   kind_ = local ? lane_kind::local_socket : lane_kind::tcp;
   greeter_.begin(owner_.options().handshake_deadline);
+  from_ = home_.world().remote_endpoint(socket.get());
   greeter_.adopt(std::move(socket));
   home_.resume(run_accepted().handle);
 }
@@ -37,6 +38,14 @@ void link::adopt(inherited_link over, duration patience) {
   greeter_.begin(patience);
   greeter_.adopt(std::move(over.socket));
   home_.resume(accepted_ ? run_accepted().handle : run_adopted().handle);
+}
+
+std::optional<endpoint> link::way_back() const {
+  if (peer_.port == 0) return std::nullopt;
+  endpoint at;
+  at.port = peer_.port;
+  at.host = !peer_.host.empty() ? peer_.host : from_.host.empty() ? "127.0.0.1" : from_.host;
+  return at;
 }
 
 void link::close() {
@@ -76,7 +85,9 @@ detached link::run_dialled_again(std::vector<endpoint> to, std::shared_ptr<link_
   for (const endpoint& at : to) {
     bool good = co_await reach(at);
     if (good) good = co_await ask_to_carry_on(session);
-    if (refused_.code == refusal_code::gone) session->forgotten();
+    nobody_ = greeter_.refused() && (nobody_ || &at == &to.front());
+    if (refused_.code == refusal_code::gone)
+      session->forgotten("the peer does not know the session any more");
     if (good || refused_.code == refusal_code::gone) break;
   }
   fail();
@@ -133,6 +144,8 @@ hello link::own_hello() const {
   h.max_message = o.max_message;
   h.wants_shm = !o.tcp_only;
   h.session = accepted_ ? peer_.session : session_name_;
+  h.port = owner_.announced().port;
+  h.host = owner_.announced().host;
   return h;
 }
 
@@ -205,26 +218,25 @@ struct link::preparation {
   link* self;
   link_session* session;
   std::uint32_t attempt;
-  std::optional<arrived_frames>* arrived;
+  link_session::standing* standing;
 
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> waiter) {
-    const auto answer = [self = self, into = arrived, waiter](std::optional<arrived_frames> all) {
-      self->home_.post([into, waiter, all = std::move(all)](worker& home) {
-        *into = std::move(all);
+    const auto answer = [self = self, into = standing, waiter](link_session::standing how) {
+      self->home_.post([into, waiter, how = std::move(how)](worker& home) {
+        *into = std::move(how);
         home.resume(waiter);
       });
     };
-    session->home().post([session = session, attempt = attempt, answer](worker&) {
-      session->prepare(attempt, answer);
-    });
+    session->home().post(
+        [session = session, attempt = attempt, answer](worker&) { session->prepare(attempt, answer); });
   }
   void await_resume() const noexcept {}
 };
 
 link::preparation link::prepare(link_session& session, std::uint32_t attempt,
-                                std::optional<arrived_frames>& arrived) noexcept {
-  return {this, &session, attempt, &arrived};
+                                link_session::standing& standing) noexcept {
+  return {this, &session, attempt, &standing};
 }
 
 /// The peer has dialled for a session that it names.
@@ -234,37 +246,37 @@ task<void> link::carry_on(const heard& first) {
   const std::optional<resumption> asked = parse_resumption(first.body);
   if (!asked) co_return greeter_.fail("the peer asks for a session in a way that does not parse");
   const std::shared_ptr<link_session> session = owner_.registry().session_with(asked->from);
-  std::optional<arrived_frames> arrived;
+  link_session::standing here = refusal_code::gone;
   if (session && session->id() == asked->session && asked->to == owner_.options().self.id)
-    co_await prepare(*session, asked->attempt, arrived);
-  if (!arrived) {
-    co_await refuse_gone();
+    co_await prepare(*session, asked->attempt, here);
+  if (!here) {
+    co_await refuse_to_carry_on(here.error());
     co_return;
   }
-  const bool said = co_await greeter_.say(greet(*arrived));
+  const bool said = co_await greeter_.say(greet(*here));
   if (!said) co_return;
   const std::optional<heard> answer = co_await greeter_.hear();
   if (!confirmed(answer)) co_return;
   auto over = std::make_shared<connection>(take_connection());
-  session->home().post([session, over, asked](worker&) {
-    session->resume(asked->attempt, std::move(*over), asked->arrived);
-  });
+  session->home().post(
+      [session, over, asked](worker&) { session->resume(asked->attempt, std::move(*over), asked->arrived); });
 }
 
-task<bool> link::refuse_gone() {
+task<bool> link::refuse_to_carry_on(refusal_code why) {
   refusal no;
-  no.code = refusal_code::gone;
-  no.who = owner_.options().self.id;
-  no.text = "node '" + owner_.options().self.name + "' does not know that session any more";
+  no.code = why;
+  no.text = "node '" + owner_.options().self.name + "' " +
+            (why == refusal_code::gone ? "does not know that session any more"
+                                       : "makes another connection for that session");
   co_return co_await refuse(std::move(no));
 }
 
 task<bool> link::ask_to_carry_on(std::shared_ptr<link_session> session) {
   resumption asked{owner_.options().self.id, session->peer().id, session->id(), session->next_attempt(), {}};
-  std::optional<arrived_frames> arrived;
-  co_await prepare(*session, asked.attempt, arrived);
-  if (!arrived) co_return false;
-  asked.arrived = std::move(*arrived);
+  link_session::standing here = refusal_code::gone;
+  co_await prepare(*session, asked.attempt, here);
+  if (!here) co_return false;
+  asked.arrived = std::move(*here);
   const bool said = co_await greeter_.say(greet(asked));
   if (!said) co_return false;
   const std::optional<heard> answer = co_await greeter_.hear();
@@ -407,11 +419,11 @@ void link::finish(std::shared_ptr<lane> over) {
       .lease = o.lease,
       .bulks = o.bulks,
       .id = peer_.session == own_hello().session ? peer_.session : 0,
-      .suspended = {},
+      .dialled = !accepted_,
+      .suspended = [self] { self->owner_.link_is_suspended(self->number_); },
       .up = [self] { self->owner_.link_is_up(self->number_, self->session_); },
       .gone = [self](link_end why) { self->gone(why); },
   };
-  if (!accepted_) s.suspended = [self] { self->owner_.link_is_suspended(self->number_); };
   session_ = std::make_shared<link_session>(std::move(s));
   owner_.registry().made(peer_.node.id, number_, session_);
   session_->start();
@@ -426,7 +438,7 @@ void link::fail() {
   refused_.text = greeter_.failure();
   greeter_.end();
   if (claimed_) owner_.registry().release(peer_.node.id, number_);
-  owner_.link_failed(number_, refused_);
+  owner_.link_failed(number_, refused_, nobody_);
 }
 
 }  // namespace troupe::detail

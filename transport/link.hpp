@@ -24,13 +24,16 @@ class link_owner {
   virtual scheduler& workers() noexcept = 0;
   virtual session_host& host() noexcept = 0;
   virtual const link_options& options() noexcept = 0;
+  /// Where others can dial this node, if it listens to TCP: port 0 if not; an empty host: where its connections come from.
+  virtual const endpoint& announced() noexcept = 0;
   virtual link_registry& registry() noexcept = 0;
 
   virtual void link_is_up(std::uint64_t number, std::shared_ptr<link_session> session) = 0;
-  /// The session of a link that was dialled has lost its connection.
+  /// Its session has lost its connection.
   virtual void link_is_suspended(std::uint64_t number) = 0;
-  /// The handshake failed, or was for the session of another link, which has what came of it.
-  virtual void link_failed(std::uint64_t number, refusal why) = 0;
+  /// The handshake failed, or was for the session of another link, which has what came of it. `nobody`: each host that was dialled
+  /// says that nobody listens there.
+  virtual void link_failed(std::uint64_t number, refusal why, bool nobody) = 0;
   /// The session has ended; nothing of it is used any more when the link is let go.
   virtual void link_is_gone(std::uint64_t number, link_end why) = 0;
 };
@@ -50,6 +53,9 @@ class link : public std::enable_shared_from_this<link> {
   void dial_again(std::vector<endpoint> to, std::shared_ptr<link_session> session);
   void close();
 
+  /// Where the peer can be dialled, once it is up; nothing: it does not listen.
+  std::optional<endpoint> way_back() const;
+
  private:
   detached run_accepted();
   detached run_dialled(std::vector<endpoint> to);
@@ -64,11 +70,11 @@ class link : public std::enable_shared_from_this<link> {
   task<bool> same_version(const heard& from);
   task<void> carry_on(const heard& first);
   task<bool> ask_to_carry_on(std::shared_ptr<link_session> session);
-  task<bool> refuse_gone();
+  task<bool> refuse_to_carry_on(refusal_code why);
   bool confirmed(const std::optional<heard>& answer);
   struct preparation;
   preparation prepare(link_session& session, std::uint32_t attempt,
-                      std::optional<arrived_frames>& arrived) noexcept;
+                      link_session::standing& standing) noexcept;
   connection take_connection();
   task<bool> read_hello(const heard& from);
   std::optional<refusal> objection(const incarnation& dialer);
@@ -93,9 +99,11 @@ class link : public std::enable_shared_from_this<link> {
   std::uint64_t session_name_ = 0;  // of a session that it can dial for again
   lane_kind kind_ = lane_kind::tcp;
   peer_process process_;  // on a local socket
+  endpoint from_;         // where it comes from, if it was accepted
   hello peer_;
   bool claimed_ = false;
   refusal refused_;  // by either side
+  bool nobody_ = false;
   std::string lane_reason_;
   std::shared_ptr<link_session> session_;
 };

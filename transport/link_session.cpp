@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <troupe/assert.hpp>
+#include <troupe/detail/checked.hpp>
 
 namespace troupe::detail {
 
@@ -23,6 +24,7 @@ link_session::link_session(setup s)
       lane_(std::move(s.over)),
       lane_reason_(std::move(s.lane_reason)),
       id_(s.id),
+      dialled_(s.dialled),
       on_suspended_(std::move(s.suspended)),
       up_(std::move(s.up)),
       gone_(std::move(s.gone)),
@@ -121,19 +123,21 @@ void link_session::suspend(std::string text) {
 void link_session::detached() {
   detached_ = true;
   if (preparing_) return std::exchange(preparing_, nullptr)(arrived());
-  if (on_suspended_) on_suspended_();
+  if (on_suspended_ && !mutated(mutant::deaf_resume)) on_suspended_();
 }
 
 arrived_frames link_session::arrived() const {
   arrived_frames all;
-  for (const receiving_stream& r : receiving_) all.push_back(r.received());
+  for (const receiving_stream& r : receiving_)
+    all.push_back(r.received() + (mutated(mutant::greedy_resume) ? 1 : 0));
   return all;
 }
 
 void link_session::prepare(std::uint32_t attempt, prepared then) {
-  if (!can_resume() || attempt <= attempt_) return then(std::nullopt);
+  if (!can_resume()) return then(refusal_code::gone);
+  if (attempt <= attempt_) return then(refusal_code::already_linked);
   attempt_ = attempt;
-  if (preparing_) std::exchange(preparing_, nullptr)(std::nullopt);
+  if (preparing_) std::exchange(preparing_, nullptr)(refusal_code::already_linked);
   if (suspended() && detached_) return then(arrived());
   preparing_ = std::move(then);
   if (!suspended()) suspend("the peer has dialled again");
@@ -156,8 +160,8 @@ bool link_session::resume(std::uint32_t attempt, connection over, const arrived_
   return true;
 }
 
-void link_session::forgotten() {
-  if (suspended()) end(link_end::unreachable, "the peer does not know the session any more");
+void link_session::forgotten(std::string why) {
+  if (suspended() && !mutated(mutant::unheard_gone)) end(link_end::unreachable, std::move(why));
 }
 
 void link_session::supersede() {
@@ -385,7 +389,8 @@ void link_session::end(link_end why, std::string text) {
   if (life_ == life::starting) return;  // streams_are_up goes on with it
   life_ = life::ended;
   suspended_.store(false, std::memory_order_relaxed);
-  if (preparing_) std::exchange(preparing_, nullptr)(std::nullopt);
+  on_suspended_ = nullptr;
+  if (preparing_) std::exchange(preparing_, nullptr)(refusal_code::gone);
   home_.timers().cancel(close_timer_);
   home_.timers().cancel(lease_timer_);
   acks_.rest();

@@ -11,10 +11,11 @@
 //   ended     the lane stops and every stream is closed on its own worker; then link_down, then `gone`
 //
 // Connections. If the lane lasts (socket_lane.hpp), the session outlives a connection that breaks while it is up: it is suspended,
-// streams go on to publish until the lane is full, and whoever dialled dials again (hub.cpp, link.cpp). For each attempt,
-// which the dialer numbers, both sides first let go of the connection they have (prepare), so that what has arrived does not
+// streams go on to publish until the lane is full, and it is dialled for again (hub.cpp, link.cpp). For each attempt,
+// which is numbered, both sides first let go of the connection they have (prepare), so that what has arrived does not
 // change any more, tell each other, and then go on over the new one (resume): each sends again what the other lacks. What comes
 // twice all the same is dropped by its number. A connection with which nothing goes on, eight times in a row, ends the session.
+// Both sides may dial, if they know where: who dialled first counts odd attempts, the other even ones, and the later counts.
 //
 // The lease. A peer that is stopped, or cut off without a word, keeps its connection. So a session looks five times in a lease
 // whether anything has come, and if nothing has, says something that is to be acknowledged. Silent at two looks in a row it is
@@ -64,7 +65,8 @@ class link_session final : public session,
     duration lease;
     std::shared_ptr<bulk_pool> bulks;
     std::uint64_t id;                    // hello::session
-    std::function<void()> suspended;     // home worker; to dial again. Null: the peer does
+    bool dialled;                        // by this side
+    std::function<void()> suspended;     // home worker; to dial again
     std::function<void()> up;            // home worker, after link_up
     std::function<void(link_end)> gone;  // home worker, after link_down
   };
@@ -86,17 +88,22 @@ class link_session final : public session,
   void consumed(const held_credit& credit) override;
   void close() override;
 
-  using prepared = std::function<void(std::optional<arrived_frames>)>;
+  /// Or why not: gone, or already_linked if there is a later attempt.
+  using standing = result<arrived_frames, refusal_code>;
+  using prepared = std::function<void(standing)>;
 
   std::uint64_t id() const noexcept { return id_; }
   // To go on over another connection; all on the home worker.
-  std::uint32_t next_attempt() const noexcept { return attempt_ + 1; }
-  /// Lets go of the connection there is; then tells what has arrived. Nothing: the session is over, or a later attempt is made.
+  std::uint32_t next_attempt() const noexcept {
+    const bool last_was_ours = (attempt_ % 2 == 1) == dialled_;
+    return attempt_ + (last_was_ours ? 2 : 1);
+  }
+  /// Lets go of the connection there is; then tells what has arrived.
   void prepare(std::uint32_t attempt, prepared then);
   /// False: not this one.
   bool resume(std::uint32_t attempt, connection over, const arrived_frames& there);
-  /// The peer knows nothing of it any more.
-  void forgotten();
+  /// There is nobody any more who knows it, as `why` says.
+  void forgotten(std::string why);
 
  private:
   enum class life : std::uint8_t { starting, up, closing, ended };
@@ -158,6 +165,7 @@ class link_session final : public session,
   std::shared_ptr<troupe::detail::lane> lane_;
   std::string lane_reason_;
   const std::uint64_t id_;
+  const bool dialled_;
   std::function<void()> on_suspended_;
   std::function<void()> up_;
   std::function<void(link_end)> gone_;

@@ -50,6 +50,7 @@ std::size_t replay_buffer::sent(std::size_t bytes) {
     return gone;
   }
   append(kept_, std::move(whole));
+  if (mutated(mutant::early_trim)) acked_.fill(~std::uint64_t{1});
   return drop_acked(kept_);
 }
 
@@ -60,6 +61,7 @@ std::size_t replay_buffer::acked(std::uint8_t stream, std::uint64_t sequence) {
 
 std::size_t replay_buffer::drop_acked(chunks& from) {
   std::size_t dropped = 0;
+  if (mutated(mutant::no_trim)) return dropped;
   while (!from.empty()) {
     segment_chunk& c = *from.front();
     while (c.acked != c.size) {
@@ -77,6 +79,8 @@ std::size_t replay_buffer::drop_acked(chunks& from) {
 std::size_t replay_buffer::rewind() {
   chunks all = std::exchange(kept_, {});
   std::size_t gone = 0;
+  if (mutated(mutant::lost_kept)) all.clear();
+  if (mutated(mutant::lost_unsent)) unsent_.clear();
   for (chunk_ptr& c : unsent_) {
     if (!only_acknowledges(*c)) {
       all.push_back(std::move(c));

@@ -74,14 +74,14 @@ void socket_lane::connect(connection over) {
   socket_ = std::move(over.socket);
   kind_.store(over.kind, std::memory_order_relaxed);
   broken_ = disconnecting_ = false;
-  filled_ = 0;
+  if (!mutated(mutant::kept_part)) filled_ = 0;
   watch_.emplace(home_, std::move(over.pidfd), peer_watch::after_death::the_rest_comes,
                  [this](link_end why) { connection_ended(why); });
 }
 
 void socket_lane::connection_ended(link_end why) {
-  events_->lane_ended(why, why == link_end::died ? "the peer's process has ended"
-                                                 : "the connection ended without a goodbye");
+  events_->lane_ended(
+      why, why == link_end::died ? "the peer's process has ended" : "the connection ended without a goodbye");
 }
 
 void socket_lane::start(lane_events& events) {
@@ -193,6 +193,7 @@ void socket_lane::receive_more() {
 
 void socket_lane::received(std::int32_t result) {
   if (disconnecting_) return close_if_idle();
+  if (result <= 0 && mutated(mutant::kept_connection)) return;
   if (result <= 0) return watch_->hung_up();
   events_->something_arrived();
   filled_ += static_cast<std::size_t>(result);

@@ -81,7 +81,7 @@ class socket_lane final : public lane, public std::enable_shared_from_this<socke
   std::unique_ptr<std::byte[]> buffer_;  // buffer_bytes, not touched before they are needed
   std::size_t filled_ = 0;
   bool stopped_ = false;
-  bool disconnecting_ = true;           // or there is no connection
+  bool disconnecting_ = true;  // or there is no connection
   std::function<void()> on_disconnected_;
   std::optional<peer_watch> watch_;
   bound_io<socket_lane, &socket_lane::sent> send_op_{*this};

@@ -45,7 +45,9 @@ enum class lane_choice : std::uint8_t { automatic, tcp };
 struct node_options {
   std::string name = {};                 // 1–64 of [A-Za-z0-9._-]; empty: "node-" and its process id
   std::vector<std::string> listen = {};  // tcp://HOST:PORT, unix://PATH
-  unsigned workers = 0;                  // 0: one per processor
+  std::string announce =
+      {};                // tcp://HOST:PORT where peers dial this node, if that is not where it listens (NAT)
+  unsigned workers = 0;  // 0: one per processor
   io_backend io = io_backend::automatic;
   lane_choice lanes = lane_choice::automatic;
   duration ask_deadline = std::chrono::seconds(5);    // of an ask without within()
@@ -53,7 +55,7 @@ struct node_options {
   duration rejoin = std::chrono::hours(1);  // and how long it dials again when that link broke; 0: not
   duration stop_deadline = std::chrono::seconds(5);  // for the ordered stop of all actors
   duration lease = std::chrono::seconds(
-      10);  // of a link: so long without a word from the peer, and it is DOWN; 500 ms to 1 h
+      10);  // of a link: so long without a word from the peer, be it that connections break, and it is DOWN; 500 ms to 1 h
   std::uint32_t most_actors = 16u << 20;
   std::uint64_t mailbox_memory =
       std::uint64_t{1} << 30;  // bytes in all mailboxes together: beyond it, those with messages are full

@@ -283,6 +283,13 @@ troupe::actor run_gateway(troupe::self<gateway_stage> self, plan p) {
   co_await self.serve(on_progress, on_broken, on_down);
 }
 
+/// Every node hears of a lost stage in its own time, and a run that has begun meanwhile breaks again.
+troupe::actor keep_gateway(troupe::self<troupe::protocol<>> self, plan p) {
+  self.supervise({.most_restarts = 30, .within = 10s, .backoff = {.first = 20ms, .most = 500ms}});
+  self.spawn(troupe::restart_on_failure(run_gateway), p);
+  co_await self.serve();
+}
+
 }  // namespace
 
 std::vector<troupe::ref<>> spawn_stage(troupe::node& node, std::string_view stage, const plan& p,
@@ -295,7 +302,7 @@ std::vector<troupe::ref<>> spawn_stage(troupe::node& node, std::string_view stag
     options.worker = first_thread + index;
     born.push_back(node.spawn(options, function, arguments...));
   };
-  if (stage == "gateway") spawn(0, troupe::restart_on_failure(run_gateway), p);
+  if (stage == "gateway") spawn(0, keep_gateway, p);
   if (stage == "check") spawn(0, run_stage<check_rules>, p, 0u);
   if (stage == "ledger") spawn(0, run_ledger, p);
   for (std::uint32_t i = 0; stage == "stock" && i < p.stock_workers; ++i)

@@ -34,6 +34,7 @@ class kernel_env : public env {
   result<descriptor, setup_error> listen(const endpoint& at, int backlog, duration patience) override;
   result<descriptor, setup_error> open_socket(const endpoint& to) override;
   endpoint local_endpoint(int fd) override;
+  endpoint remote_endpoint(int fd) override;
   void close(int fd) noexcept override;
 
   result<peer_process> peer_of(int local_socket) override;

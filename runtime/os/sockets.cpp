@@ -128,6 +128,13 @@ endpoint kernel_env::local_endpoint(int fd) {
   return endpoint_of(address);
 }
 
+endpoint kernel_env::remote_endpoint(int fd) {
+  socket_address address;
+  address.size = sizeof address.storage;
+  if (::getpeername(fd, address.get(), &address.size) != 0) return endpoint{};
+  return endpoint_of(address);
+}
+
 void kernel_env::close(int fd) noexcept {
   {
     const std::lock_guard lock(mutex_);

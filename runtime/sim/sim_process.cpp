@@ -214,6 +214,16 @@ result<descriptor, setup_error> sim_process::listen(const endpoint& at, int, dur
 
 endpoint sim_process::local_endpoint(int fd) { return as<sim_listener>(object(fd))->bound(); }
 
+endpoint sim_process::remote_endpoint(int fd) {
+  const auto socket = as<sim_socket>(object(fd));
+  endpoint at;
+  if (socket->local()) at.family = endpoint::kind::local;
+  const sim_connection* const c = socket->connection();
+  const sim_process* const there = c != nullptr ? c->owners[1 - socket->end()] : nullptr;
+  if (there != nullptr && !socket->local()) at.host = there->host() == host_ ? "127.0.0.1" : there->host();
+  return at;
+}
+
 result<descriptor, setup_error> sim_process::open_socket(const endpoint& to) {
   if (alive_ && world_.roll(sim::fault::no_descriptors, 20)) {
     return setup_error{"cannot open a socket for " + to.url() + ": too many open files"};

@@ -68,6 +68,7 @@ class sim_process final : public env {
   result<descriptor, setup_error> listen(const endpoint& at, int backlog, duration patience) override;
   result<descriptor, setup_error> open_socket(const endpoint& to) override;
   endpoint local_endpoint(int fd) override;
+  endpoint remote_endpoint(int fd) override;
   void close(int fd) noexcept override;
   result<peer_process> peer_of(int local_socket) override;
   result<void> send_descriptors(int local_socket, std::span<const std::byte> bytes,

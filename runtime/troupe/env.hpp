@@ -210,7 +210,8 @@ class env {
   /// `patience`: how long the caller may be held up while the address is still that of a process that was killed.
   virtual result<descriptor, setup_error> listen(const endpoint& at, int backlog, duration patience = {}) = 0;
   virtual result<descriptor, setup_error> open_socket(const endpoint& to) = 0;
-  virtual endpoint local_endpoint(int fd) = 0;  // what a listener is bound to
+  virtual endpoint local_endpoint(int fd) = 0;   // what a listener is bound to
+  virtual endpoint remote_endpoint(int fd) = 0;  // where a connected socket leads
   virtual void close(int fd) noexcept = 0;
 
   // Same host.

@@ -65,6 +65,7 @@ int run(const arguments& a, fault_set allowed) {
   std::vector<std::uint64_t> nodes;
   std::map<std::uint64_t, outcome> failed;
   std::uint64_t traces = 0;
+  std::uint64_t resumed = 0;
   run_seeds(first, count, allowed, a.log, [&](std::uint64_t seed, const outcome& o) {
     for (std::size_t i = 0; i < fault_kinds; ++i) {
       injected[i] += o.injected[i];
@@ -74,6 +75,7 @@ int run(const arguments& a, fault_set allowed) {
       messages.push_back(o.messages);
       nodes.push_back(o.nodes);
     }
+    resumed += o.resumed;
     traces += o.trace * (2 * seed + 1);  // whatever order they end in
     if (!o.violations.empty()) failed.emplace(seed, o);
   });
@@ -90,6 +92,7 @@ int run(const arguments& a, fault_set allowed) {
     std::printf("seed %llu:\n%sreplay: %s --log\n", static_cast<unsigned long long>(seed),
                 o.violations.c_str(), replay(a, seed, shrink(seed, allowed)).c_str());
   }
+  std::printf("sessions resumed %llu\n", static_cast<unsigned long long>(resumed));
   std::printf("trace %016llx\n", static_cast<unsigned long long>(traces));
   if (nodes.empty()) nodes = messages = {0};
   std::ranges::sort(messages);

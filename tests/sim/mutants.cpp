@@ -47,6 +47,17 @@ const std::vector<planted>& all_mutants() {
        "an actor that begins on another worker loses what it was sent before"},
       {mutant::kept_burst, "kept_burst", "what a run has sent to another worker and not published is lost"},
       {mutant::lost_chunk, "lost_chunk", "one chunk in eight is not sent"},
+      {mutant::no_dedup, "no_dedup", "segments that come twice are taken twice"},
+      {mutant::no_trim, "no_trim", "what the peer has acknowledged is kept for ever"},
+      {mutant::early_trim, "early_trim", "what was sent is not kept until it is acknowledged"},
+      {mutant::lost_kept, "lost_kept",
+       "what was sent and not acknowledged is not sent over the next connection"},
+      {mutant::lost_unsent, "lost_unsent", "what waited to be sent is lost with its connection"},
+      {mutant::kept_part, "kept_part", "the half of a segment is kept for the next connection"},
+      {mutant::greedy_resume, "greedy_resume", "a session goes on as if one more frame had arrived"},
+      {mutant::deaf_resume, "deaf_resume", "nobody dials for a session that has lost its connection"},
+      {mutant::unheard_gone, "unheard_gone", "a session goes on though the peer does not know it any more"},
+      {mutant::kept_connection, "kept_connection", "the end of a connection is not noticed"},
   };
 #else
   static const std::vector<planted> all;

@@ -38,6 +38,8 @@ class scene {
   troupe::sim::world& world;
   std::vector<std::string> violations;
   bool over = false;  // no more traffic
+  /// The connection of a new session broke before the acceptor had it.
+  bool session_gone = false;
   std::uint64_t messages = 0;
 
   void violated(const std::string& what) {

@@ -41,15 +41,16 @@ void run_traffic(scene& s, const std::vector<const process*>& all) {
 
 /// Whether a link has ended because the peer broke the rules of the wire: here everybody keeps them.
 bool is_a_breach(std::string_view line) {
-  constexpr std::array<std::string_view, 9> honest = {"both have said goodbye",
-                                                      "it was closing",
-                                                      "it was closed without a connection",
-                                                      "the peer's process has ended",
-                                                      "the connection ended without a goodbye",
-                                                      "the peer did not say goodbye in time",
-                                                      "the peer does not know the session any more",
-                                                      "another process has taken the peer's name",
-                                                      "the peer has said nothing for its lease"};
+  constexpr std::array<std::string_view, 10> honest = {"both have said goodbye",
+                                                       "it was closing",
+                                                       "it was closed without a connection",
+                                                       "the peer's process has ended",
+                                                       "the connection ended without a goodbye",
+                                                       "the peer did not say goodbye in time",
+                                                       "the peer does not know the session any more",
+                                                       "nobody listens where the peer did",
+                                                       "another process has taken the peer's name",
+                                                       "the peer has said nothing for its lease"};
   constexpr std::string_view ended = " has ended: ";
   const std::size_t at = line.find(ended);
   return at != line.npos && std::ranges::find(honest, line.substr(at + ended.size())) == honest.end();
@@ -62,6 +63,7 @@ outcome run_seed(std::uint64_t seed, troupe::sim::fault_set allowed, bool log) {
   const auto hear = [&s, log](std::string_view line) {
     if (s == nullptr) return;
     if (is_a_breach(line)) s->violated("protocol: " + std::string(line));
+    if (line.find("does not know the session") != line.npos) s->session_gone = true;
     if (!log) return;
     const auto when = s->world.elapsed() / std::chrono::microseconds(1);
     std::fprintf(stderr, "%10lld us  %.*s\n", static_cast<long long>(when), static_cast<int>(line.size()),
@@ -93,6 +95,10 @@ outcome run_seed(std::uint64_t seed, troupe::sim::fault_set allowed, bool log) {
   o.nodes = all.size();
   o.messages = s->messages;
   o.trace = world.trace();
+  for (const process* const p : all) {
+    if (!p->alive()) continue;
+    for (const troupe::link_info& l : p->node().links()) o.resumed += l.resumed;
+  }
   o.injected = world.injected();
   if (stuck) {
     static_cast<void>(owned.release());  // a node that is stuck cannot be stopped

@@ -13,6 +13,8 @@ struct outcome {
   std::uint64_t nodes = 0;
   std::uint64_t messages = 0;
   std::uint64_t trace = 0;
+  std::uint64_t resumed =
+      0;  // how often the sessions that live at the end have changed their connection, at each of their ends
   troupe::sim::fault_counts injected{};
   std::string violations;  // a line each; empty: none
 };

@@ -38,6 +38,16 @@ enum class mutant : std::uint8_t {
   forgetful_move,
   kept_burst,
   lost_chunk,
+  no_dedup,
+  no_trim,
+  early_trim,
+  lost_kept,
+  lost_unsent,
+  kept_part,
+  greedy_resume,
+  deaf_resume,
+  unheard_gone,
+  kept_connection,
 };
 
 #ifdef TROUPE_SIM_CHECKED
