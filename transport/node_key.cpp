@@ -59,9 +59,12 @@ node_key::node_key(handle key) : key_(std::move(key)) {
   TROUPE_ASSERT(got == 1 && size == public_.bytes.size(), "an Ed25519 key has a public half of 32 bytes");
 }
 
-result<node_key, std::string> node_key::make() {
+result<node_key, setup_error> node_key::make() {
   handle key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
-  if (!key) return "OpenSSL makes no Ed25519 key: " + openssl_reason();
+  if (!key) {
+    return setup_error("this machine's OpenSSL makes no Ed25519 key (" + openssl_reason() +
+                       "); install libssl 3.0 or later with its default provider");
+  }
   return node_key(std::move(key));
 }
 

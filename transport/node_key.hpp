@@ -52,7 +52,7 @@ class secret_text {
 class node_key {
  public:
   /// A new one. It is OpenSSL that draws it: a key out of the env's chance could be foretold from its seed.
-  static result<node_key, std::string> make();
+  static result<node_key, setup_error> make();
   /// The error says what is wrong with the text, and shows nothing of it.
   static result<node_key, std::string> parse(std::string_view pem);
 

@@ -37,7 +37,10 @@ int write_wire(BIO* bio, const char* from, std::size_t size, std::size_t* done) 
     w.out = w.out.subspan(size);
     return 1;
   }
-  if (size > secure_channel::most_kept - w.kept.size()) return 0;
+  if (size > secure_channel::most_kept - w.kept.size()) {
+    w.overflowed = true;
+    return 0;
+  }
   w.kept.insert(w.kept.end(), bytes.begin(), bytes.end());
   return 1;
 }
@@ -135,16 +138,19 @@ void secure_channel::explain(int error) {
     return;
   }
   if (!proof_.refused.empty()) return fail("the peer was refused: " + proof_.refused);
+  if (wire_.overflowed) return fail("the peer asks for more answers than it takes");
   const unsigned long first = ERR_peek_error();
   const int reason = ERR_GET_LIB(first) == ERR_LIB_SSL ? ERR_GET_REASON(first) : 0;
-  if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST)
+  const bool linking = phase_ == phase::handshaking;
+  if (linking && (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST)) {
     return fail("the peer speaks no TLS");
+  }
   if (reason > SSL_AD_REASON_OFFSET) {  // an alert of the peer's
     const std::string alert = SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET);
     return fail("the peer ended the connection with \"" + alert +
                 "\"; is this node's key in its allow-list?");
   }
-  fail((phase_ == phase::handshaking ? "the TLS handshake failed: " : "TLS failed: ") + openssl_reason());
+  fail((linking ? "the TLS handshake failed: " : "TLS failed: ") + openssl_reason());
 }
 
 std::size_t secure_channel::give_kept() {

@@ -85,6 +85,7 @@ class secure_channel {
     byte_span out;
     std::vector<std::byte> kept;  // output that found no room in `out`: from kept_from on
     std::size_t kept_from = 0;
+    bool overflowed = false;
   };
 
  private:

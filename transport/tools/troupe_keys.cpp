@@ -15,7 +15,7 @@ using troupe::setup_error;
 
 result<node_key, setup_error> make_file(const std::string& path) {
   auto key = node_key::make();
-  if (!key) return setup_error(key.error());
+  if (!key) return key;
   if (const auto written = write_key_file(troupe::os_env(), path, *key); !written) return written.error();
   return std::move(*key);
 }
