@@ -27,7 +27,7 @@ int read_wire(BIO* bio, char* into, std::size_t size, std::size_t* done) {
   return 1;
 }
 
-/// All of it, or an error: so OpenSSL never holds output back.
+/// All of it, or an error: so OpenSSL never holds output back. What finds no room is kept, and so is what follows it.
 int write_wire(BIO* bio, const char* from, std::size_t size, std::size_t* done) {
   secure_channel::wire& w = wire_of(bio);
   const byte_view bytes(reinterpret_cast<const std::byte*>(from), size);
@@ -95,7 +95,7 @@ secure_channel::progress secure_channel::decrypt(byte_view cipher, byte_span pla
   const std::size_t taken = cipher.size() - std::exchange(wire_.in, {}).size();
   silent_ = made == 0 ? silent_ + taken : 0;
   if (silent_ > most_silent) fail("the peer keeps talking without saying anything");
-  return {phase_ == phase::closed || phase_ == phase::failed ? cipher.size() : taken, made};
+  return {taken, made};
 }
 
 void secure_channel::shake_hands() {
@@ -170,7 +170,7 @@ secure_channel::progress secure_channel::encrypt(byte_view plain, byte_span ciph
   wire_.out = cipher;
   give_kept();
   std::size_t taken = 0;
-  while (phase_ == phase::open && !said_goodbye_ && wire_.kept.empty() && taken != plain.size()) {
+  while (phase_ == phase::open && !said_goodbye_ && taken != plain.size()) {
     const byte_view next = plain.subspan(taken, std::min(plain.size() - taken, most_plain_in_record));
     const bool rekey = records_ == rekey_after_;
     if (wire_.out.size() < next.size() + record_overhead + (rekey ? rekey_bytes : 0)) break;

@@ -71,7 +71,8 @@ class secure_channel {
   progress encrypt(byte_view plain, byte_span cipher);
   /// Whether encrypt({}, ...) would give something.
   bool has_output() const noexcept { return wire_.kept_from != wire_.kept.size(); }
-  /// Says that nothing more comes from this side (close_notify). What the peer says is still decrypted.
+  /// Says that nothing more comes from this side (close_notify). What the peer says is still decrypted. Nothing happens
+  /// before the channel is open: hang up then.
   void close();
 
   phase state() const noexcept { return phase_; }
