@@ -153,7 +153,7 @@ TEST_CASE("foreign TLS: a peer with a good certificate is heard, whoever made it
   secure_channel ours(ann().own, which, anybody);
   foreigner theirs(other(which));
   CHECK(linked(ours, theirs) == "hello");
-  CHECK(ours.state() == phase::open);
+  CHECK(ours.state() == stage::open);
   CHECK(std::string(SSL_get_cipher_name(theirs.ssl())) == "TLS_AES_128_GCM_SHA256");
   CHECK(SSL_get_negotiated_group(theirs.ssl()) == NID_X25519);
   CHECK(SSL_session_reused(theirs.ssl()) == 0);
@@ -202,7 +202,7 @@ TEST_CASE("foreign TLS: what a channel never is, is refused") {
     foreigner theirs(r.theirs, r.how);
     INFO(r.what << (r.theirs == side::dialer ? " dials" : " accepts"));
     CHECK(linked(ours, theirs).empty());
-    CHECK(ours.state() == phase::failed);
+    CHECK(ours.state() == stage::failed);
     INFO(ours.failure());
     CHECK(ours.failure().find(r.why) != std::string::npos);
   }
@@ -222,7 +222,7 @@ TEST_CASE(
   foreigner theirs(side::dialer);
   CHECK(linked(ours, theirs) == "hello");
   std::size_t changes = 0;
-  for (; ours.state() == phase::open && changes < 10'000; ++changes) {
+  for (; ours.state() == stage::open && changes < 10'000; ++changes) {
     SSL_key_update(theirs.ssl(), SSL_KEY_UPDATE_REQUESTED);
     CHECK(input_to(ours, theirs.hears(takes ? output_of(ours) : bytes())).empty());
   }
@@ -275,7 +275,7 @@ TEST_CASE("foreign TLS: an alert is no end, and a renegotiation is none of TLS 1
   ERR_clear_error();
   const std::string alert("\x15\x03\x03\x00\x02\x01\x00", 7);  // close_notify, in plain text
   CHECK(input_to(ours, bytes_of(alert)).empty());
-  CHECK(ours.state() == phase::failed);
+  CHECK(ours.state() == stage::failed);
 }
 
 TEST_CASE("certificate: only one such as ours gives a key, and says why it does not") {

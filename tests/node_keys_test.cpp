@@ -71,7 +71,7 @@ std::string why(const troupe::result<T, troupe::setup_error>& r) {
   return r ? "no error" : r.error().text;
 }
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
+bool has(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
 }  // namespace
 
@@ -141,7 +141,7 @@ TEST_CASE("a key file reads back, is its owner's alone, and never takes the plac
             .starts_with(in.path("node.key") + " exists already"));
   CHECK(read_key_file(in.path("node.key"))->public_half() == key.public_half());
   fs::create_symlink(in.path("nowhere"), in.path("link"));
-  CHECK(contains(why(write_key_file(troupe::os_env(), in.path("link"), other)), "exists already"));
+  CHECK(has(why(write_key_file(troupe::os_env(), in.path("link"), other)), "exists already"));
   CHECK(why(write_key_file(troupe::os_env(), in.path("none/node.key"), other)) ==
         "cannot write " + in.path("none/node.key") + ": there is no such folder");
   CHECK(in.files() == std::set<std::string>{"link", "node.key"});
@@ -157,23 +157,23 @@ TEST_CASE("a key file that others than its owner may open is refused, with the f
   for (const unsigned mode : {0640u, 0604u, 0620u, 0602u, 0610u, 0601u, 0777u}) {
     fs::permissions(path, static_cast<fs::perms>(mode));
     const std::string said = why(read_key_file(path));
-    CHECK(contains(said, path + " is open to others than its owner (mode 0"));
-    CHECK(contains(said, "`chmod 600 " + path + "`"));
+    CHECK(has(said, path + " is open to others than its owner (mode 0"));
+    CHECK(has(said, "`chmod 600 " + path + "`"));
   }
 }
 
 TEST_CASE("a key file that is none is refused, and nothing of it is shown") {
   const folder in;
   CHECK(why(read_key_file(in.path("none"))) == "cannot read " + in.path("none") + ": there is no such file");
-  CHECK(contains(why(read_key_file(in.name)), "it is no regular file"));
+  CHECK(has(why(read_key_file(in.name)), "it is no regular file"));
   REQUIRE(::mkfifo(in.path("fifo").c_str(), 0600) == 0);
-  CHECK(contains(why(read_key_file(in.path("fifo"))), "it is no regular file"));
+  CHECK(has(why(read_key_file(in.path("fifo"))), "it is no regular file"));
   const std::string said = why(read_key_file(in.file("text", "the secret of life")));
-  CHECK(contains(said, in.path("text") + " is of no use: it holds no private key"));
-  CHECK(contains(said, "`troupe-keys new` makes one"));
-  CHECK_FALSE(contains(said, "secret of"));
-  CHECK(contains(why(read_key_file(in.file("large", std::string(1 << 20, 'x')))), "over 16 KiB"));
-  CHECK(contains(why(read_key_file(in.file("empty", ""))), "it holds no private key"));
+  CHECK(has(said, in.path("text") + " is of no use: it holds no private key"));
+  CHECK(has(said, "`troupe-keys new` makes one"));
+  CHECK_FALSE(has(said, "secret of"));
+  CHECK(has(why(read_key_file(in.file("large", std::string(1 << 20, 'x')))), "over 16 KiB"));
+  CHECK(has(why(read_key_file(in.file("empty", ""))), "it holds no private key"));
 }
 
 TEST_CASE("an allow-list allows each name its keys, and nobody else's") {
@@ -253,8 +253,8 @@ TEST_CASE("an allow-list is read from a file that only its owner may write to") 
                                           " may write to it (mode 0664): look it over, then `chmod go-w " +
                                           path + "`");
   CHECK(why(read_allow_list(in.file("bad", "back"))).starts_with(in.path("bad") + ":1: no key follows"));
-  CHECK(contains(why(read_allow_list(in.file("large", std::string(300 << 10, '#')))), "at most 256 KiB"));
-  CHECK(contains(why(read_allow_list(in.path("none"))), "there is no such file"));
+  CHECK(has(why(read_allow_list(in.file("large", std::string(300 << 10, '#')))), "at most 256 KiB"));
+  CHECK(has(why(read_allow_list(in.path("none"))), "there is no such file"));
 }
 
 TEST_CASE("troupe-keys makes a key, prints its line again, and says in one line what it refuses") {
@@ -286,7 +286,7 @@ TEST_CASE("troupe-keys makes a key, prints its line again, and says in one line 
     INFO(o.out);
     CHECK(o.status == 2);
     CHECK(o.out.starts_with("troupe-keys: "));
-    CHECK(contains(o.out, part));
+    CHECK(has(o.out, part));
     CHECK(o.out.find('\n') == o.out.size() - 1);
   };
   refused("new back " + path, path + " exists already");

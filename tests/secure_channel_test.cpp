@@ -31,10 +31,10 @@ std::unique_ptr<secure_channel> bob_hears(byte_view cipher, std::size_t piece = 
 TEST_CASE("secure channel: a handshake gives each side the other's key, however its bytes come") {
   const std::size_t piece = GENERATE(1u, 2u, 5u, 100u, 64u * 1024);
   pair two;
-  CHECK(two.dialer.state() == phase::handshaking);
+  CHECK(two.dialer.state() == stage::handshaking);
   talk(two.dialer, two.acceptor, piece);
-  REQUIRE(two.dialer.state() == phase::open);
-  REQUIRE(two.acceptor.state() == phase::open);
+  REQUIRE(two.dialer.state() == stage::open);
+  REQUIRE(two.acceptor.state() == stage::open);
   CHECK(two.dialer.peer_key() == bob().key.public_half());
   CHECK(two.acceptor.peer_key() == ann().key.public_half());
   CHECK(hears(two.acceptor, says(two.dialer, "hello")) == "hello");
@@ -54,8 +54,8 @@ TEST_CASE("secure channel: its own words go out in pieces where there is little 
     trickle(two.dialer, two.acceptor);
     trickle(two.acceptor, two.dialer);
   }
-  CHECK(two.dialer.state() == phase::open);
-  CHECK(two.acceptor.state() == phase::open);
+  CHECK(two.dialer.state() == stage::open);
+  CHECK(two.acceptor.state() == stage::open);
 }
 
 TEST_CASE("secure channel: 1 MiB each way at the same time is whole, whatever the sizes of the buffers") {
@@ -92,7 +92,7 @@ TEST_CASE("secure channel: 1 MiB each way at the same time is whole, whatever th
     }
   }
   for (const direction& d : both) CHECK((d.heard == d.said));
-  CHECK(two.dialer.state() == phase::open);
+  CHECK(two.dialer.state() == stage::open);
 }
 
 TEST_CASE("secure channel: nothing of what is said is to be seen on the wire") {
@@ -151,24 +151,24 @@ TEST_CASE("secure channel: a goodbye ends it on both sides, after what was said 
   two.dialer.close();
   CHECK(two.dialer.has_output());
   const bytes goodbye = output_of(two.dialer);
-  CHECK(two.dialer.state() == phase::open);  // the other side may still have something to say
+  CHECK(two.dialer.state() == stage::open);  // the other side may still have something to say
   CHECK(two.dialer.encrypt(bytes_of("too late"), cipher).taken == 0);
   CHECK(hears(two.dialer, says(two.acceptor, "wait")) == "wait");
   cipher.insert(cipher.end(), goodbye.begin(), goodbye.end());
   CHECK(hears(two.acceptor, cipher) == "one more thing");
-  CHECK(two.acceptor.state() == phase::closed);
+  CHECK(two.acceptor.state() == stage::closed);
   CHECK(two.acceptor.peer_key() == ann().key.public_half());
   CHECK(says(two.acceptor, "too late").size() == goodbye.size());  // its own goodbye alone
   CHECK(hears(two.acceptor, cipher).empty());
-  CHECK(two.acceptor.state() == phase::closed);
+  CHECK(two.acceptor.state() == stage::closed);
 }
 
 TEST_CASE("secure channel: a goodbye is answered with a goodbye") {
   open_pair two;
   two.acceptor.close();
   talk(two.dialer, two.acceptor);
-  CHECK(two.dialer.state() == phase::closed);
-  CHECK(two.acceptor.state() == phase::closed);
+  CHECK(two.dialer.state() == stage::closed);
+  CHECK(two.acceptor.state() == stage::closed);
 }
 
 TEST_CASE("secure channel: what is cut off anywhere is no end, and the record that was cut says nothing") {
@@ -177,7 +177,7 @@ TEST_CASE("secure channel: what is cut off anywhere is no end, and the record th
   const bytes second = says(two.dialer, "second");
   CHECK(hears(two.acceptor, cipher) == "first");
   CHECK(hears(two.acceptor, byte_view(second).first(second.size() - 1)).empty());
-  CHECK(two.acceptor.state() == phase::open);
+  CHECK(two.acceptor.state() == stage::open);
   CHECK(hears(two.acceptor, byte_view(second).last(1)) == "second");
 }
 
@@ -194,7 +194,7 @@ TEST_CASE(
     INFO("byte " << at);
     CHECK(hears(two.acceptor, cipher).empty());
     const bool longer = at == 3;  // of 256 bytes that are not there yet
-    CHECK(two.acceptor.state() == (longer ? phase::open : phase::failed));
+    CHECK(two.acceptor.state() == (longer ? stage::open : stage::failed));
     if (!longer) CHECK(two.acceptor.failure().starts_with("TLS failed: "));
   }
 }
@@ -206,7 +206,7 @@ TEST_CASE("secure channel: records that are doubled, left out or swapped end it"
   std::string heard;
   for (const int i : order) heard += hears(two.acceptor, records[i]);
   CHECK(heard == (order[0] == 0 ? "0" : ""));
-  CHECK(two.acceptor.state() == phase::failed);
+  CHECK(two.acceptor.state() == stage::failed);
 }
 
 TEST_CASE("secure channel: a recorded handshake means nothing to a new channel") {
@@ -221,10 +221,10 @@ TEST_CASE("secure channel: a recorded handshake means nothing to a new channel")
   REQUIRE(hears(two.acceptor, more) == "pay 10 to bob");
   ann_said.insert(ann_said.end(), more.begin(), more.end());
   const auto again = bob_hears(ann_said);
-  CHECK(again->state() == phase::failed);
+  CHECK(again->state() == stage::failed);
   secure_channel dialer(ann().own, side::dialer, anybody);
   CHECK(input_to(dialer, bob_said).empty());
-  CHECK(dialer.state() == phase::failed);
+  CHECK(dialer.state() == stage::failed);
 }
 
 TEST_CASE("secure channel: a key that nobody has is refused in the handshake, and told so") {
@@ -235,9 +235,9 @@ TEST_CASE("secure channel: a key that nobody has is refused in the handshake, an
   secure_channel& refuser = by_acceptor ? two.acceptor : two.dialer;
   secure_channel& refused = by_acceptor ? two.dialer : two.acceptor;
   const public_key& key = (by_acceptor ? ann() : bob()).key.public_half();
-  CHECK(refuser.state() == phase::failed);
+  CHECK(refuser.state() == stage::failed);
   CHECK(refuser.failure() == "the peer was refused: its key " + key.text() + " is not in the allow-list");
-  CHECK(refused.state() == phase::failed);
+  CHECK(refused.state() == stage::failed);
   CHECK(refused.failure().find("\"bad certificate\"; is this node's key in its allow-list?") !=
         std::string::npos);
 }
@@ -249,7 +249,7 @@ TEST_CASE("secure channel: a good key with another node's name is the caller's t
   const auto known = [&list](const public_key& key) { return list.knows(key); };
   pair two(known, known);
   talk(two.dialer, two.acceptor);
-  REQUIRE(two.acceptor.state() == phase::open);
+  REQUIRE(two.acceptor.state() == stage::open);
   CHECK(list.allows("ann", two.acceptor.peer_key()));
   CHECK_FALSE(list.allows("bob", two.acceptor.peer_key()));
 }
@@ -258,9 +258,9 @@ TEST_CASE("secure channel: what the dialer says before it is refused is never he
   pair two(anybody, [](const public_key&) { return false; });
   input_to(two.acceptor, output_of(two.dialer));
   input_to(two.dialer, output_of(two.acceptor));
-  REQUIRE(two.dialer.state() == phase::open);
+  REQUIRE(two.dialer.state() == stage::open);
   CHECK(hears(two.acceptor, says(two.dialer, "let me in")).empty());
-  CHECK(two.acceptor.state() == phase::failed);
+  CHECK(two.acceptor.state() == stage::failed);
 }
 
 TEST_CASE("secure channel: HTTP, plain greetings and other bytes end it at once") {
@@ -282,24 +282,24 @@ TEST_CASE("secure channel: HTTP, plain greetings and other bytes end it at once"
   const auto channel =
       bob_hears(byte_view(bytes_of(who.bytes)).first(std::min(who.at_most, who.bytes.size())), piece);
   INFO(channel->failure());
-  CHECK(channel->state() == phase::failed);
-  CHECK(bob_hears(bytes_of(who.bytes), piece)->state() == phase::failed);
+  CHECK(channel->state() == stage::failed);
+  CHECK(bob_hears(bytes_of(who.bytes), piece)->state() == stage::failed);
   secure_channel dialer(ann().own, side::dialer, anybody);
   input_to(dialer, bytes_of(who.bytes), piece);
-  CHECK(dialer.state() == phase::failed);
+  CHECK(dialer.state() == stage::failed);
 }
 
 TEST_CASE("secure channel: a first word without an end is given up after 64 KiB") {
   std::string record("\x16\x03\x01\x04\x00", 5);  // 1024 bytes of handshake
   secure_channel channel(bob().own, side::acceptor, anybody);
   std::size_t taken = 0;
-  for (unsigned i = 0; channel.state() == phase::handshaking && i < 1000; ++i) {
+  for (unsigned i = 0; channel.state() == stage::handshaking && i < 1000; ++i) {
     std::string body(1024, '\0');
     if (i == 0) body.replace(0, 4, std::string("\x01\x01\xff\xff", 4));  // a hello of 131071 bytes
     const std::string next = record + body;
     taken += channel.decrypt(bytes_of(next), {}).taken;
   }
-  CHECK(channel.state() == phase::failed);
+  CHECK(channel.state() == stage::failed);
   CHECK(channel.failure() == "the peer keeps talking without saying anything");
   CHECK(taken <= secure_channel::most_silent + 2000);
 }
@@ -312,7 +312,7 @@ TEST_CASE("secure channel: one that has failed holds next to no memory") {
   for (std::size_t i = 0; i < count; ++i) failed.push_back(bob_hears(bytes_of("GET / HTTP/1.1\r\n")));
   const std::size_t after = ::mallinfo2().uordblks;
   CHECK(after < before + count * 2048);
-  for (const auto& channel : failed) CHECK(channel->state() == phase::failed);
+  for (const auto& channel : failed) CHECK(channel->state() == stage::failed);
   const bytes more = pattern(100'000);
   CHECK(failed[0]->decrypt(more, {}).taken == more.size());  // nobody has to keep them
 }

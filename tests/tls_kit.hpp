@@ -16,7 +16,7 @@ namespace tls_test {
 using namespace troupe::detail;
 using bytes = std::vector<std::byte>;
 using side = secure_channel::side;
-using phase = secure_channel::phase;
+using stage = secure_channel::stage;
 
 inline bool anybody(const public_key&) { return true; }
 inline bytes bytes_from(std::string_view text) {

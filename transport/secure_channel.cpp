@@ -88,9 +88,9 @@ secure_channel::secure_channel(const credentials& own, side which, key_check kno
 secure_channel::~secure_channel() = default;
 
 secure_channel::progress secure_channel::decrypt(byte_view cipher, byte_span plain) {
-  if (phase_ == phase::closed || phase_ == phase::failed) return {cipher.size(), 0};
+  if (stage_ == stage::closed || stage_ == stage::failed) return {cipher.size(), 0};
   wire_.in = cipher;
-  if (phase_ == phase::handshaking) shake_hands();
+  if (stage_ == stage::handshaking) shake_hands();
   const std::size_t made = read(plain);
   const std::size_t taken = cipher.size() - std::exchange(wire_.in, {}).size();
   silent_ = made == 0 ? silent_ + taken : 0;
@@ -111,12 +111,12 @@ void secure_channel::shake_hands() {
     return fail("the peer speaks TLS, but not " + std::string(credentials::protocol) + " over it");
   }
   if (!proof_.key) return fail("the peer showed no certificate");
-  phase_ = phase::open;
+  stage_ = stage::open;
 }
 
 std::size_t secure_channel::read(byte_span plain) {
   std::size_t made = 0;
-  while (phase_ == phase::open && made != plain.size()) {
+  while (stage_ == stage::open && made != plain.size()) {
     ERR_clear_error();
     std::size_t size = 0;
     const int got = SSL_read_ex(ssl_.get(), plain.data() + made, plain.size() - made, &size);
@@ -134,14 +134,14 @@ void secure_channel::explain(int error) {
   if (error == SSL_ERROR_WANT_READ) return;
   if (error == SSL_ERROR_ZERO_RETURN) {
     close();
-    phase_ = phase::closed;
+    stage_ = stage::closed;
     return;
   }
   if (!proof_.refused.empty()) return fail("the peer was refused: " + proof_.refused);
   if (wire_.overflowed) return fail("the peer asks for more answers than it takes");
   const unsigned long first = ERR_peek_error();
   const int reason = ERR_GET_LIB(first) == ERR_LIB_SSL ? ERR_GET_REASON(first) : 0;
-  const bool linking = phase_ == phase::handshaking;
+  const bool linking = stage_ == stage::handshaking;
   if (linking && (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST)) {
     return fail("the peer speaks no TLS");
   }
@@ -170,7 +170,7 @@ secure_channel::progress secure_channel::encrypt(byte_view plain, byte_span ciph
   wire_.out = cipher;
   give_kept();
   std::size_t taken = 0;
-  while (phase_ == phase::open && !said_goodbye_ && taken != plain.size()) {
+  while (stage_ == stage::open && !said_goodbye_ && taken != plain.size()) {
     const byte_view next = plain.subspan(taken, std::min(plain.size() - taken, most_plain_in_record));
     const bool rekey = records_ == rekey_after_;
     if (wire_.out.size() < next.size() + record_overhead + (rekey ? rekey_bytes : 0)) break;
@@ -189,7 +189,7 @@ secure_channel::progress secure_channel::encrypt(byte_view plain, byte_span ciph
 }
 
 void secure_channel::close() {
-  if (phase_ != phase::open || said_goodbye_) return;
+  if (stage_ != stage::open || said_goodbye_) return;
   said_goodbye_ = true;
   ERR_clear_error();
   SSL_shutdown(ssl_.get());
@@ -197,15 +197,15 @@ void secure_channel::close() {
 
 /// What OpenSSL holds for the connection goes at once; what it wrote last, an alert, may still be sent.
 void secure_channel::fail(std::string why) {
-  if (phase_ == phase::failed) return;
-  phase_ = phase::failed;
+  if (stage_ == stage::failed) return;
+  stage_ = stage::failed;
   failure_ = std::move(why);
   ssl_.reset();
   ERR_clear_error();
 }
 
 const public_key& secure_channel::peer_key() const noexcept {
-  TROUPE_ASSERT(phase_ == phase::open || phase_ == phase::closed,
+  TROUPE_ASSERT(stage_ == stage::open || stage_ == stage::closed,
                 "a peer has a key once the channel is open");
   return *proof_.key;
 }

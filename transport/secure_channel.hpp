@@ -33,7 +33,7 @@ namespace troupe::detail {
 class secure_channel {
  public:
   enum class side : std::uint8_t { dialer, acceptor };
-  enum class phase : std::uint8_t { handshaking, open, closed, failed };
+  enum class stage : std::uint8_t { handshaking, open, closed, failed };
   /// How much of the input is done with, and how many bytes of the output are there.
   struct progress {
     std::size_t taken = 0;
@@ -75,7 +75,7 @@ class secure_channel {
   /// before the channel is open: hang up then.
   void close();
 
-  phase state() const noexcept { return phase_; }
+  stage state() const noexcept { return stage_; }
   const std::string& failure() const noexcept { return failure_; }
   /// Proved by the peer. Only when the channel is open, or closed.
   const public_key& peer_key() const noexcept;
@@ -107,7 +107,7 @@ class secure_channel {
   std::size_t silent_ = 0;
   std::uint32_t records_ = 0;
   std::uint32_t rekey_after_;
-  phase phase_ = phase::handshaking;
+  stage stage_ = stage::handshaking;
   bool said_goodbye_ = false;
 };
 

@@ -37,7 +37,7 @@ class channels_under_attack {
         default:
           if (number() % 4 == 0) {
             d.from.close();
-            d.closed |= d.from.state() == phase::open;
+            d.closed |= d.from.state() == stage::open;
           }
       }
     }
@@ -50,7 +50,7 @@ class channels_under_attack {
     }
     if (touched_) return;
     for (const direction* d : {&there_, &back_}) {
-      must(d->from.state() != phase::failed && d->to.state() != phase::failed,
+      must(d->from.state() != stage::failed && d->to.state() != stage::failed,
            "a channel failed that nobody has touched");
       must(d->heard == d->said, "something was not heard");
     }
@@ -99,7 +99,7 @@ class channels_under_attack {
       must(room[i] == letter(d.heard + i), "something was heard that nobody has said");
     d.heard += did.made;
     must(d.heard <= d.said, "more was heard than was said");
-    if (d.to.state() == phase::open) must(d.to.peer_key() == d.speaker.key.public_half(), "the wrong key");
+    if (d.to.state() == stage::open) must(d.to.peer_key() == d.speaker.key.public_half(), "the wrong key");
     return did.taken != 0 || did.made != 0;
   }
   template <class Change>
