@@ -32,7 +32,7 @@ class credentials {
  public:
   static constexpr std::string_view protocol = "troupe/2";
 
-  /// The error says what this OpenSSL lacks.
+  /// `name` is a valid node name. The error says what this OpenSSL lacks.
   static result<credentials, setup_error> make(const node_key& key, std::string_view name);
 
   ssl_ctx_st* context() const noexcept { return context_.get(); }

@@ -146,9 +146,10 @@ void secure_channel::explain(int error) {
     return fail("the peer speaks no TLS");
   }
   if (reason > SSL_AD_REASON_OFFSET) {  // an alert of the peer's
-    const std::string alert = SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET);
-    return fail("the peer ended the connection with \"" + alert +
-                "\"; is this node's key in its allow-list?");
+    const int alert = reason - SSL_AD_REASON_OFFSET;
+    const bool refused = alert == SSL_AD_BAD_CERTIFICATE;
+    return fail("the peer ended the connection with \"" + std::string(SSL_alert_desc_string_long(alert)) +
+                "\"" + (refused ? "; is this node's key in its allow-list?" : ""));
   }
   fail((linking ? "the TLS handshake failed: " : "TLS failed: ") + openssl_reason());
 }
