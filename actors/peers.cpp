@@ -150,6 +150,7 @@ std::vector<link_info> peers::links() {
               .frames_in = s->frames_in(),
               .stalled = s->stalled(),
               .suspended = s->suspended(),
+              .duplicates = s->duplicates(),
               .resumed = s->resumed()};
     }
     all.push_back(std::move(info));

@@ -1,4 +1,4 @@
-# cmake --install: libraries, the headers under <module>/troupe/, and the package for find_package(troupe).
+# cmake --install: libraries, the headers under <module>/troupe/, the command troupe-keys, and the package for find_package(troupe).
 include(CMakePackageConfigHelpers)
 
 set(targets troupe_options)
@@ -18,6 +18,9 @@ endforeach()
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/troupe)
 install(TARGETS ${targets} EXPORT troupe-targets)
+if(TARGET troupe_keys)
+  install(TARGETS troupe_keys)
+endif()
 install(EXPORT troupe-targets NAMESPACE troupe:: DESTINATION ${package_dir})
 configure_package_config_file(cmake/troupe-config.cmake.in troupe-config.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(troupe-config-version.cmake COMPATIBILITY SameMinorVersion)

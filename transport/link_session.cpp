@@ -150,7 +150,8 @@ bool link_session::resume(std::uint32_t attempt, connection over, const arrived_
   for (unsigned i = 0; i < streams_.size(); ++i) {
     if (there[i] < streams_[i]->last_ack() || !streams_[i]->note_ack(there[i]))
       return violated("it goes on with frames that were never sent, or without some that were acknowledged");
-    lane_->acked(static_cast<std::uint8_t>(i), there[i]);
+    if (!mutated(mutant::lazy_trim) && !mutated(mutant::no_dedup))
+      lane_->acked(static_cast<std::uint8_t>(i), there[i]);
   }
   heard_ = true;
   resumed_.fetch_add(1, std::memory_order_relaxed);

@@ -84,7 +84,7 @@ class link_session final : public session,
   bool suspended() const noexcept override { return suspended_.load(std::memory_order_relaxed); }
   std::uint64_t resumed() const noexcept override { return resumed_.load(std::memory_order_relaxed); }
   void supersede() override;
-  std::uint64_t duplicates() const noexcept { return duplicates_.load(std::memory_order_relaxed); }
+  std::uint64_t duplicates() const noexcept override { return duplicates_.load(std::memory_order_relaxed); }
   void consumed(const held_credit& credit) override;
   void close() override;
 

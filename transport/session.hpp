@@ -210,6 +210,8 @@ class session {
   virtual bool stalled() const noexcept = 0;                    // any thread
   virtual bool suspended() const noexcept = 0;                  // any thread; it waits for another connection
   virtual std::uint64_t resumed() const noexcept = 0;  // any thread; how often it went on over another
+  virtual std::uint64_t duplicates()
+      const noexcept = 0;  // any thread; segments that came twice, and were dropped
   /// If it is suspended, it is over: another process has taken the peer's name. Any thread.
   virtual void supersede() = 0;
 

@@ -33,9 +33,10 @@ struct link_info {
   std::string why;   // why this lane
   std::uint64_t frames_out = 0;
   std::uint64_t frames_in = 0;
-  bool stalled = false;       // nothing has come for a while: it ends with its lease if that goes on
-  bool suspended = false;     // it has lost its connection and waits for another, with its lease
-  std::uint64_t resumed = 0;  // how often it went on over another connection
+  bool stalled = false;          // nothing has come for a while: it ends with its lease if that goes on
+  bool suspended = false;        // it has lost its connection and waits for another, with its lease
+  std::uint64_t duplicates = 0;  // segments that came twice, and were dropped
+  std::uint64_t resumed = 0;     // how often it went on over another connection
 };
 
 /// What passes through a mailbox. Messages that are refused do not.

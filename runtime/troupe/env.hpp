@@ -267,7 +267,7 @@ class env {
 
   // Disk. Each may block, as what a file does; each is durable when it returns (after an error it may be done or not), but
   // what the files contain is so only as far as it was synced. errc::not_found where the file or its folder is missing.
-  /// To read and to write; a new file is empty.
+  /// To read and to write; a new file is empty, and only its owner may open it.
   virtual result<std::unique_ptr<file>> open_file(const std::string& path, file_use how) = 0;
   /// In one step, in place of what was called `to`: whoever looks finds the one or the other, also after a loss of power.
   virtual result<void> rename_file(const std::string& from, const std::string& to) = 0;

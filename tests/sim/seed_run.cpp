@@ -97,7 +97,11 @@ outcome run_seed(std::uint64_t seed, troupe::sim::fault_set allowed, bool log) {
   o.trace = world.trace();
   for (const process* const p : all) {
     if (!p->alive()) continue;
-    for (const troupe::link_info& l : p->node().links()) o.resumed += l.resumed;
+    for (const troupe::link_info& l : p->node().links()) {
+      o.resumed += l.resumed;
+      // Who goes on knows exactly what has arrived, and nothing overtakes on a connection.
+      if (l.duplicates != 0) s->violated("session: what " + l.node + " had sent came twice to " + p->name());
+    }
   }
   o.injected = world.injected();
   if (stuck) {

@@ -40,6 +40,7 @@ enum class mutant : std::uint8_t {
   lost_chunk,
   no_dedup,
   no_trim,
+  lazy_trim,
   early_trim,
   lost_kept,
   lost_unsent,
