@@ -67,7 +67,8 @@ void worker_state::flush_credit() noexcept {
 
 result<std::unique_ptr<node_core>, setup_error> node_core::create(node_options options) {
   if (options.world == nullptr) options.world = &os_env();
-  if (options.name.empty()) options.name = "node-" + std::to_string(options.world->process_id());
+  const bool is_named = !options.name.empty();
+  if (!is_named) options.name = "node-" + std::to_string(options.world->process_id());
   if (!is_node_name(options.name)) {
     return setup_error{"node name '" + options.name + "': use 1 to 64 of the characters A-Z a-z 0-9 . _ -"};
   }
@@ -104,14 +105,26 @@ result<std::unique_ptr<node_core>, setup_error> node_core::create(node_options o
                        std::to_string(largest_ring) + " (64 MiB)"};
   }
   check(options.supervision);
+  std::shared_ptr<const link_security> security;
+  if (options.key.empty() != options.peers.empty())
+    return setup_error("node options key and peers: give both (TLS) or none");
+  if (!options.key.empty()) {
+    if (!is_named)
+      return setup_error("node option key: a node with a key needs a name, which its peers list");
+    auto loaded = link_security::load(options.key, options.peers, options.name);
+    if (!loaded) return std::move(loaded).error();
+    security = std::move(*loaded);
+  }
   auto workers = scheduler::create(*options.world, {options.workers, options.io});
   if (!workers) return std::move(workers).error();
-  std::unique_ptr<node_core> core(new node_core(std::move(options), std::move(*workers)));
+  std::unique_ptr<node_core> core(
+      new node_core(std::move(options), std::move(security), std::move(*workers)));
   if (auto opened = core->open(); !opened) return std::move(opened).error();
   return core;
 }
 
-node_core::node_core(node_options options, std::unique_ptr<scheduler> s)
+node_core::node_core(node_options options, std::shared_ptr<const link_security> security,
+                     std::unique_ptr<scheduler> s)
     : options_(std::move(options)),
       identity_{options_.name, {options_.world->random(), options_.world->random()}},
       face_(this, false),
@@ -133,6 +146,8 @@ node_core::node_core(node_options options, std::unique_ptr<scheduler> s)
   links.max_message = options_.max_message;
   links.lease = options_.lease;
   links.rejoin = options_.rejoin;
+  links.security = std::move(security);
+  links.plaintext = options_.plaintext;
   if (!options_.announce.empty()) links.announce = *endpoint::parse(options_.announce);
   links.ring_bytes = options_.ring_bytes;
   links.bulks = bulks_;

@@ -174,7 +174,8 @@ class node_core {
   std::string path_of(const actor_core& who) const;
 
  private:
-  node_core(node_options options, std::unique_ptr<scheduler> s);
+  node_core(node_options options, std::shared_ptr<const link_security> security,
+            std::unique_ptr<scheduler> s);
   result<void, setup_error> open();
   result<void, setup_error> listen();
   void close_links();

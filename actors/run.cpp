@@ -87,6 +87,11 @@ int parse(int argc, char** argv, bool takes_arguments, command_line& out) {
   app.add_option("--workers", out.node.workers, "worker threads; one per processor by default")
       ->check(CLI::Range(1, 255))
       ->type_name("N");
+  app.add_option("--key", out.node.key, "this node's key, from troupe-keys: TCP links speak TLS")
+      ->type_name("FILE");
+  app.add_option("--peers", out.node.peers, "the names and keys of the nodes that it links with")
+      ->type_name("FILE");
+  app.add_flag("--plaintext", out.node.plaintext, "without a key also beyond loopback");
   std::string io = "auto";
   app.add_option("--io", io, "I/O driver: auto, uring or asio")
       ->check(CLI::IsMember({"auto", "uring", "asio"}).description(""))

@@ -15,6 +15,7 @@
 #include <list>
 #include <mutex>
 #include <random>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -52,6 +53,15 @@ class cutting_proxy {
 
   std::uint16_t port() const noexcept { return port_; }
   unsigned connections() const noexcept { return connections_; }
+
+  /// All that was carried since, both ways.
+  void record() {
+    change([&] { records_ = true; });
+  }
+  std::string recorded() {
+    const std::lock_guard lock(mutex_);
+    return recorded_;
+  }
 
   /// Every connection there is, now.
   void cut_now(cut how) {
@@ -173,6 +183,7 @@ class cutting_proxy {
     const bool last = p.until != 0 && p.carried + n >= p.until;
     if (last) n = p.until - p.carried;
     p.carried += n;
+    if (records_) recorded_.append(bytes, n);
     if (last && p.how == cut::flip && n != 0) bytes[n - 1] = static_cast<char>(bytes[n - 1] ^ 4);
     p.ways[from].held.assign(bytes, bytes + n);
     if (!last) return true;
@@ -210,6 +221,8 @@ class cutting_proxy {
   std::atomic<unsigned> connections_{0};
   std::mutex mutex_;
   bool over_ = false;
+  bool records_ = false;
+  std::string recorded_;
   bool cut_now_ = false;
   bool refuses_ = false;
   bool frozen_ = false;

@@ -1,5 +1,6 @@
 #include "greeter.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -49,7 +50,18 @@ void greeter::end() {
   hang_up();
 }
 
+connection greeter::take() {
+  on_.io().forget(socket_.get());
+  connection all;
+  all.socket = std::move(socket_);
+  all.channel = std::move(channel_);
+  all.unread = std::move(unread_);
+  return all;
+}
+
 void greeter::hang_up() {
+  channel_.reset();
+  unread_.clear();
   if (!socket_) return;
   on_.io().forget(socket_.get());
   socket_.reset();
@@ -91,20 +103,88 @@ task<bool> greeter::say(std::vector<std::byte> greeting, std::vector<int> descri
     if (!sent) fail("cannot pass descriptors: " + sent.error().text());
     co_return sent.has_value();
   }
-  byte_view rest = greeting;
-  const auto start = [&](io_operation& op) { on_.io().send(op, socket_.get(), rest); };
-  while (!rest.empty()) {
+  if (channel_) co_return co_await send_encrypted(greeting);
+  co_return co_await send(greeting);
+}
+
+task<bool> greeter::send(byte_view bytes) {
+  const auto start = [&](io_operation& op) { on_.io().send(op, socket_.get(), bytes); };
+  while (!bytes.empty()) {
     const std::int32_t result = co_await perform(start);
     if (result <= 0) {
       fail("the peer hung up during the handshake");
       co_return false;
     }
-    rest = rest.subspan(static_cast<std::size_t>(result));
+    bytes = bytes.subspan(static_cast<std::size_t>(result));
+  }
+  co_return true;
+}
+
+/// First what the channel has to say itself.
+task<bool> greeter::send_encrypted(byte_view plain) {
+  std::vector<std::byte> cipher(secure_channel::encrypted_size(plain.size()) + secure_channel::max_record);
+  while (channel_->has_output() || !plain.empty()) {
+    const secure_channel::progress p = channel_->encrypt(plain, cipher);
+    if (p.made == 0) {
+      fail(channel_->failure());
+      co_return false;
+    }
+    plain = plain.subspan(p.taken);
+    const bool sent = co_await send(byte_view(cipher).first(p.made));
+    if (!sent) co_return false;
+  }
+  co_return true;
+}
+
+task<bool> greeter::receive_more() {
+  constexpr std::size_t some = 4096;
+  const std::size_t before = unread_.size();
+  unread_.resize(before + some);
+  const auto start = [&](io_operation& op) {
+    on_.io().receive(op, socket_.get(), byte_span(unread_).subspan(before));
+  };
+  const std::int32_t result = co_await perform(start);
+  unread_.resize(before + static_cast<std::size_t>(std::max(result, 0)));
+  if (result <= 0) fail("the peer hung up during the handshake");
+  co_return result > 0;
+}
+
+task<bool> greeter::secure(const link_security& with, secure_channel::side as) {
+  channel_ = with.open(as);
+  for (;;) {
+    const bool said = co_await send_encrypted({});
+    if (channel_->state() == secure_channel::stage::open) co_return said;
+    if (channel_->state() != secure_channel::stage::handshaking) break;
+    bool heard = said;
+    if (heard) heard = co_await receive_more();
+    if (!heard) co_return false;
+    const secure_channel::progress p = channel_->decrypt(unread_, {});
+    unread_.erase(unread_.begin(), unread_.begin() + static_cast<std::ptrdiff_t>(p.taken));
+  }
+  fail(channel_->failure());
+  co_return false;
+}
+
+task<bool> greeter::decrypt_exactly(byte_span into) {
+  while (!into.empty()) {
+    const secure_channel::progress p = channel_->decrypt(unread_, into);
+    unread_.erase(unread_.begin(), unread_.begin() + static_cast<std::ptrdiff_t>(p.taken));
+    into = into.subspan(p.made);
+    if (into.empty()) break;
+    const bool said = co_await send_encrypted({});
+    if (!said) co_return false;
+    if (channel_->state() != secure_channel::stage::open) {
+      fail(channel_->failure().empty() ? "the peer hung up during the handshake" : channel_->failure());
+      co_return false;
+    }
+    const bool heard = co_await receive_more();
+    if (!heard) co_return false;
   }
   co_return true;
 }
 
 task<bool> greeter::read_exactly(byte_span into, std::size_t descriptors, std::vector<descriptor>* received) {
+  if (channel_) co_return co_await decrypt_exactly(into);
   const auto start = [&](io_operation& op) { on_.io().wait_readable(op, socket_.get()); };
   while (!into.empty()) {
     const std::int32_t ready = co_await perform(start);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <coroutine>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 
 #include "handshake.hpp"
 #include "lane.hpp"
+#include "link_security.hpp"
 
 namespace troupe::detail {
 
@@ -30,6 +32,8 @@ class greeter {
   void adopt(descriptor socket) noexcept { socket_ = std::move(socket); }
   /// Opens a socket and connects it.
   task<bool> connect(endpoint to);
+  /// What follows goes through a secure channel.
+  task<bool> secure(const link_security& with, secure_channel::side as);
   task<bool> say(std::vector<std::byte> greeting, std::vector<int> descriptors = {});
   /// The next greeting; at most `descriptors` come with it, more are a failure.
   task<std::optional<heard>> hear(std::size_t descriptors = 0);
@@ -37,7 +41,9 @@ class greeter {
   /// The last address that was connected to: its host says that nobody listens there.
   bool refused() const noexcept { return connect_refused_; }
   int socket() const noexcept { return socket_.get(); }
-  descriptor take_socket() noexcept { return std::move(socket_); }
+  const secure_channel* channel() const noexcept { return channel_.get(); }
+  /// All but what the socket's kind is, and who is behind it. Another worker may go on with it.
+  connection take();
   /// Hangs up and forgets the failure, so that another address can be tried.
   void hang_up();
   /// The handshake is over: no deadline any more, and what is left of the socket is closed.
@@ -52,11 +58,17 @@ class greeter {
   struct io_awaiter;
   template <class Start>
   io_awaiter<Start> perform(const Start& start) noexcept;
+  task<bool> send(byte_view bytes);
+  task<bool> send_encrypted(byte_view plain);
+  task<bool> receive_more();
   task<bool> read_exactly(byte_span into, std::size_t descriptors, std::vector<descriptor>* received);
+  task<bool> decrypt_exactly(byte_span into);
   void expired();
 
   worker& on_;
   descriptor socket_;
+  std::unique_ptr<secure_channel> channel_;
+  std::vector<std::byte> unread_;  // of the channel's bytes
   io_operation* in_flight_ = nullptr;
   std::string failure_;
   bool aborted_ = false;

@@ -132,6 +132,7 @@ class hub_on_workers final : public hub, public link_owner {
 
   worker& next_home() noexcept { return workers_.at(next_home_++ % workers_.size()); }
   std::uint64_t new_link(worker& home, bool stranger, std::function<void(detail::link&)> begin);
+  std::optional<setup_error> too_open(const endpoint& at) const;
   void start_listening(descriptor listener, const endpoint& at);
   std::vector<endpoint> ways_to(const endpoint& to) const;
   void dial_to_carry_on(joining& j);
@@ -185,7 +186,17 @@ void acceptor::forget() {
 
 void joining::dial_again() { hub_.dial(*this); }
 
+/// Text that everybody on the way could read and change.
+std::optional<setup_error> hub_on_workers::too_open(const endpoint& at) const {
+  if (options_.security || options_.plaintext || at.is_loopback()) return std::nullopt;
+  return setup_error(
+      at.url() +
+      " is beyond loopback, where links speak TLS: give the node a key and a list of its peers "
+      "(--key FILE --peers FILE, see troupe-keys), or say --plaintext if the network is trusted");
+}
+
 result<endpoint, setup_error> hub_on_workers::listen(const endpoint& at) {
+  if (auto no = too_open(at)) return std::move(*no);
   constexpr auto patience = std::chrono::milliseconds(200);  // no worker runs yet
   env& world = zero_.world();
   const bool with_local = at.family == endpoint::kind::tcp && !options_.tcp_only;
@@ -238,6 +249,7 @@ std::vector<endpoint> hub_on_workers::ways_to(const endpoint& to) const {
 
 void hub_on_workers::join(const endpoint& to, instant until, joined done) {
   TROUPE_ASSERT(current_worker == &zero_, "call hub::join on worker 0");
+  if (auto no = too_open(to)) return done(std::move(*no));
   joins_.push_back(std::make_unique<joining>(*this, to, until, std::move(done)));
   dial(*joins_.back());
 }

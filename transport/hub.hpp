@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bulk_pool.hpp"
+#include "link_security.hpp"
 #include "scheduler.hpp"
 #include "session.hpp"
 
@@ -28,6 +29,8 @@ struct link_options {
   duration handshake_deadline = std::chrono::seconds(5);
   duration lease = std::chrono::seconds(10);  // how long a session lives without a word from the peer
   duration rejoin = std::chrono::hours(1);    // how long it dials again whom it had joined; 0: not
+  std::shared_ptr<const link_security> security = {};  // null: TCP is plain
+  bool plaintext = false;                              // also beyond loopback
   std::shared_ptr<bulk_pool> bulks =
       {};  // whose memory is lent to peers of this host, and whose limit counts the rings
 };

@@ -9,13 +9,15 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "bulk_pool.hpp"
 #include "io_driver.hpp"
+#include "secure_channel.hpp"
 #include "segment.hpp"
-#include "session.hpp"
 
 namespace troupe::detail {
 
@@ -59,11 +61,13 @@ class lane_events {
   virtual const char* slab_gone(std::uint32_t number) = 0;
 };
 
-/// A socket that leads to the peer.
+/// A socket that leads to the peer, after the handshake.
 struct connection {
   descriptor socket;
   lane_kind kind = lane_kind::tcp;
-  descriptor pidfd{};  // the peer's process, on a local socket
+  descriptor pidfd{};                         // the peer's process, on a local socket
+  std::unique_ptr<secure_channel> channel{};  // null: plain
+  std::vector<std::byte> unread{};            // of its bytes, what has come already
 };
 
 class lane {

@@ -56,6 +56,9 @@ void link::close() {
 detached link::run_accepted() {
   const auto self = shared_from_this();
   bool good = kind_ != lane_kind::local_socket || vouch_for_peer();
+  const auto& security = owner_.options().security;
+  if (good && kind_ == lane_kind::tcp && security)
+    good = co_await greeter_.secure(*security, secure_channel::side::acceptor);
   std::optional<heard> first;
   if (good) first = co_await greeter_.hear();
   if (first && first->header.kind == greeting_kind::resume) {
@@ -106,7 +109,19 @@ task<bool> link::reach(endpoint at) {
   kind_ = at.family == endpoint::kind::local ? lane_kind::local_socket : lane_kind::tcp;
   bool good = co_await greeter_.connect(std::move(at));
   if (good && kind_ == lane_kind::local_socket) good = vouch_for_peer();
+  const auto& security = owner_.options().security;
+  if (good && kind_ == lane_kind::tcp && security)
+    good = co_await greeter_.secure(*security, secure_channel::side::dialer);
   co_return good;
+}
+
+bool link::may_be(std::string_view name) {
+  const secure_channel* const over = greeter_.channel();
+  const bool may = over == nullptr || owner_.options().security->peers.allows(name, over->peer_key());
+  if (!may)
+    greeter_.fail("the peer calls itself '" + std::string(name) +
+                  "', and the allow-list has its key for another name");
+  return may;
 }
 
 /// The first that answers decides. One that is not there, or is not a node, is passed over.
@@ -209,6 +224,7 @@ task<bool> link::read_hello(const heard& from) {
     no.text = parsed.error();
     co_return co_await refuse(std::move(no));
   }
+  if (!may_be(parsed->node.name)) co_return false;
   peer_ = std::move(*parsed);
   co_return true;
 }
@@ -247,8 +263,9 @@ task<void> link::carry_on(const heard& first) {
   if (!asked) co_return greeter_.fail("the peer asks for a session in a way that does not parse");
   const std::shared_ptr<link_session> session = owner_.registry().session_with(asked->from);
   link_session::standing here = refusal_code::gone;
-  if (session && session->id() == asked->session && asked->to == owner_.options().self.id)
-    co_await prepare(*session, asked->attempt, here);
+  const bool known = session && session->id() == asked->session && asked->to == owner_.options().self.id;
+  if (known && !may_be(session->peer().name)) co_return;
+  if (known) co_await prepare(*session, asked->attempt, here);
   if (!here) {
     co_await refuse_to_carry_on(here.error());
     co_return;
@@ -272,6 +289,7 @@ task<bool> link::refuse_to_carry_on(refusal_code why) {
 }
 
 task<bool> link::ask_to_carry_on(std::shared_ptr<link_session> session) {
+  if (!may_be(session->peer().name)) co_return false;
   resumption asked{owner_.options().self.id, session->peer().id, session->id(), session->next_attempt(), {}};
   link_session::standing here = refusal_code::gone;
   co_await prepare(*session, asked.attempt, here);
@@ -343,6 +361,7 @@ task<std::shared_ptr<lane>> link::choose_lane() {
     lane_reason_ = owner_.options().tcp_only ? "this node uses TCP only"
                    : accepted_               ? "the peer came over TCP"
                                              : "no local socket leads to the peer";
+    if (greeter_.channel() != nullptr) lane_reason_ += "; TLS 1.3";
   } else if (owner_.options().tcp_only || !peer_.wants_shm) {
     lane_reason_ = "one side does not want shared memory";
   } else {
@@ -361,8 +380,10 @@ std::vector<worker*> link::all_workers() const {
 }
 
 connection link::take_connection() {
-  home_.io().forget(greeter_.socket());  // another worker may go on with it
-  return {greeter_.take_socket(), kind_, std::move(process_.pidfd)};
+  connection over = greeter_.take();
+  over.kind = kind_;
+  over.pidfd = std::move(process_.pidfd);
+  return over;
 }
 
 std::shared_ptr<lane> link::over_socket() {
@@ -397,7 +418,7 @@ task<std::shared_ptr<lane>> link::share_memory() {
   }
   lane_reason_ = "the peer is on this host";
   std::shared_ptr<lane> made =
-      std::make_shared<shm_lane>(home_, std::move(memory), greeter_.take_socket(), std::move(process_.pidfd));
+      std::make_shared<shm_lane>(home_, std::move(memory), greeter_.take().socket, std::move(process_.pidfd));
   co_return made;
 }
 

@@ -11,6 +11,7 @@ namespace troupe::detail {
 namespace {
 
 constexpr std::size_t buffer_bytes = 2 * max_segment;
+constexpr std::size_t out_bytes = secure_channel::encrypted_size(max_segment) + secure_channel::most_kept;
 
 }  // namespace
 
@@ -18,6 +19,20 @@ struct socket_lane::pool {
   static constexpr std::size_t most_spare = 4;
   moodycamel::ConcurrentQueue<chunk_ptr> spare;
   moodycamel::ConcurrentQueue<chunk_ptr> outbox;
+};
+
+/// Of one connection.
+struct socket_lane::encryption {
+  explicit encryption(connection& over) : channel(std::move(over.channel)), unread(std::move(over.unread)) {}
+
+  std::unique_ptr<secure_channel> channel;
+  std::vector<std::byte> unread;  // what came with the handshake
+  // Both are not touched before they are needed.
+  std::unique_ptr<std::byte[]> out = std::make_unique_for_overwrite<std::byte[]>(out_bytes);
+  std::unique_ptr<std::byte[]> in = std::make_unique_for_overwrite<std::byte[]>(buffer_bytes);
+  std::size_t made = 0;   // bytes of `out`
+  std::size_t sent = 0;   // of these
+  std::size_t plain = 0;  // of what they are made
 };
 
 class socket_lane::stream_port final : public lane_port {
@@ -58,7 +73,8 @@ socket_lane::socket_lane(setup s)
       room_(std::max(s.send_buffer, static_cast<std::uint32_t>(8 * max_segment)),
             static_cast<unsigned>(s.workers.size())),
       pool_(std::make_unique<pool>()),
-      outgoing_([this](chunk_ptr c) { recycle(std::move(c)); }) {
+      outgoing_([this](chunk_ptr c) { recycle(std::move(c)); }),
+      checksum_(s.over.channel ? sum::none : sum::xxh3) {
   for (unsigned i = 0; i < s.workers.size(); ++i)
     ports_.push_back(std::make_unique<stream_port>(*this, i, s.workers[i] == &home_));
   connect(std::move(s.over));
@@ -72,6 +88,7 @@ lane_port& socket_lane::port(unsigned stream) noexcept { return *ports_[stream];
 
 void socket_lane::connect(connection over) {
   socket_ = std::move(over.socket);
+  secure_ = over.channel ? std::make_unique<encryption>(over) : nullptr;
   kind_.store(over.kind, std::memory_order_relaxed);
   broken_ = disconnecting_ = false;
   if (!mutated(mutant::kept_part)) filled_ = 0;
@@ -88,8 +105,15 @@ void socket_lane::start(lane_events& events) {
   events_ = &events;
   buffer_ = std::make_unique_for_overwrite<std::byte[]>(buffer_bytes);
   watch_->start();
-  receive_more();
+  begin_to_receive();
   offer_room();  // to streams that filled the lane before
+}
+
+/// Something may have come with the last word of the handshake.
+void socket_lane::begin_to_receive() {
+  if (!secure_) return receive_more();
+  const std::vector<std::byte> unread = std::move(secure_->unread);
+  if (take_in(unread)) receive_more();
 }
 
 void socket_lane::detach(std::function<void()> done) { disconnect(std::move(done)); }
@@ -98,9 +122,9 @@ void socket_lane::attach(connection over) {
   TROUPE_ASSERT(!socket_ && !stopped_, "detach a lane before another connection carries it");
   connect(std::move(over));
   watch_->start();
-  receive_more();
   let_go(outgoing_.rewind());
   send_more();
+  begin_to_receive();
 }
 
 /// Of what the peer does not acknowledge there may be as much as there may be at all.
@@ -156,7 +180,29 @@ void socket_lane::enqueue(chunk_ptr c) {
 
 void socket_lane::send_more() {
   if (send_op_.in_flight || disconnecting_ || broken_) return;
-  if (const byte_view next = outgoing_.next(); !next.empty()) home_.io().send(send_op_, socket_.get(), next);
+  if (const byte_view next = next_bytes(); !next.empty()) home_.io().send(send_op_, socket_.get(), next);
+}
+
+byte_view socket_lane::next_bytes() {
+  if (!secure_) return outgoing_.next();
+  encryption& e = *secure_;
+  if (e.sent == e.made) {
+    const secure_channel::progress p =
+        e.channel->encrypt(outgoing_.next(), byte_span(e.out.get(), out_bytes));
+    e.plain = p.taken;
+    e.made = p.made;
+    e.sent = 0;
+  }
+  return byte_view(e.out.get(), e.made).subspan(e.sent);
+}
+
+/// How many bytes need not be kept.
+std::size_t socket_lane::count_sent(std::size_t bytes) {
+  if (!secure_) return outgoing_.sent(bytes);
+  encryption& e = *secure_;
+  e.sent += bytes;
+  if (e.sent != e.made || e.plain == 0) return 0;
+  return outgoing_.sent(std::exchange(e.plain, 0));
 }
 
 void socket_lane::sent(std::int32_t result) {
@@ -166,7 +212,7 @@ void socket_lane::sent(std::int32_t result) {
     return;
   }
   const bool lies = mutated(mutant::short_write);
-  let_go(outgoing_.sent(lies ? outgoing_.next().size() : static_cast<std::size_t>(result)));
+  let_go(count_sent(lies ? next_bytes().size() : static_cast<std::size_t>(result)));
   if (!mutated(mutant::stalled_send)) send_more();
   if (drained() && events_ != nullptr) events_->lane_drained();
 }
@@ -188,7 +234,9 @@ void socket_lane::offer_room() {
 bool socket_lane::drained() const noexcept { return room_.bytes() == 0; }
 
 void socket_lane::receive_more() {
-  home_.io().receive(receive_op_, socket_.get(), byte_span(buffer_.get() + filled_, buffer_bytes - filled_));
+  const byte_span into = secure_ ? byte_span(secure_->in.get(), buffer_bytes)
+                                 : byte_span(buffer_.get() + filled_, buffer_bytes - filled_);
+  home_.io().receive(receive_op_, socket_.get(), into);
 }
 
 void socket_lane::received(std::int32_t result) {
@@ -196,8 +244,26 @@ void socket_lane::received(std::int32_t result) {
   if (result <= 0 && mutated(mutant::kept_connection)) return;
   if (result <= 0) return watch_->hung_up();
   events_->something_arrived();
-  filled_ += static_cast<std::size_t>(result);
-  if (parse()) receive_more();
+  const auto bytes = static_cast<std::size_t>(result);
+  if (!secure_) filled_ += bytes;
+  if (secure_ ? take_in(byte_view(secure_->in.get(), bytes)) : parse()) receive_more();
+}
+
+/// Decrypts all of it, and takes the segments. False: do not go on.
+bool socket_lane::take_in(byte_view cipher) {
+  for (;;) {
+    const byte_span room(buffer_.get() + filled_, buffer_bytes - filled_);
+    const secure_channel::progress p = secure_->channel->decrypt(cipher, room);
+    cipher = cipher.subspan(p.taken);
+    filled_ += p.made;
+    if (!parse() || disconnecting_) return false;
+    if (p.made != room.size() && cipher.empty()) break;
+  }
+  if (secure_->channel->has_output()) send_more();
+  if (secure_->channel->state() == secure_channel::stage::open) return true;
+  const std::string& why = secure_->channel->failure();
+  events_->lane_ended(link_end::unreachable, why.empty() ? "the connection ended without a goodbye" : why);
+  return false;
 }
 
 bool socket_lane::parse() {

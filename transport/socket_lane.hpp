@@ -7,6 +7,9 @@
 //
 // Receiving. One buffer; whole segments are handed up where they lie and the rest moves to the front.
 //
+// TLS. What goes is encrypted a chunk at a time when the socket is ready for it; what is kept is plain. Segments have no checksum
+// then.
+//
 // Connections. The lane outlives them: without one it takes what is published until there is no room. What a new one is
 // begun with, and which, is the session's affair (link_session.hpp).
 #pragma once
@@ -35,6 +38,7 @@ class socket_lane final : public lane, public std::enable_shared_from_this<socke
   ~socket_lane() override;
 
   lane_kind kind() const noexcept override { return kind_.load(std::memory_order_relaxed); }
+  sum checksum() const noexcept override { return checksum_; }
   lane_port& port(unsigned stream) noexcept override;
   void start(lane_events& events) override;
   bool drained() const noexcept override;
@@ -57,14 +61,18 @@ class socket_lane final : public lane, public std::enable_shared_from_this<socke
   void empty_outbox();
   void enqueue(chunk_ptr c);
   void send_more();
+  byte_view next_bytes();
   void sent(std::int32_t result);
+  std::size_t count_sent(std::size_t bytes);
   void let_go(std::size_t bytes);
   void offer_room();
   void connect(connection over);
   void disconnect(std::function<void()> done);
   void connection_ended(link_end why);
+  void begin_to_receive();
   void receive_more();
   void received(std::int32_t result);
+  bool take_in(byte_view cipher);
   bool parse();
   void close_if_idle();
 
@@ -77,7 +85,10 @@ class socket_lane final : public lane, public std::enable_shared_from_this<socke
   std::unique_ptr<pool> pool_;
   std::vector<std::unique_ptr<stream_port>> ports_;
   replay_buffer outgoing_;
-  bool broken_ = false;                  // a send failed: nothing more is sent, and receiving will say why
+  bool broken_ = false;  // a send failed: nothing more is sent, and receiving will say why
+  const sum checksum_;   // for good, whatever the next connection is
+  struct encryption;
+  std::unique_ptr<encryption> secure_;   // null: this connection is plain
   std::unique_ptr<std::byte[]> buffer_;  // buffer_bytes, not touched before they are needed
   std::size_t filled_ = 0;
   bool stopped_ = false;

@@ -44,6 +44,7 @@ struct inside {
     h.life = &all.start_process(h.how.host, h.how.mortal);
     node_options options = h.options;
     options.world = h.life;
+    options.plaintext = true;  // nobody is on the way; and secure channels draw their keys past the seed
     auto started = node::start(std::move(options));
     if (!started) {  // its port is somebody else's by now: as a supervisor would, it tries again
       TROUPE_ASSERT(h.face->lives_ != 0, started.error().text.c_str());

@@ -50,6 +50,12 @@ struct node_options {
   unsigned workers = 0;  // 0: one per processor
   io_backend io = io_backend::automatic;
   lane_choice lanes = lane_choice::automatic;
+  // TLS over TCP (docs/SECURITY.md). Without a key, TCP is plain, and only on loopback.
+  std::string key =
+      {};  // file with this node's key: troupe-keys makes it. The node needs a name of its own then
+  std::string peers = {};  // file with the names and keys of the nodes that it links with
+  bool plaintext =
+      false;  // without a key also beyond loopback: everybody on the way can read and change what is sent
   duration ask_deadline = std::chrono::seconds(5);    // of an ask without within()
   duration join_deadline = std::chrono::seconds(10);  // how long join keeps dialling
   duration rejoin = std::chrono::hours(1);  // and how long it dials again when that link broke; 0: not

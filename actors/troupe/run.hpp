@@ -5,7 +5,7 @@
 //
 // Every program gets the same flags:
 //   --node NAME  --listen URL  --join URL (both repeat)  --announce URL  --workers N  --io uring|asio|auto
-//   --lanes auto|tcp
+//   --lanes auto|tcp  --key FILE  --peers FILE  --plaintext (docs/SECURITY.md)
 //   --config FILE (the same names as keys, TOML)  --help
 // A process that another node has started as its service (run_process.hpp) is linked with that node as well.
 // The main task runs as an actor once the node listens and every --join is linked; what it returns is the
