@@ -419,7 +419,7 @@ TEST_CASE("with --kill a run that nobody was killed in is a failure, the threads
 TEST_CASE("with --kill a run that is over at the first sign of it is a failure, not a kill in mid-run",
           "[e2e][orders]") {
   const scratch folder;
-  launcher run(folder, {"--generate", "10", "--layout", "procs", "--kill", "payment"});
+  launcher run(folder, {"--generate", "1", "--layout", "procs", "--kill", "payment"});
   const int code = run.finish();
   INFO(run.text());
   CHECK(code == 1);

@@ -85,10 +85,12 @@ TEST_CASE("tls: over connections that are cut everything arrives once and in ord
       REQUIRE(send_when_possible(nodes.back, w, 7 + w, i, i % 500) == send_outcome::sent);
     }
   }
+  for (test_node* const n : {&nodes.front, &nodes.back})
+    REQUIRE(n->host.wait_until([&](record& r) { return r.arrivals.size() >= 2 * count; }));
   nodes.proxy->cut_each(0, 0);
   nodes.proxy->cut_now(cut::finish);
   for (test_node* const n : {&nodes.front, &nodes.back}) {
-    REQUIRE(n->host.wait_until([&](record& r) { return r.arrivals.size() >= 2 * count; }));
+    CHECK(n->host.wait_until([&](record& r) { return r.acked == 2 * count; }));
     CHECK(n->host.with([&](record& r) { return all_in_order(r, 2, count); }));
     CHECK(n->host.with([](record& r) { return r.downs.empty() && r.ups.size() == 1; }));
     CHECK(resumed(*n) >= 8);
