@@ -92,8 +92,9 @@ result<std::unique_ptr<node_core>, setup_error> node_core::create(node_options o
   if (!options.announce.empty()) {
     const auto at = endpoint::parse(options.announce);
     if (!at) return setup_error{"node option announce: " + at.error().text};
-    if (at->family != endpoint::kind::tcp || at->port == 0 || at->host.size() > max_host_text)
-      return setup_error{"node option announce = " + options.announce + ": use tcp://HOST:PORT"};
+    if (at->family != endpoint::kind::tcp || at->port == 0 || !is_address(at->host))
+      return setup_error{"node option announce = " + options.announce +
+                         ": use tcp://ADDRESS:PORT, with a numeric address"};
   }
   if (options.shared_memory < bulk_pool::least) {
     return setup_error{"node option shared_memory = " + std::to_string(options.shared_memory) +

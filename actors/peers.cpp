@@ -166,8 +166,7 @@ result<void> peers::admit(const node_identity& peer) {
   const auto known = last_of_name_.find(peer.name);
   session* const other = known != last_of_name_.end() ? known->second->link.any_session() : nullptr;
   if (other != nullptr && known->second->who.id != peer.id) {
-    other
-        ->supersede();  // its process is probably this one's predecessor: the next attempt finds the name free
+    other->supersede(link_end::died);  // its process was this one's predecessor: later the name is free
     return errc::name_taken;
   }
   if (table_.size() >= most && !table_.contains(peer.id)) return errc::limit_reached;

@@ -44,6 +44,15 @@ inline send_outcome send_when_possible(test_node& from, unsigned worker, std::ui
   }
 }
 
+/// Within ten seconds.
+template <class F>
+bool becomes_true(F f) {
+  const auto until = std::chrono::steady_clock::now() + 10s;
+  bool so = f();
+  while (!so && std::chrono::steady_clock::now() < until) so = f();
+  return so;
+}
+
 /// Whether the notes that came from each worker are 0 … count-1, once each and in order.
 inline bool all_in_order(record& r, unsigned workers, std::uint64_t count) {
   std::vector<std::uint64_t> next(workers);

@@ -28,7 +28,7 @@ class cutting_proxy {
   enum class cut : std::uint8_t {
     reset,   // RST to both
     finish,  // FIN to both, in the midst of whatever there is
-    flip,    // a bit of what goes to the node that is dialled is another one; then FIN
+    flip,    // a bit in the midst of what goes on is another one
   };
 
   explicit cutting_proxy(std::uint16_t to) : to_(to) {
@@ -53,6 +53,7 @@ class cutting_proxy {
 
   std::uint16_t port() const noexcept { return port_; }
   unsigned connections() const noexcept { return connections_; }
+  unsigned attempts() const noexcept { return attempts_; }  // with those that were refused
 
   /// All that was carried since, both ways.
   void record() {
@@ -146,6 +147,7 @@ class cutting_proxy {
   void accept() {
     const int dialled = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (dialled < 0) return;
+    ++attempts_;
     if (refuses_) return close(dialled, true);
     const int onward = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const sockaddr_in at = loopback(to_);
@@ -181,12 +183,14 @@ class cutting_proxy {
 
   bool take(pair& p, unsigned from, char* bytes, std::size_t n) {
     const bool last = p.until != 0 && p.carried + n >= p.until;
-    if (last) n = p.until - p.carried;
+    if (last && p.how != cut::flip) n = p.until - p.carried;
     p.carried += n;
     if (records_) recorded_.append(bytes, n);
-    if (last && p.how == cut::flip && n != 0) bytes[n - 1] = static_cast<char>(bytes[n - 1] ^ 4);
+    const bool flips = last && p.how == cut::flip;
+    if (flips && n != 0) bytes[n / 2] = static_cast<char>(bytes[n / 2] ^ 4);
     p.ways[from].held.assign(bytes, bytes + n);
-    if (!last) return true;
+    if (flips) p.until = 0;  // the nodes find out
+    if (!last || flips) return true;
     flush(p, from);
     return end(p, p.how);
   }
@@ -219,6 +223,7 @@ class cutting_proxy {
   int listener_ = -1;
   int wake_ = -1;
   std::atomic<unsigned> connections_{0};
+  std::atomic<unsigned> attempts_{0};
   std::mutex mutex_;
   bool over_ = false;
   bool records_ = false;

@@ -118,6 +118,19 @@ TEST_CASE("replay: what only acknowledges is not kept, and not sent over the nex
   CHECK(r.send(1000) == seen{{0, 1}});
 }
 
+TEST_CASE("replay: acknowledgements between data do not make chunks of few bytes") {
+  replay r;
+  for (int i = 0; i < 1000; ++i) {
+    r.add(0, 10);
+    r.add(0, 0, 0);
+  }
+  CHECK(r.recycled >= 2000 - 4);
+  CHECK(r.send(100).size() == 2000);
+  r.buffer.acked(0, 500);
+  r.buffer.rewind();
+  CHECK(r.send(100).size() == 500);
+}
+
 TEST_CASE("replay: small segments that went are kept in few chunks") {
   replay r;
   constexpr unsigned many = 5000;

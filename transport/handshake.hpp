@@ -62,10 +62,12 @@ struct hello {
   bool wants_shm = false;
   std::uint64_t session = 0;  // the dialer's name for it, drawn by chance; 0: it ends with its connection
   std::uint16_t port = 0;     // where others can dial the node over TCP; 0: nowhere
-  std::string host;           // there; empty: where its connections come from
+  std::string host;           // there, a numeric address; empty: where its connections come from
 };
 
-inline constexpr std::size_t max_host_text = 253;  // of a DNS name
+inline constexpr std::size_t max_address_text = 45;  // of IPv6
+/// Looks like a numeric address.
+bool is_address(std::string_view host) noexcept;
 
 /// What has arrived of each of the other's streams: the number of the last frame.
 using arrived_frames = std::vector<std::uint64_t>;

@@ -126,7 +126,7 @@ class hub_on_workers final : public hub, public link_owner {
   const endpoint& announced() noexcept override { return announced_; }
   link_registry& registry() noexcept override { return registry_; }
   void link_is_up(std::uint64_t number, std::shared_ptr<link_session> session) override;
-  void link_is_suspended(std::uint64_t number) override;
+  void link_is_suspended(std::uint64_t number, bool peer_dials) override;
   void link_failed(std::uint64_t number, refusal why, bool nobody) override;
   void link_is_gone(std::uint64_t number, link_end why) override;
 
@@ -208,7 +208,10 @@ result<endpoint, setup_error> hub_on_workers::listen(const endpoint& at) {
   const endpoint bound = at.family == endpoint::kind::local ? at : world.local_endpoint(listener->get());
   if (with_local && at.port == 0) local = world.listen(beside(world, bound.port), backlog, patience);
 
-  if (announced_.port == 0 && at.family == endpoint::kind::tcp) announced_.port = bound.port;
+  if (announced_.port == 0 && at.family == endpoint::kind::tcp) {
+    announced_.port = bound.port;
+    if (bound.is_loopback()) announced_.host = bound.host;
+  }
   start_listening(std::move(*listener), bound);
   if (with_local && local) {
     start_listening(std::move(*local), beside(world, bound.port));
@@ -327,12 +330,12 @@ void hub_on_workers::attempt_failed(joining& j, refusal why, bool nobody) {
   wait_to_dial(j);
 }
 
-/// If it has not gone on meanwhile. Where nobody listens any more, the peer has ended.
+/// If it has not gone on meanwhile. Where nobody listens any more who had answered there before, the peer has ended.
 void hub_on_workers::carry_on_later(joining& j, bool nobody) {
   const auto at = links_.find(j.carries);
   if (closing_ || at == links_.end() || !at->second.session->suspended()) return drop(j);
   const instant now = zero_.now();
-  if (!nobody) {
+  if (!nobody || !at->second.dialled) {
     j.nobody_since.reset();
   } else if (!j.nobody_since) {
     j.nobody_since = now;
@@ -400,18 +403,24 @@ void hub_on_workers::link_is_up(std::uint64_t number, std::shared_ptr<link_sessi
 }
 
 /// Who had dialled does so again at once; who was dialled, if that does not help.
-void hub_on_workers::link_is_suspended(std::uint64_t number) {
-  zero_.post([this, number](worker&) {
+void hub_on_workers::link_is_suspended(std::uint64_t number, bool peer_dials) {
+  zero_.post([this, number, peer_dials](worker&) {
     const auto at = links_.find(number);
     if (closing_ || at == links_.end()) return;
-    if (std::ranges::any_of(joins_, [&](const auto& j) { return j->carries == number; })) return;
     const one_link& l = at->second;
     const std::optional<endpoint> to = l.dialled ? l.dialled : l.connection->way_back();
     if (!to) return;
-    joining& j = *joins_.emplace_back(std::make_unique<joining>(*this, *to, instant::max(), joined{}));
+    const auto same = std::ranges::find(joins_, number, [](const auto& j) { return j->carries; });
+    if (same != joins_.end() && (*same)->link != 0) return;  // its attempt ends, and it looks again
+    if (same == joins_.end())
+      joins_.push_back(std::make_unique<joining>(*this, *to, instant::max(), joined{}));
+    joining& j = same != joins_.end() ? **same : *joins_.back();
     j.lost = l.session->peer().name;
     j.carries = number;
-    if (l.dialled) return dial(j);
+    j.nobody_since.reset();
+    j.pause = retry_after;
+    zero_.timers().cancel(j.retry);
+    if (l.dialled && !peer_dials) return dial(j);
     j.pause = dialler_first;
     wait_to_dial(j);
     j.pause = retry_after;

@@ -49,7 +49,8 @@ class lane_events {
   virtual std::size_t segment_arrived(const segment_header& header, byte_view frames) = 0;
   /// A part of a segment.
   virtual void something_arrived() = 0;
-  /// Nothing more arrives. Comes once, unless stop() came first.
+  /// Nothing more arrives over this connection: why, and `violated` if what it carried cannot be. Comes once for each, unless stop() or
+  /// detach() came first.
   virtual void lane_ended(link_end why, std::string text) = 0;
   /// Everything published has left this process.
   virtual void lane_drained() = 0;

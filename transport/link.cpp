@@ -16,6 +16,7 @@ void link::accept(descriptor socket, bool local, bool full) {
   kind_ = local ? lane_kind::local_socket : lane_kind::tcp;
   greeter_.begin(owner_.options().handshake_deadline);
   from_ = home_.world().remote_endpoint(socket.get());
+  near_ = local || from_.is_loopback();
   greeter_.adopt(std::move(socket));
   home_.resume(run_accepted().handle);
 }
@@ -27,7 +28,8 @@ void link::dial(std::vector<endpoint> to) {
 }
 
 void link::dial_again(std::vector<endpoint> to, std::shared_ptr<link_session> session) {
-  greeter_.begin(owner_.options().handshake_deadline);
+  const link_options& o = owner_.options();
+  greeter_.begin(std::min(o.handshake_deadline, o.lease / link_session::looks_in_a_lease));
   home_.resume(run_dialled_again(std::move(to), std::move(session)).handle);
 }
 
@@ -42,6 +44,9 @@ void link::adopt(inherited_link over, duration patience) {
 
 std::optional<endpoint> link::way_back() const {
   if (peer_.port == 0) return std::nullopt;
+  // A stranger does not send this node elsewhere.
+  const bool is_known = secure_ || peer_.host.empty() || peer_.host == from_.host;
+  if (!is_known) return std::nullopt;
   endpoint at;
   at.port = peer_.port;
   at.host = !peer_.host.empty() ? peer_.host : from_.host.empty() ? "127.0.0.1" : from_.host;
@@ -86,12 +91,11 @@ detached link::run_adopted() {
 detached link::run_dialled_again(std::vector<endpoint> to, std::shared_ptr<link_session> session) {
   const auto self = shared_from_this();
   for (const endpoint& at : to) {
+    refused_ = {};
     bool good = co_await reach(at);
     if (good) good = co_await ask_to_carry_on(session);
     nobody_ = greeter_.refused() && (nobody_ || &at == &to.front());
-    if (refused_.code == refusal_code::gone)
-      session->forgotten("the peer does not know the session any more");
-    if (good || refused_.code == refusal_code::gone) break;
+    if (good || judge(*session)) break;
   }
   fail();
 }
@@ -107,6 +111,7 @@ task<bool> link::reach(endpoint at) {
   greeter_.hang_up();
   process_ = {};
   kind_ = at.family == endpoint::kind::local ? lane_kind::local_socket : lane_kind::tcp;
+  near_ = at.is_loopback();
   bool good = co_await greeter_.connect(std::move(at));
   if (good && kind_ == lane_kind::local_socket) good = vouch_for_peer();
   const auto& security = owner_.options().security;
@@ -159,8 +164,13 @@ hello link::own_hello() const {
   h.max_message = o.max_message;
   h.wants_shm = !o.tcp_only;
   h.session = accepted_ ? peer_.session : session_name_;
-  h.port = owner_.announced().port;
-  h.host = owner_.announced().host;
+  const endpoint& at = owner_.announced();
+  if (at.host.empty() || !at.is_loopback()) {
+    h.port = at.port;
+    h.host = at.host;
+  } else if (near_) {
+    h.port = at.port;
+  }
   return h;
 }
 
@@ -229,6 +239,17 @@ task<bool> link::read_hello(const heard& from) {
   co_return true;
 }
 
+/// What a refusal means for the session. True: do not try another way.
+bool link::judge(link_session& session) {
+  if (refused_.code == refusal_code::already_linked) session.overtaken();
+  // Whoever else answers there, behind a proxy for instance, knows nothing of the peer.
+  const bool is_peer = refused_.who == session.peer().id;
+  if (refused_.code != refusal_code::gone || !(is_peer || refused_.text == session.peer().name)) return false;
+  session.forgotten(is_peer ? "the peer does not know the session any more"
+                            : "another process has taken the peer's name");
+  return true;
+}
+
 /// Has a session let go of the connection that it has, if any; on the session's home worker, and back.
 struct link::preparation {
   link* self;
@@ -282,9 +303,8 @@ task<void> link::carry_on(const heard& first) {
 task<bool> link::refuse_to_carry_on(refusal_code why) {
   refusal no;
   no.code = why;
-  no.text = "node '" + owner_.options().self.name + "' " +
-            (why == refusal_code::gone ? "does not know that session any more"
-                                       : "makes another connection for that session");
+  no.who = owner_.options().self.id;
+  no.text = owner_.options().self.name;  // so that the peer knows whom it has reached
   co_return co_await refuse(std::move(no));
 }
 
@@ -325,6 +345,8 @@ std::optional<refusal> link::objection(const incarnation& dialer) {
   }
   claimed_ = owner_.registry().claim(peer_.node.id, dialer, number_, !accepted_);
   if (!claimed_) {
+    const auto other = owner_.registry().session_with(peer_.node.id);
+    if (other && other->id() != peer_.session) other->supersede(link_end::unreachable);
     no.code = refusal_code::already_linked;
     no.text = "nodes '" + owner_.options().self.name + "' and '" + peer_.node.name + "' are already linked";
     return no;
@@ -341,7 +363,9 @@ std::optional<refusal> link::objection(const incarnation& dialer) {
 
 task<bool> link::refuse(refusal why) {
   std::vector<std::byte> said = greet(why);
-  if (why.code == refusal_code::already_linked) why.who = peer_.node.id;  // whom the joiner should look for
+  const bool to_a_hello = peer_.node.id != incarnation{};
+  if (why.code == refusal_code::already_linked && to_a_hello)
+    why.who = peer_.node.id;  // whom the joiner should look for
   refused_ = std::move(why);
   co_await greeter_.say(std::move(said));
   greeter_.fail(refused_.text);
@@ -380,6 +404,7 @@ std::vector<worker*> link::all_workers() const {
 }
 
 connection link::take_connection() {
+  secure_ = greeter_.channel() != nullptr;
   connection over = greeter_.take();
   over.kind = kind_;
   over.pidfd = std::move(process_.pidfd);
@@ -441,7 +466,7 @@ void link::finish(std::shared_ptr<lane> over) {
       .bulks = o.bulks,
       .id = peer_.session == own_hello().session ? peer_.session : 0,
       .dialled = !accepted_,
-      .suspended = [self] { self->owner_.link_is_suspended(self->number_); },
+      .suspended = [self](bool peer_dials) { self->owner_.link_is_suspended(self->number_, peer_dials); },
       .up = [self] { self->owner_.link_is_up(self->number_, self->session_); },
       .gone = [self](link_end why) { self->gone(why); },
   };

@@ -24,13 +24,15 @@ class link_owner {
   virtual scheduler& workers() noexcept = 0;
   virtual session_host& host() noexcept = 0;
   virtual const link_options& options() noexcept = 0;
-  /// Where others can dial this node, if it listens to TCP: port 0 if not; an empty host: where its connections come from.
+  /// Where others can dial this node, if it listens to TCP: port 0 if not; an empty host: where its connections come from; a
+  /// loopback address: they must come from there.
   virtual const endpoint& announced() noexcept = 0;
   virtual link_registry& registry() noexcept = 0;
 
   virtual void link_is_up(std::uint64_t number, std::shared_ptr<link_session> session) = 0;
   /// Its session has lost its connection.
-  virtual void link_is_suspended(std::uint64_t number) = 0;
+  /// `peer_dials`: it does so just now.
+  virtual void link_is_suspended(std::uint64_t number, bool peer_dials) = 0;
   /// The handshake failed, or was for the session of another link, which has what came of it. `nobody`: each host that was dialled
   /// says that nobody listens there.
   virtual void link_failed(std::uint64_t number, refusal why, bool nobody) = 0;
@@ -70,6 +72,7 @@ class link : public std::enable_shared_from_this<link> {
   task<bool> same_version(const heard& from);
   task<void> carry_on(const heard& first);
   task<bool> ask_to_carry_on(std::shared_ptr<link_session> session);
+  bool judge(link_session& session);
   task<bool> refuse_to_carry_on(refusal_code why);
   bool confirmed(const std::optional<heard>& answer);
   struct preparation;
@@ -98,10 +101,12 @@ class link : public std::enable_shared_from_this<link> {
   greeter greeter_;
   bool accepted_ = false;
   bool full_ = false;
+  bool secure_ = false;             // who the peer is was proved
   std::uint64_t session_name_ = 0;  // of a session that it can dial for again
   lane_kind kind_ = lane_kind::tcp;
   peer_process process_;  // on a local socket
   endpoint from_;         // where it comes from, if it was accepted
+  bool near_ = false;     // the connection does not leave the host
   hello peer_;
   bool claimed_ = false;
   refusal refused_;  // by either side

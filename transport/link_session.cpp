@@ -113,8 +113,8 @@ void link_session::suspend(std::string text) {
   progress_ = progress;
   if (fruitless_ == most_fruitless)
     return end(link_end::unreachable, "connections break before anything goes on: " + text);
-  heard_ = false;
   detached_ = false;
+  suspended_since_ = home_.now();
   stalled_.store(false, std::memory_order_relaxed);
   tell_of(suspended_, true);
   lane_->detach([self = shared_from_this()] { self->detached(); });
@@ -122,8 +122,9 @@ void link_session::suspend(std::string text) {
 
 void link_session::detached() {
   detached_ = true;
-  if (preparing_) return std::exchange(preparing_, nullptr)(arrived());
-  if (on_suspended_ && !mutated(mutant::deaf_resume)) on_suspended_();
+  const bool peer_dials = preparing_ && !is_ours(attempt_);
+  if (preparing_) std::exchange(preparing_, nullptr)(arrived());
+  if (on_suspended_ && !mutated(mutant::deaf_resume)) on_suspended_(peer_dials);
 }
 
 arrived_frames link_session::arrived() const {
@@ -137,6 +138,7 @@ void link_session::prepare(std::uint32_t attempt, prepared then) {
   if (!can_resume()) return then(refusal_code::gone);
   if (attempt <= attempt_) return then(refusal_code::already_linked);
   attempt_ = attempt;
+  if (!is_ours(attempt)) heard_ = true;
   if (preparing_) std::exchange(preparing_, nullptr)(refusal_code::already_linked);
   if (suspended() && detached_) return then(arrived());
   preparing_ = std::move(then);
@@ -154,6 +156,7 @@ bool link_session::resume(std::uint32_t attempt, connection over, const arrived_
       lane_->acked(static_cast<std::uint8_t>(i), there[i]);
   }
   heard_ = true;
+  ahead_ = 0;
   resumed_.fetch_add(1, std::memory_order_relaxed);
   tell_of(suspended_, false);
   lane_->attach(std::move(over));
@@ -165,11 +168,12 @@ void link_session::forgotten(std::string why) {
   if (suspended() && !mutated(mutant::unheard_gone)) end(link_end::unreachable, std::move(why));
 }
 
-void link_session::supersede() {
-  home_.post([weak = weak_from_this()](worker&) {
+void link_session::supersede(link_end why) {
+  home_.post([weak = weak_from_this(), why](worker&) {
     const auto self = weak.lock();
-    if (self && self->suspended() && self->live())
-      self->end(link_end::died, "another process has taken the peer's name");
+    if (!self || !self->suspended() || !self->live()) return;
+    if (self->home_.now() - self->suspended_since_ < self->lease_ / looks_in_a_lease) return;
+    self->end(why, "the peer has begun anew");
   });
 }
 
@@ -177,9 +181,11 @@ std::size_t link_session::segment_arrived(const segment_header& header, byte_vie
   if (!live()) return 0;
   std::size_t worth = header.length;
   heard_ = true;
+  if (lane_->checksum() == sum::xxh3 && checksum_of(header, frames) != header.checksum) {
+    lane_ended(link_end::violated, "a segment with a wrong checksum");
+    return 0;
+  }
   if (header.stream >= receiving_.size()) return violated("a segment of a stream that does not exist");
-  if (lane_->checksum() == sum::xxh3 && checksum_of(header, frames) != header.checksum)
-    return broken("a segment with a wrong checksum");
   receiving_stream& from = receiving_[header.stream];
   if (header.ack != 0) {
     if (header.acked_stream >= streams_.size() || !streams_[header.acked_stream]->note_ack(header.ack)) {
@@ -328,19 +334,13 @@ bool link_session::violated(std::string text) {
   return false;
 }
 
-/// The connection does not carry what it is given. False, too.
-bool link_session::broken(std::string text) {
-  lane_ended(can_resume() ? link_end::unreachable : link_end::violated, std::move(text));
-  return false;
-}
-
 void link_session::port_violated(std::string text) {
   home_.post([self = shared_from_this(), text = std::move(text)](worker&) { self->violated(text); });
 }
 
 void link_session::lane_ended(link_end why, std::string text) {
   if (life_ == life::closing) return end(closing_end(), "it was closing");
-  if (why == link_end::unreachable && can_resume()) return suspend(std::move(text));
+  if (why != link_end::died && can_resume()) return suspend(std::move(text));
   end(why, std::move(text));
 }
 

@@ -64,11 +64,11 @@ class link_session final : public session,
     std::string lane_reason;
     duration lease;
     std::shared_ptr<bulk_pool> bulks;
-    std::uint64_t id;                    // hello::session
-    bool dialled;                        // by this side
-    std::function<void()> suspended;     // home worker; to dial again
-    std::function<void()> up;            // home worker, after link_up
-    std::function<void(link_end)> gone;  // home worker, after link_down
+    std::uint64_t id;                     // hello::session
+    bool dialled;                         // by this side
+    std::function<void(bool)> suspended;  // home worker; to dial again. True: the peer does just now
+    std::function<void()> up;             // home worker, after link_up
+    std::function<void(link_end)> gone;   // home worker, after link_down
   };
   explicit link_session(setup s);
 
@@ -83,7 +83,7 @@ class link_session final : public session,
   bool stalled() const noexcept override { return stalled_.load(std::memory_order_relaxed); }
   bool suspended() const noexcept override { return suspended_.load(std::memory_order_relaxed); }
   std::uint64_t resumed() const noexcept override { return resumed_.load(std::memory_order_relaxed); }
-  void supersede() override;
+  void supersede(link_end why) override;
   std::uint64_t duplicates() const noexcept override { return duplicates_.load(std::memory_order_relaxed); }
   void consumed(const held_credit& credit) override;
   void close() override;
@@ -94,10 +94,9 @@ class link_session final : public session,
 
   std::uint64_t id() const noexcept { return id_; }
   // To go on over another connection; all on the home worker.
-  std::uint32_t next_attempt() const noexcept {
-    const bool last_was_ours = (attempt_ % 2 == 1) == dialled_;
-    return attempt_ + (last_was_ours ? 2 : 1);
-  }
+  std::uint32_t next_attempt() const noexcept { return attempt_ + (is_ours(attempt_) ? 2 : 1) + ahead_; }
+  /// The peer had a later one: the next shall be later than several more of its.
+  void overtaken() noexcept { ahead_ = std::min<std::uint32_t>(ahead_ + 64, 1u << 16); }
   /// Lets go of the connection there is; then tells what has arrived.
   void prepare(std::uint32_t attempt, prepared then);
   /// False: not this one.
@@ -145,11 +144,11 @@ class link_session final : public session,
   void close_expired();
   void look_for_life();
   void tell_of(std::atomic<bool>& state, bool is);
+  bool is_ours(std::uint32_t attempt) const noexcept { return (attempt % 2 == 1) == dialled_; }
   bool can_resume() const noexcept { return id_ != 0 && lane_->lasts() && life_ == life::up; }
   void suspend(std::string text);
   arrived_frames arrived() const;
   void detached();
-  bool broken(std::string text);
   std::uint64_t acked() const noexcept;
   link_end closing_end() const noexcept { return closed_by_us_ ? link_end::closed : link_end::left; }
   bool all_goodbyes_in() const noexcept;
@@ -166,7 +165,7 @@ class link_session final : public session,
   std::string lane_reason_;
   const std::uint64_t id_;
   const bool dialled_;
-  std::function<void()> on_suspended_;
+  std::function<void(bool)> on_suspended_;
   std::function<void()> up_;
   std::function<void(link_end)> gone_;
   life life_ = life::starting;
@@ -182,6 +181,8 @@ class link_session final : public session,
   std::atomic<bool> suspended_{false};
   bool detached_ = false;      // … and nothing of the last connection is in flight
   std::uint32_t attempt_ = 0;  // the last one
+  std::uint32_t ahead_ = 0;    // of the peer's, for the next one
+  instant suspended_since_{};
   prepared preparing_;
   std::uint64_t progress_ = 0;  // frames that had gone either way when it was suspended last
   unsigned fruitless_ = 0;

@@ -7,44 +7,43 @@
 #include <troupe/detail/checked.hpp>
 
 namespace troupe::detail {
-namespace {
-
-/// Chunks have nothing but acknowledgements, or nothing of the kind.
-bool only_acknowledges(const segment_chunk& c) noexcept { return read_segment_header(c.data).frames == 0; }
-
-}  // namespace
-
 void replay_buffer::append(chunks& to, chunk_ptr c) {
   constexpr std::size_t worth_a_copy = 8 * 1024;
   segment_chunk* const last = to.empty() ? nullptr : to.back().get();
   const std::size_t bytes = c->size - c->acked;
   const bool fits = last != nullptr && bytes <= worth_a_copy && bytes <= max_segment - last->size;
-  if (!fits || only_acknowledges(*last) != only_acknowledges(*c)) return to.push_back(std::move(c));
+  if (!fits) return to.push_back(std::move(c));
   std::memcpy(last->data + last->size, c->data + c->acked, bytes);
   last->size += bytes;
   recycle_(std::move(c));
 }
 
 void replay_buffer::add(chunk_ptr segment) {
+  const bool only_acknowledges = read_segment_header(segment->data).frames == 0;
   unsent_bytes_ += segment->size;
-  append(unsent_, std::move(segment));
+  append(only_acknowledges ? acks_ : unsent_, std::move(segment));
 }
 
-byte_view replay_buffer::next() const noexcept {
-  if (unsent_.empty()) return {};
-  const segment_chunk& c = *unsent_.front();
+byte_view replay_buffer::next() noexcept {
+  if (under_way_ == nullptr) under_way_ = !acks_.empty() ? &acks_ : &unsent_;
+  if (under_way_->empty()) {
+    under_way_ = nullptr;
+    return {};
+  }
+  const segment_chunk& c = *under_way_->front();
   return {c.data + c.sent, c.size - c.sent};
 }
 
 std::size_t replay_buffer::sent(std::size_t bytes) {
-  segment_chunk& c = *unsent_.front();
+  segment_chunk& c = *under_way_->front();
   TROUPE_ASSERT(bytes <= c.size - c.sent, "the connection took more than it was given");
   c.sent += bytes;
   unsent_bytes_ -= bytes;
   if (c.sent != c.size) return 0;
-  chunk_ptr whole = std::move(unsent_.front());
-  unsent_.pop_front();
-  if (only_acknowledges(*whole)) {
+  chunks& from = *std::exchange(under_way_, nullptr);
+  chunk_ptr whole = std::move(from.front());
+  from.pop_front();
+  if (&from == &acks_) {
     const std::size_t gone = whole->size;
     recycle_(std::move(whole));
     return gone;
@@ -77,31 +76,27 @@ std::size_t replay_buffer::drop_acked(chunks& from) {
 }
 
 std::size_t replay_buffer::rewind() {
-  chunks all = std::exchange(kept_, {});
   std::size_t gone = 0;
-  if (mutated(mutant::lost_kept)) all.clear();
+  for (const chunk_ptr& c : acks_) gone += c->size;
+  acks_.clear();
+  under_way_ = nullptr;
+  if (mutated(mutant::lost_kept)) kept_.clear();
   if (mutated(mutant::lost_unsent)) unsent_.clear();
-  for (chunk_ptr& c : unsent_) {
-    if (!only_acknowledges(*c)) {
-      all.push_back(std::move(c));
-    } else {
-      gone += c->size;
-      recycle_(std::move(c));
-    }
-  }
-  gone += drop_acked(all);
+  for (; !kept_.empty(); kept_.pop_back()) unsent_.push_front(std::move(kept_.back()));
+  gone += drop_acked(unsent_);
   unsent_bytes_ = 0;
-  for (const chunk_ptr& c : all) {
+  for (const chunk_ptr& c : unsent_) {
     c->sent = c->acked;
     unsent_bytes_ += c->size - c->sent;
   }
-  unsent_ = std::move(all);
   return gone;
 }
 
 void replay_buffer::clear() {
   kept_.clear();
   unsent_.clear();
+  acks_.clear();
+  under_way_ = nullptr;
   unsent_bytes_ = 0;
 }
 

@@ -3,8 +3,8 @@
 //
 // Segments lie in chunks, each as it was published, in the order in which they go. A chunk that went is kept until every
 // segment in it is acknowledged; the segments say themselves which stream and which frames they are, so nothing else is
-// recorded. What only acknowledges is not kept: its chunks hold nothing else, and the next connection begins with what
-// both sides have received. A small segment is copied behind the bytes of the chunk before it, so that one send
+// recorded. What only acknowledges is not kept: it lies in chunks of its own, which go as soon as the chunk under way has gone,
+// and the next connection begins with what both sides have received. A small segment is copied behind the bytes of the chunk before it, so that one send
 // carries many and what is kept is dense; large ones are never copied.
 //
 // rewind() makes all that is kept unsent again. Segments that the peer has although it could not say so are sent
@@ -37,7 +37,7 @@ class replay_buffer {
   /// One segment, whole.
   void add(chunk_ptr segment);
   /// What goes next; empty: everything has gone. Valid until sent(), also if more is added.
-  byte_view next() const noexcept;
+  byte_view next() noexcept;
   /// The connection has taken so many bytes of next(). The answer: how many bytes need not be kept.
   std::size_t sent(std::size_t bytes);
   /// The peer has taken the frames of `stream` up to `sequence`. The answer: how many bytes need not be kept any more.
@@ -58,8 +58,10 @@ class replay_buffer {
   }
 
   std::function<void(chunk_ptr)> recycle_;
-  chunks kept_;    // went, and is not acknowledged
-  chunks unsent_;  // the first perhaps in part
+  chunks kept_;                  // went, and is not acknowledged
+  chunks unsent_;                // the first perhaps in part
+  chunks acks_;                  // the same, of what only acknowledges
+  chunks* under_way_ = nullptr;  // of these two the one whose first chunk goes
   std::size_t unsent_bytes_ = 0;
   std::array<std::uint64_t, 256> acked_{};  // by stream: the last frame
 };

@@ -212,8 +212,8 @@ class session {
   virtual std::uint64_t resumed() const noexcept = 0;  // any thread; how often it went on over another
   virtual std::uint64_t duplicates()
       const noexcept = 0;  // any thread; segments that came twice, and were dropped
-  /// If it is suspended, it is over: another process has taken the peer's name. Any thread.
-  virtual void supersede() = 0;
+  /// If it has been suspended for a while, it is over: the peer, or another process by its name, begins anew. Any thread.
+  virtual void supersede(link_end why) = 0;
 
   /// The message was taken or dropped: its sender may use the room again.
   virtual void consumed(const held_credit& credit) = 0;

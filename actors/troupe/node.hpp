@@ -46,7 +46,7 @@ struct node_options {
   std::string name = {};                 // 1–64 of [A-Za-z0-9._-]; empty: "node-" and its process id
   std::vector<std::string> listen = {};  // tcp://HOST:PORT, unix://PATH
   std::string announce =
-      {};                // tcp://HOST:PORT where peers dial this node, if that is not where it listens (NAT)
+      {};  // tcp://ADDRESS:PORT where peers dial this node, if that is not where it listens (NAT)
   unsigned workers = 0;  // 0: one per processor
   io_backend io = io_backend::automatic;
   lane_choice lanes = lane_choice::automatic;

@@ -41,7 +41,7 @@ void run_traffic(scene& s, const std::vector<const process*>& all) {
 
 /// Whether a link has ended because the peer broke the rules of the wire: here everybody keeps them.
 bool is_a_breach(std::string_view line) {
-  constexpr std::array<std::string_view, 10> honest = {"both have said goodbye",
+  constexpr std::array<std::string_view, 11> honest = {"both have said goodbye",
                                                        "it was closing",
                                                        "it was closed without a connection",
                                                        "the peer's process has ended",
@@ -50,6 +50,7 @@ bool is_a_breach(std::string_view line) {
                                                        "the peer does not know the session any more",
                                                        "nobody listens where the peer did",
                                                        "another process has taken the peer's name",
+                                                       "the peer has begun anew",
                                                        "the peer has said nothing for its lease"};
   constexpr std::string_view ended = " has ended: ";
   const std::size_t at = line.find(ended);
