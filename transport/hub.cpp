@@ -411,10 +411,11 @@ void hub_on_workers::link_is_suspended(std::uint64_t number, bool peer_dials) {
     const std::optional<endpoint> to = l.dialled ? l.dialled : l.connection->way_back();
     if (!to) return;
     const auto same = std::ranges::find(joins_, number, [](const auto& j) { return j->carries; });
-    if (same != joins_.end() && (*same)->link != 0) return;  // its attempt ends, and it looks again
-    if (same == joins_.end())
-      joins_.push_back(std::make_unique<joining>(*this, *to, instant::max(), joined{}));
-    joining& j = same != joins_.end() ? **same : *joins_.back();
+    const bool is_new = same == joins_.end();
+    if (!is_new && (*same)->link != 0) return;  // its attempt ends, and it looks again
+    joining& j = is_new
+                     ? *joins_.emplace_back(std::make_unique<joining>(*this, *to, instant::max(), joined{}))
+                     : **same;
     j.lost = l.session->peer().name;
     j.carries = number;
     j.nobody_since.reset();

@@ -194,15 +194,19 @@ std::size_t link_session::segment_arrived(const segment_header& header, byte_vie
     given_[header.acked_stream] = true;
     lane_->acked(header.acked_stream, header.ack);
   }
-  switch (from.classify(header)) {
-    case receiving_stream::order::broken: return violated("a gap in a stream's sequence numbers");
-    case receiving_stream::order::duplicate: duplicates_.fetch_add(1, std::memory_order_relaxed); break;
-    case receiving_stream::order::next:
-      if (const char* const wrong = from.take(header, frames, home_.now())) return violated(wrong);
-      if (!live()) return 0;
-      worth += from.apart();
-      frames_in_.fetch_add(header.frames, std::memory_order_relaxed);
-      if (header.frames != 0) acks_.received(header.stream, from.received(), worth);
+  if (header.frames == 0) {
+    if (!frames.empty()) return violated("a segment of no frames with something in it");
+  } else {
+    switch (from.classify(header)) {
+      case receiving_stream::order::broken: return violated("a gap in a stream's sequence numbers");
+      case receiving_stream::order::duplicate: duplicates_.fetch_add(1, std::memory_order_relaxed); break;
+      case receiving_stream::order::next:
+        if (const char* const wrong = from.take(header, frames, home_.now())) return violated(wrong);
+        if (!live()) return 0;
+        worth += from.apart();
+        frames_in_.fetch_add(header.frames, std::memory_order_relaxed);
+        acks_.received(header.stream, from.received(), worth);
+    }
   }
   for (std::size_t i = 0; i < given_.size(); ++i) {
     if (given_[i]) streams_[i]->poke();

@@ -35,6 +35,7 @@ byte_view replay_buffer::next() noexcept {
 }
 
 std::size_t replay_buffer::sent(std::size_t bytes) {
+  TROUPE_ASSERT(under_way_ != nullptr, "what the connection has taken, next() has given");
   segment_chunk& c = *under_way_->front();
   TROUPE_ASSERT(bytes <= c.size - c.sent, "the connection took more than it was given");
   c.sent += bytes;

@@ -6,10 +6,10 @@
 //   12 frames u16          how many; each has one sequence number, counted for each stream from 1
 //   14 stream u8           the sending worker
 //   15 acked stream u8     the acknowledged stream of the receiver's, if `ack` is not 0
-//   16 first sequence u64  of the first frame (of the next one, if there are none)
+//   16 first sequence u64  of the first frame; means nothing if there are none
 //   24 ack u64             every frame of that stream up to this number is in its mailbox; 0: says nothing
 //
-// A segment without frames carries only its acknowledgement and is not acknowledged itself. The header is
+// A segment without frames carries only its acknowledgement and is not acknowledged itself; it may overtake others. The header is
 // copied before it is looked at, so a peer that rewrites shared memory meanwhile changes nothing that was
 // checked.
 #pragma once
