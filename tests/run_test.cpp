@@ -297,9 +297,8 @@ TEST_CASE("run: arguments that are no flags go to a program that takes them, and
 TEST_CASE("run: --help lists every flag and ends well") {
   program p([] { return run_with({"--help"}, tell); });
   const std::string help = p.rest_of_output();
-  for (const std::string flag :
-       {"--node", "--listen", "--announce", "--join", "--workers", "--io", "--lanes", "--key", "--peers",
-        "--plaintext", "--config", "--help"}) {
+  for (const std::string flag : {"--node", "--listen", "--announce", "--join", "--workers", "--io", "--lanes",
+                                 "--key", "--peers", "--plaintext", "--config", "--help"}) {
     INFO(help);
     CHECK(help.find(flag) != std::string::npos);
   }
@@ -319,7 +318,8 @@ TEST_CASE("run: a bad flag is one line that names the value, and exit code 2") {
   check_refused({"--listen", "nonsense"}, "nonsense");
   check_refused({"--listen", "tcp://127.0.0.1:65536"}, "65536");
   check_refused({"--listen", "tcp://127.0.0.1"}, "tcp://127.0.0.1");
-  check_refused({"--listen", "tcp://203.0.113.7:0", "--plaintext"}, "203.0.113.7");  // no address of this host
+  check_refused({"--listen", "tcp://203.0.113.7:0", "--plaintext"},
+                "203.0.113.7");  // no address of this host
   check_refused({"--listen", "tcp://0.0.0.0:0"}, "--plaintext");
   check_refused({"--announce", "nonsense"}, "nonsense");
   check_refused({"--announce", "unix:///tmp/socket"}, "unix:///tmp/socket");
