@@ -92,7 +92,7 @@ result<std::unique_ptr<node_core>, setup_error> node_core::create(node_options o
   if (!options.announce.empty()) {
     const auto at = endpoint::parse(options.announce);
     if (!at) return setup_error{"node option announce: " + at.error().text};
-    if (at->family != endpoint::kind::tcp || at->port == 0 || !is_address(at->host))
+    if (at->family != endpoint::kind::tcp || at->port == 0 || !at->is_numeric())
       return setup_error{"node option announce = " + options.announce +
                          ": use tcp://ADDRESS:PORT, with a numeric address"};
   }

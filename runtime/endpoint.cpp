@@ -85,6 +85,12 @@ std::string endpoint::url() const {
   return "tcp://" + (brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+bool endpoint::is_numeric() const noexcept {
+  if (family == kind::local || host == "localhost") return true;
+  in6_addr any{};
+  return ::inet_pton(AF_INET, host.c_str(), &any) == 1 || ::inet_pton(AF_INET6, host.c_str(), &any) == 1;
+}
+
 bool endpoint::is_loopback() const noexcept {
   if (family == kind::local || host == "localhost") return true;
   in_addr v4{};

@@ -158,6 +158,7 @@ class fake_env final : public env {
   }
   result<descriptor, setup_error> listen(const endpoint&, int, duration) override { return make_socket(); }
   result<descriptor, setup_error> open_socket(const endpoint&) override { return make_socket(); }
+  result<std::vector<endpoint>, setup_error> resolve(const endpoint& to) override { return std::vector{to}; }
   endpoint local_endpoint(int fd) override {
     endpoint at;
     at.host = "127.0.0.1";

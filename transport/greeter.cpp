@@ -72,14 +72,53 @@ void greeter::fail(std::string why) {
   if (failure_.empty()) failure_ = std::move(why);
 }
 
+/// What comes of it later than the greeter waits is nobody's.
+struct greeter::lookup {
+  void finish(resolver::answer how) {
+    if (!waiter) return;
+    found = std::move(how);
+    current_worker->resume(std::exchange(waiter, nullptr));
+  }
+  resolver::answer found = setup_error();
+  std::coroutine_handle<> waiter;
+};
+
 void greeter::abort(std::string why) {
   if (aborted_) return;
   aborted_ = true;
   failure_ = std::move(why);
   if (in_flight_ != nullptr) on_.io().cancel(*in_flight_);
+  if (looked_up_) looked_up_->finish(setup_error(failure_));
 }
 
 void greeter::expired() { abort("the peer did not answer the handshake in time"); }
+
+struct greeter::lookup_awaiter {
+  greeter* of;
+  resolver* by;
+  const endpoint* what;
+
+  bool await_ready() const noexcept { return of->aborted_; }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    of->looked_up_->waiter = waiter;
+    by->look_up(*what, of->on_,
+                [state = of->looked_up_](resolver::answer how) { state->finish(std::move(how)); });
+  }
+  void await_resume() const noexcept {}
+};
+
+task<std::vector<endpoint>> greeter::look_up(resolver& by, endpoint what) {
+  const auto state = looked_up_ = std::make_shared<lookup>();
+  co_await lookup_awaiter{this, &by, &what};
+  looked_up_.reset();
+  std::vector<endpoint> all;
+  if (state->found) {
+    all = std::move(*state->found);
+  } else {
+    fail(state->found.error().text);
+  }
+  co_return all;
+}
 
 task<bool> greeter::connect(endpoint to) {
   connect_refused_ = false;

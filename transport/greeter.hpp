@@ -13,6 +13,7 @@
 #include "handshake.hpp"
 #include "lane.hpp"
 #include "link_security.hpp"
+#include "resolver.hpp"
 
 namespace troupe::detail {
 
@@ -30,7 +31,9 @@ class greeter {
   /// Everything must be over within `patience` from now.
   void begin(duration patience) { on_.timers().arm(deadline_, on_.now() + patience); }
   void adopt(descriptor socket) noexcept { socket_ = std::move(socket); }
-  /// Opens a socket and connects it.
+  /// The addresses of an endpoint; none: a failure.
+  task<std::vector<endpoint>> look_up(resolver& by, endpoint what);
+  /// Opens a socket, to a numeric address, and connects it.
   task<bool> connect(endpoint to);
   /// What follows goes through a secure channel.
   task<bool> secure(const link_security& with, secure_channel::side as);
@@ -58,6 +61,8 @@ class greeter {
   struct io_awaiter;
   template <class Start>
   io_awaiter<Start> perform(const Start& start) noexcept;
+  struct lookup;
+  struct lookup_awaiter;
   task<bool> send(byte_view bytes);
   task<bool> send_encrypted(byte_view plain);
   task<bool> receive_more();
@@ -70,6 +75,7 @@ class greeter {
   std::unique_ptr<secure_channel> channel_;
   std::vector<std::byte> unread_;  // of the channel's bytes
   io_operation* in_flight_ = nullptr;
+  std::shared_ptr<lookup> looked_up_;  // while it is waited for
   std::string failure_;
   bool aborted_ = false;
   bool connect_refused_ = false;

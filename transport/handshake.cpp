@@ -142,13 +142,6 @@ std::optional<greeting_header> parse_header(byte_view eight) noexcept {
   return header;
 }
 
-bool is_address(std::string_view host) noexcept {
-  const auto all_of = [&](std::string_view letters) { return host.find_first_not_of(letters) == host.npos; };
-  const bool is_ipv4 = all_of("0123456789.") && std::ranges::count(host, '.') == 3;
-  const bool is_ipv6 = all_of("0123456789abcdefABCDEF:.") && host.find(':') != host.npos;
-  return host.size() <= max_address_text && (is_ipv4 || is_ipv6);
-}
-
 result<hello, std::string> parse_hello(byte_view body) {
   reader in(body);
   hello h;
@@ -172,7 +165,10 @@ result<hello, std::string> parse_hello(byte_view body) {
     in.read(h.host.data(), h.host.size());
   }
   if (!in.ok()) return std::string("the hello is too short");
-  if (!h.host.empty() && !is_address(h.host))  // a name would have to be looked up, by this side
+  endpoint there;
+  there.host = h.host;
+  if (!h.host.empty() &&
+      (h.host.size() > max_address_text || !there.is_numeric()))  // a name would be looked up here
     return std::string("the hello's host is no address");
   if (!valid_node_name(h.node.name)) {
     return std::string("a node name is 1 to 64 characters of A-Z a-z 0-9 . _ -");

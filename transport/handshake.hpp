@@ -66,8 +66,6 @@ struct hello {
 };
 
 inline constexpr std::size_t max_address_text = 45;  // of IPv6
-/// Looks like a numeric address.
-bool is_address(std::string_view host) noexcept;
 
 /// What has arrived of each of the other's streams: the number of the last frame.
 using arrived_frames = std::vector<std::uint64_t>;

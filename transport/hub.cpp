@@ -86,7 +86,7 @@ struct joining {
 class hub_on_workers final : public hub, public link_owner {
  public:
   hub_on_workers(scheduler& workers, session_host& host, const link_options& options)
-      : workers_(workers), host_(host), options_(options), zero_(workers.at(0)) {
+      : workers_(workers), host_(host), options_(options), zero_(workers.at(0)), resolver_(zero_.world()) {
     if (options.announce) announced_ = *options.announce;
   }
   ~hub_on_workers() override {
@@ -125,6 +125,7 @@ class hub_on_workers final : public hub, public link_owner {
   const link_options& options() noexcept override { return options_; }
   const endpoint& announced() noexcept override { return announced_; }
   link_registry& registry() noexcept override { return registry_; }
+  resolver& names() noexcept override { return resolver_; }
   void link_is_up(std::uint64_t number, std::shared_ptr<link_session> session) override;
   void link_is_suspended(std::uint64_t number, bool peer_dials) override;
   void link_failed(std::uint64_t number, refusal why, bool nobody) override;
@@ -154,6 +155,7 @@ class hub_on_workers final : public hub, public link_owner {
   endpoint announced_;  // as it is before the workers start
   worker& zero_;
   link_registry registry_;
+  resolver resolver_;
   std::vector<std::unique_ptr<acceptor>> acceptors_;
   std::vector<std::unique_ptr<joining>> joins_;
   std::map<std::uint64_t, one_link> links_;

@@ -28,6 +28,7 @@ class link_owner {
   /// loopback address: they must come from there.
   virtual const endpoint& announced() noexcept = 0;
   virtual link_registry& registry() noexcept = 0;
+  virtual resolver& names() noexcept = 0;
 
   virtual void link_is_up(std::uint64_t number, std::shared_ptr<link_session> session) = 0;
   /// Its session has lost its connection.
@@ -65,6 +66,7 @@ class link : public std::enable_shared_from_this<link> {
   detached run_dialled_again(std::vector<endpoint> to, std::shared_ptr<link_session> session);
   task<void> become_session(bool greeted);
   task<bool> reach(endpoint at);
+  task<std::vector<endpoint>> addresses_of(std::vector<endpoint> ways);
   task<bool> greet_any(std::vector<endpoint> to);
   bool vouch_for_peer();
   task<bool> greet_as_acceptor(const heard& first);

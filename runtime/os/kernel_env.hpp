@@ -33,6 +33,7 @@ class kernel_env : public env {
 
   result<descriptor, setup_error> listen(const endpoint& at, int backlog, duration patience) override;
   result<descriptor, setup_error> open_socket(const endpoint& to) override;
+  result<std::vector<endpoint>, setup_error> resolve(const endpoint& to) override;
   endpoint local_endpoint(int fd) override;
   endpoint remote_endpoint(int fd) override;
   void close(int fd) noexcept override;

@@ -36,7 +36,9 @@ result<socket_address, setup_error> local_address(const std::string& path) {
   return address;
 }
 
-result<socket_address, setup_error> tcp_address(const endpoint& e, int family) {
+using address_list = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
+
+result<address_list, setup_error> look_up(const endpoint& e, int family) {
   addrinfo wanted{};
   wanted.ai_family = family;
   wanted.ai_socktype = SOCK_STREAM;
@@ -48,15 +50,23 @@ result<socket_address, setup_error> tcp_address(const endpoint& e, int family) {
   if (code != 0)
     return setup_error{"unknown host (" + std::string(::gai_strerror(code)) +
                        "); check the name or write its address"};
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+  return address_list(found, ::freeaddrinfo);
+}
 
-  const addrinfo* chosen = found;
-  for (const addrinfo* a = found; a != nullptr && chosen->ai_family != AF_INET; a = a->ai_next)
-    if (a->ai_family == AF_INET) chosen = a;
+socket_address copy_of(const addrinfo& a) {
   socket_address address;
-  std::memcpy(&address.storage, chosen->ai_addr, chosen->ai_addrlen);
-  address.size = chosen->ai_addrlen;
+  std::memcpy(&address.storage, a.ai_addr, a.ai_addrlen);
+  address.size = a.ai_addrlen;
   return address;
+}
+
+result<socket_address, setup_error> tcp_address(const endpoint& e, int family) {
+  const auto found = look_up(e, family);
+  if (!found) return found.error();
+  const addrinfo* chosen = found->get();
+  for (const addrinfo* a = chosen; a != nullptr && chosen->ai_family != AF_INET; a = a->ai_next)
+    if (a->ai_family == AF_INET) chosen = a;
+  return copy_of(*chosen);
 }
 
 endpoint local_endpoint_of(const socket_address& address) {
@@ -82,6 +92,16 @@ result<socket_address, setup_error> address_for(int socket, const endpoint& e) {
   socklen_t size = sizeof family;
   ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size);
   return address_of(e, family);
+}
+
+result<std::vector<endpoint>, setup_error> addresses_of(const endpoint& e) {
+  constexpr std::size_t most = 16;
+  const auto found = look_up(e, AF_UNSPEC);
+  if (!found) return found.error();
+  std::vector<endpoint> all;
+  for (const addrinfo* a = found->get(); a != nullptr && all.size() != most; a = a->ai_next)
+    all.push_back(endpoint_of(copy_of(*a)));
+  return all;
 }
 
 endpoint endpoint_of(const socket_address& address) {

@@ -24,6 +24,9 @@ result<socket_address, setup_error> address_of(const endpoint& e, int family = A
 /// As above, in the family that `socket` was opened for.
 result<socket_address, setup_error> address_for(int socket, const endpoint& e);
 
+/// All of a name's, in the order of the system's resolver (RFC 6724), at most 16.
+result<std::vector<endpoint>, setup_error> addresses_of(const endpoint& e);
+
 endpoint endpoint_of(const socket_address& address);
 
 }  // namespace troupe::detail

@@ -111,6 +111,13 @@ result<descriptor, setup_error> kernel_env::listen(const endpoint& at, int backl
   return listener;
 }
 
+result<std::vector<endpoint>, setup_error> kernel_env::resolve(const endpoint& to) {
+  if (to.is_numeric()) return std::vector{to};
+  auto found = addresses_of(to);
+  if (!found) return cannot("connect to", to, found.error().text);
+  return found;
+}
+
 result<descriptor, setup_error> kernel_env::open_socket(const endpoint& to) {
   const char* const what = "connect to";
   const auto address = address_of(to);

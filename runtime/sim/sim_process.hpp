@@ -67,6 +67,7 @@ class sim_process final : public env {
   result<std::unique_ptr<io_driver>, setup_error> open_io(io_backend wanted, std::string& note) override;
   result<descriptor, setup_error> listen(const endpoint& at, int backlog, duration patience) override;
   result<descriptor, setup_error> open_socket(const endpoint& to) override;
+  result<std::vector<endpoint>, setup_error> resolve(const endpoint& to) override { return std::vector{to}; }
   endpoint local_endpoint(int fd) override;
   endpoint remote_endpoint(int fd) override;
   void close(int fd) noexcept override;

@@ -52,6 +52,8 @@ struct endpoint {
   static result<endpoint, setup_error> parse(std::string_view url);
   std::string url() const;
   bool is_loopback() const noexcept;  // 127.0.0.0/8, ::1, localhost, or local
+  bool is_numeric()
+      const noexcept;  // an address of IPv4 or IPv6 for a host, localhost, or local: nothing to look up
   bool operator==(const endpoint&) const = default;
 };
 
@@ -210,6 +212,9 @@ class env {
   /// `patience`: how long the caller may be held up while the address is still that of a process that was killed.
   virtual result<descriptor, setup_error> listen(const endpoint& at, int backlog, duration patience = {}) = 0;
   virtual result<descriptor, setup_error> open_socket(const endpoint& to) = 0;
+  /// The addresses of its host, the best first, at least one; of a numeric endpoint itself. Blocks for as long as the system's resolver
+  /// does, so not on a worker. The error names the host and the fix.
+  virtual result<std::vector<endpoint>, setup_error> resolve(const endpoint& to) = 0;
   virtual endpoint local_endpoint(int fd) = 0;   // what a listener is bound to
   virtual endpoint remote_endpoint(int fd) = 0;  // where a connected socket leads
   virtual void close(int fd) noexcept = 0;

@@ -1,10 +1,11 @@
-// The threads of a node that run blocking calls (troupe/blocking.hpp): as many as are needed at a time, up to a limit.
+// Threads beside the workers, for calls that block: as many as are needed at a time, up to a limit. A node has some for those of its
+// actors (troupe/blocking.hpp), and a hub for looking up names.
 //
 // | operation | who                                  | synchronisation |
 // | take      | any worker                           | the guard       |
-// | stop      | who stops the node, after its actors | the guard       |
+// | stop      | who stops the node, at its end       | the guard       |
 //
-// A call that has run comes back through the inbox of the worker that its actor lives on; actors that have started stay there.
+// A call that has run comes back through the inbox of the worker that waits for it.
 #pragma once
 
 #include <deque>
