@@ -4,8 +4,10 @@
 #include <cstring>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "key_folder.hpp"
 #include "packet.hpp"
 #include "two_processes.hpp"
 
@@ -61,19 +63,31 @@ troupe::actor run_far(troupe::self<far_protocol> me, std::string name) {
 
 std::string reader_name(unsigned number) { return "reader-" + std::to_string(number); }
 
+/// How the two nodes are linked.
+struct connection {
+  troupe::lane_choice lanes;
+  bool secure = false;
+};
+
 /// Runs `near` in an actor of this process, with the address of a node in another.
 template <class F, class... Args>
-double with_far(troupe::lane_choice lane, F near, const setting& how, Args... args) {
+double with_far(connection over, F near, const setting& how, Args... args) {
+  std::optional<key_folder> keys;
+  if (over.secure) keys.emplace();
+  const auto start = [&](troupe::node_options options) {
+    options.lanes = over.lanes;
+    if (keys) keys->give_to(options);
+    return troupe::node::start(options);
+  };
   const far_side far([&](auto tell) {
-    auto node =
-        troupe::node::start({.name = "far", .listen = {"tcp://127.0.0.1:0"}, .workers = 1, .lanes = lane});
+    auto node = start({.name = "far", .listen = {"tcp://127.0.0.1:0"}, .workers = 1});
     if (!node) check(false, node.error().text.c_str());
     node->spawn(run_far, std::string("far"));
     for (unsigned i = 0; i < sheet_readers; ++i) node->spawn(run_far, reader_name(i));
     tell(node->endpoints().front());
     for (;;) pause();
   });
-  auto node = troupe::node::start({.name = "near", .workers = how.workers, .lanes = lane});
+  auto node = start({.name = "near", .workers = how.workers});
   if (!node) check(false, node.error().text.c_str());
   const report done = std::make_shared<std::promise<double>>();
   auto value = done->get_future();
@@ -248,7 +262,7 @@ void add_lane_cases(cases& all, troupe::lane_choice lane, const lane_yardsticks&
   const auto add = [&](const char* name, const char* unit, auto near, bench_case::measure yardstick,
                        auto... args) {
     all.push_back({name, 1, placement::free, unit,
-                   [=](const setting& how) { return with_far(lane, near, how, args...); },
+                   [=](const setting& how) { return with_far({lane}, near, how, args...); },
                    std::move(yardstick)});
   };
   const auto packets = [&raw](std::uint32_t batch) {
@@ -274,7 +288,22 @@ void add_lane_cases(cases& all, troupe::lane_choice lane, const lane_yardsticks&
     return oneway(how, sheet_bytes, sheet_readers * how.times(full_lane_loads(sheet_bytes)), 1);
   });
   all.push_back({"two_workers", 2, placement::free, "M/s",
-                 [lane](const setting& how) { return with_far(lane, run_two_workers, how); }, packets(32)});
+                 [lane](const setting& how) { return with_far({lane}, run_two_workers, how); }, packets(32)});
+}
+
+void add_tls_cases(cases& all) {
+  const auto add = [&](const char* name, const char* unit, auto near, auto... args) {
+    const auto over = [=](bool secure) {
+      return [=](const setting& how) {
+        return with_far({troupe::lane_choice::tcp, secure}, near, how, args...);
+      };
+    };
+    all.push_back({name, 1, placement::free, unit, over(true), over(false)});
+  };
+  constexpr std::uint64_t large = 1u << 20;
+  add("tls_rtt", "ns", run_rtt, full_lane_rounds, troupe::duration{});
+  add("tls_oneway", "M/s", run_oneway);
+  add("tls_1m", "M/s", run_oneway_loads, large);
 }
 
 }  // namespace bench

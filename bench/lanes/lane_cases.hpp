@@ -24,4 +24,7 @@ struct lane_yardsticks {
 /// Adds the cases of messages over that lane.
 void add_lane_cases(cases& all, troupe::lane_choice lane, const lane_yardsticks& raw);
 
+/// Adds those over TLS. Their yardstick is the same over plain TCP.
+void add_tls_cases(cases& all);
+
 }  // namespace bench

@@ -148,5 +148,6 @@ int main(int argc, char** argv) {
                     return raw_oneway(bytes, batch == 1 && bytes == sizeof(packet) ? count / 10 : count,
                                       batch);
                   }});
+  add_tls_cases(all);
   return run_group("tcp", all, {}, argc, argv);
 }
