@@ -88,6 +88,8 @@ TEST_CASE("a hello with a bad name or impossible limits is refused with the reas
   CHECK(refused([](hello& h) { h.node.name = "a b"; }).find("node name") != std::string::npos);
   CHECK(refused([](hello& h) { h.node.name = std::string(65, 'a'); }).find("node name") != std::string::npos);
   CHECK(refused([](hello& h) { h.host = "back.example"; }).find("no address") != std::string::npos);
+  for (const char* const none : {"999.1.1.1", "...", "a:b", "1.2.3", "fe80::1%eth0"})
+    CHECK(refused([&](hello& h) { h.host = none; }).find("no address") != std::string::npos);
   CHECK(refused([](hello& h) { h.host = "::1"; }).empty());
   CHECK(refused([](hello& h) { h.workers = 0; }).find("workers") != std::string::npos);
   CHECK(refused([](hello& h) { h.window = 64 * 1024; }).find("window") != std::string::npos);

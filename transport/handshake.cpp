@@ -1,5 +1,7 @@
 #include "handshake.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 
@@ -143,10 +145,10 @@ std::optional<greeting_header> parse_header(byte_view eight) noexcept {
 }
 
 bool is_address(std::string_view host) noexcept {
-  const auto all_of = [&](std::string_view letters) { return host.find_first_not_of(letters) == host.npos; };
-  const bool is_ipv4 = all_of("0123456789.") && std::ranges::count(host, '.') == 3;
-  const bool is_ipv6 = all_of("0123456789abcdefABCDEF:.") && host.find(':') != host.npos;
-  return host.size() <= max_address_text && (is_ipv4 || is_ipv6);
+  if (host.size() > max_address_text) return false;
+  const std::string text(host);
+  in6_addr any{};
+  return ::inet_pton(AF_INET, text.c_str(), &any) == 1 || ::inet_pton(AF_INET6, text.c_str(), &any) == 1;
 }
 
 result<hello, std::string> parse_hello(byte_view body) {

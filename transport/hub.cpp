@@ -412,6 +412,7 @@ void hub_on_workers::link_is_suspended(std::uint64_t number, bool peer_dials) {
     if (!to) return;
     const auto same = std::ranges::find(joins_, number, [](const auto& j) { return j->carries; });
     const bool is_new = same == joins_.end();
+    if (!is_new) (*same)->nobody_since.reset();
     if (!is_new && (*same)->link != 0) return;  // its attempt ends, and it looks again
     joining& j = is_new
                      ? *joins_.emplace_back(std::make_unique<joining>(*this, *to, instant::max(), joined{}))
