@@ -71,11 +71,12 @@ class cutting_proxy {
       how_ = how;
     });
   }
-  /// Each connection after least to most bytes of both directions together, in one of the ways. most = 0: no more.
-  void cut_each(std::size_t least, std::size_t most) {
+  /// Each connection after least to most bytes of both directions together, in one of the first `ways`. most = 0: no more.
+  void cut_each(std::size_t least, std::size_t most, unsigned ways = 3) {
     change([&] {
       least_ = least;
       most_ = most;
+      ways_ = ways;
     });
   }
   /// New connections are reset.
@@ -159,7 +160,7 @@ class cutting_proxy {
     pair& p = pairs_.emplace_back(pair{.ends = {dialled, onward}});
     if (most_ == 0) return;
     p.until = least_ + random_() % (most_ - least_ + 1);
-    p.how = static_cast<cut>(connections_ % 3);
+    p.how = static_cast<cut>(connections_ % ways_);
   }
 
   /// False: it is over.
@@ -234,6 +235,7 @@ class cutting_proxy {
   cut how_ = cut::reset;
   std::size_t least_ = 0;
   std::size_t most_ = 0;
+  unsigned ways_ = 3;
   std::minstd_rand random_{7};  // the same in each run
   std::list<pair> pairs_;
   std::thread thread_;

@@ -167,7 +167,7 @@ TEST_CASE("resume: an attempt that breaks off half-way is followed by another, w
   front.start();
   REQUIRE(front.join(at_port(proxy.port())) == "back");
   REQUIRE(back.linked());
-  proxy.cut_each(90, 110);  // within the answer to what is asked, or the confirmation
+  proxy.cut_each(90, 110, 2);  // within the answer to what is asked, or the confirmation
   proxy.cut_now(cut::reset);
   CHECK(becomes_true([&] { return proxy.connections() >= 4; }));
   proxy.cut_each(0, 0);
