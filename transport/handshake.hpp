@@ -66,7 +66,7 @@ struct hello {
 };
 
 inline constexpr std::size_t max_address_text = 45;  // of IPv6
-/// Looks like a numeric address.
+/// Of IPv4 or IPv6; never looked up.
 bool is_address(std::string_view host) noexcept;
 
 /// What has arrived of each of the other's streams: the number of the last frame.
@@ -86,7 +86,7 @@ enum class refusal_code : std::uint8_t {
   self = 2,            // the node dialled itself
   already_linked = 3,  // `who` has a session with the dialer, or is making one
   not_admitted = 4,    // the layer above said no
-  gone = 5,            // the session that was to go on
+  gone = 5,            // the session that was to go on; the text is the name of the node that says so
 };
 
 struct refusal {
