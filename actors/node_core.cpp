@@ -124,10 +124,16 @@ result<std::unique_ptr<node_core>, setup_error> node_core::create(node_options o
   return core;
 }
 
+static incarnation new_incarnation(env& world, const link_security* security) {
+  incarnation id{world.random(), world.random()};
+  if (security != nullptr) id.low = link_security::bound_half(security->own_key, id.high);
+  return id;
+}
+
 node_core::node_core(node_options options, std::shared_ptr<const link_security> security,
                      std::unique_ptr<scheduler> s)
     : options_(std::move(options)),
-      identity_{options_.name, {options_.world->random(), options_.world->random()}},
+      identity_{options_.name, new_incarnation(*options_.world, security.get())},
       face_(this, false),
       scheduler_(std::move(s)),
       budget_(options_.mailbox_memory, scheduler_->size()),

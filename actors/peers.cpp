@@ -169,7 +169,11 @@ result<void> peers::admit(const node_identity& peer) {
     other->supersede(link_end::died);  // its process was this one's predecessor: later the name is free
     return errc::name_taken;
   }
-  if (table_.size() >= most && !table_.contains(peer.id)) return errc::limit_reached;
+  const auto same = table_.find(peer.id);
+  const bool is_new = same == table_.end();
+  if (!is_new && !same->second->who.name.empty() && same->second->who.name != peer.name)
+    return errc::name_taken;
+  if (table_.size() >= most && is_new) return errc::limit_reached;
   return {};
 }
 

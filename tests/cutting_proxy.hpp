@@ -71,11 +71,14 @@ class cutting_proxy {
       how_ = how;
     });
   }
-  /// Each connection after least to most bytes of both directions together, in one of the ways. most = 0: no more.
-  void cut_each(std::size_t least, std::size_t most) {
+  /// Each connection after least to most bytes of both directions together, in one of the first `ways`, the next `times`
+  /// of them. most = 0: no more.
+  void cut_each(std::size_t least, std::size_t most, unsigned ways = 3, unsigned times = ~0u) {
     change([&] {
+      times_ = times;
       least_ = least;
       most_ = most;
+      ways_ = ways;
     });
   }
   /// New connections are reset.
@@ -157,9 +160,10 @@ class cutting_proxy {
     }
     ++connections_;
     pair& p = pairs_.emplace_back(pair{.ends = {dialled, onward}});
-    if (most_ == 0) return;
+    if (most_ == 0 || times_ == 0) return;
+    --times_;
     p.until = least_ + random_() % (most_ - least_ + 1);
-    p.how = static_cast<cut>(connections_ % 3);
+    p.how = static_cast<cut>(connections_ % ways_);
   }
 
   /// False: it is over.
@@ -234,6 +238,8 @@ class cutting_proxy {
   cut how_ = cut::reset;
   std::size_t least_ = 0;
   std::size_t most_ = 0;
+  unsigned ways_ = 3;
+  unsigned times_ = 0;
   std::minstd_rand random_{7};  // the same in each run
   std::list<pair> pairs_;
   std::thread thread_;

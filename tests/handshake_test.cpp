@@ -18,7 +18,7 @@ hello example() {
   h.max_message = 3 << 20;
   h.session = 77;
   h.port = 7000;
-  h.host = "back.example";
+  h.host = "192.0.2.7";
   return h;
 }
 
@@ -46,7 +46,7 @@ TEST_CASE("a hello reads back as it was written") {
   CHECK(back->max_message == 3 << 20);
   CHECK(back->session == 77);
   CHECK(back->port == 7000);
-  CHECK(back->host == "back.example");
+  CHECK(back->host == "192.0.2.7");
   CHECK(back->wants_shm);
 }
 
@@ -87,6 +87,10 @@ TEST_CASE("a hello with a bad name or impossible limits is refused with the reas
   CHECK(refused([](hello& h) { h.node.name.clear(); }).find("node name") != std::string::npos);
   CHECK(refused([](hello& h) { h.node.name = "a b"; }).find("node name") != std::string::npos);
   CHECK(refused([](hello& h) { h.node.name = std::string(65, 'a'); }).find("node name") != std::string::npos);
+  CHECK(refused([](hello& h) { h.host = "back.example"; }).find("no address") != std::string::npos);
+  for (const char* const none : {"999.1.1.1", "...", "a:b", "1.2.3", "fe80::1%eth0"})
+    CHECK(refused([&](hello& h) { h.host = none; }).find("no address") != std::string::npos);
+  CHECK(refused([](hello& h) { h.host = "::1"; }).empty());
   CHECK(refused([](hello& h) { h.workers = 0; }).find("workers") != std::string::npos);
   CHECK(refused([](hello& h) { h.window = 64 * 1024; }).find("window") != std::string::npos);
   CHECK(refused([](hello& h) { h.window = ~0u; }).find("window") != std::string::npos);

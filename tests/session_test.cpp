@@ -324,7 +324,8 @@ TEST_CASE("a killed process is dead over a local lane, and unreachable over TCP,
   REQUIRE(pipe(port_pipe) == 0);
   child_process child;
   if (child.pid == 0) send_for_ever(port_pipe[0], lane);
-  test_node node({1, lane.io, lane.kind != lane_kind::shm, "parent"});
+  test_node node({1, lane.io, lane.kind != lane_kind::shm, "parent"},
+                 [](link_options& o) { o.lease = 1s; });  // over TCP that is what tells
   const std::string path = "unix://@troupe-test-" + std::to_string(getpid());
   const endpoint at = node.listen(lane.kind == lane_kind::local_socket ? path.c_str() : "tcp://127.0.0.1:0");
   node.start();

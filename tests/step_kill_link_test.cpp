@@ -92,7 +92,8 @@ namespace {
 std::uint64_t run_and_kill(bool child_sends, std::uint64_t most) {
   const shared_common all = make_common();
   child_process child([&](auto say) {
-    auto back = troupe::node::start({.name = "back", .listen = {"tcp://127.0.0.1:0"}, .workers = 1});
+    auto back =
+        troupe::node::start({.name = "back", .listen = {"tcp://127.0.0.1:0"}, .workers = 1, .lease = 1min});
     if (!back) ::_exit(1);
     const auto who = back->spawn(run_stepped, all, std::function<void(std::string)>(say));
     play(*back, [&](self<troupe::protocol<>>& me) -> troupe::task<void> {
@@ -102,7 +103,7 @@ std::uint64_t run_and_kill(bool child_sends, std::uint64_t most) {
     stay();
   });
   const std::string url = child.line();
-  troupe::node front = start({.name = "front", .workers = 1});
+  troupe::node front = start({.name = "front", .workers = 1, .lease = 1min});  // stepping takes its time
   join(front, url);
   ref<stepped> far;
   play(front, [&](self<troupe::protocol<>>& me) -> troupe::task<void> {

@@ -9,8 +9,10 @@ namespace {
 /// Makes `whose` node one that has the key of `has`, and lets in who is listed.
 std::function<void(link_options&)> with_key(const tls_test::party& has, const std::string& list) {
   return [&has, list](link_options& o) {
+    const public_key key = has.key.public_half();
+    o.self.id.low = link_security::bound_half(key, o.self.id.high);
     o.security = std::make_shared<const link_security>(link_security{
-        credentials::make(has.key, o.self.name).value(), allow_list::parse(list, "the list").value()});
+        credentials::make(has.key, o.self.name).value(), key, allow_list::parse(list, "the list").value()});
   };
 }
 
@@ -119,6 +121,12 @@ TEST_CASE("tls: who is not in the list, or by another name, is not let in, whoev
   // Good keys, each for the other name.
   CHECK(join_with(with_key(bob, listed), with_key(bob, listed)) != "back");
   CHECK(join_with(with_key(ann, listed), with_key(ann, listed)) != "back");
+  // A good key and a good name, and another node's incarnation.
+  const auto borrowed = [&](link_options& o) {
+    with_key(ann, listed)(o);
+    o.self.id.low ^= 1;
+  };
+  CHECK(join_with(borrowed, with_key(bob, listed)) != "back");
   // Several keys for one name.
   CHECK(join_with(with_key(eve, listed), with_key(bob, listed + line("front", eve))) == "back");
 }

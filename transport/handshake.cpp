@@ -1,5 +1,7 @@
 #include "handshake.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 

@@ -84,7 +84,7 @@ enum class refusal_code : std::uint8_t {
   self = 2,            // the node dialled itself
   already_linked = 3,  // `who` has a session with the dialer, or is making one
   not_admitted = 4,    // the layer above said no
-  gone = 5,            // the session that was to go on
+  gone = 5,            // the session that was to go on; the text is the name of the node that says so
 };
 
 struct refusal {

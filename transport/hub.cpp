@@ -6,7 +6,7 @@
 #include <troupe/assert.hpp>
 #include <troupe/log.hpp>
 
-#include "accept_trouble.hpp"
+#include "acceptor.hpp"
 #include "link.hpp"
 
 namespace troupe::detail {
@@ -31,37 +31,6 @@ endpoint beside(env& world, std::uint16_t port) {
 }
 
 class hub_on_workers;
-
-/// One listening socket. Worker 0.
-class acceptor {
- public:
-  acceptor(hub_on_workers& of, worker& on, descriptor listener, const endpoint& at)
-      : hub_(of), on_(on), listener_(std::move(listener)), at_(at) {}
-
-  void start() {
-    if (!stopping_) on_.io().accept(op_, listener_.get());
-  }
-  void stop() {
-    stopping_ = true;
-    on_.timers().cancel(pause_);
-    if (op_.in_flight) return on_.io().cancel(op_);
-    forget();
-  }
-  bool stopped() const noexcept { return !listener_; }
-
- private:
-  void accepted(std::int32_t result);
-  void forget();
-
-  hub_on_workers& hub_;
-  worker& on_;
-  descriptor listener_;
-  endpoint at_;
-  accept_trouble trouble_;
-  bool stopping_ = false;
-  bound_io<acceptor, &acceptor::accepted> op_{*this};
-  bound_timer<acceptor, &acceptor::start> pause_{*this};
-};
 
 /// One join(): dials until it is linked. Or dials for a link that has lost its connection. Worker 0.
 struct joining {
@@ -98,9 +67,7 @@ class hub_on_workers final : public hub, public link_owner {
   void adopt(inherited_link link, duration patience, joined done) override;
   void close(std::function<void()> done) override;
 
-  void accepted(descriptor socket, bool local);
   void dial(joining& j);
-  void close_if_empty();
 
  private:
   /// Whom to dial again when the link breaks: as if it had never been up, unless it was for long.
@@ -135,6 +102,7 @@ class hub_on_workers final : public hub, public link_owner {
   std::uint64_t new_link(worker& home, bool stranger, std::function<void(detail::link&)> begin);
   std::optional<setup_error> too_open(const endpoint& at) const;
   void start_listening(descriptor listener, const endpoint& at);
+  void accepted(descriptor socket, bool local);
   std::vector<endpoint> ways_to(const endpoint& to) const;
   void dial_to_carry_on(joining& j);
   void carry_on_later(joining& j, bool nobody);
@@ -146,6 +114,7 @@ class hub_on_workers final : public hub, public link_owner {
   void stop_dialling(session& linked);
   void rejoin(const lasting_join& lost, const node_identity& who);
   void finish_join(joining& j, result<session*, setup_error> how);
+  void close_if_empty();
   std::string has_all_links() const;
   std::string advice(const joining& j) const;
 
@@ -165,26 +134,6 @@ class hub_on_workers final : public hub, public link_owner {
   bool closing_ = false;
   std::function<void()> on_closed_;
 };
-
-void acceptor::accepted(std::int32_t result) {
-  if (stopping_) {
-    if (result >= 0) descriptor(on_.world(), result).reset();
-    return forget();
-  }
-  if (result >= 0) {
-    trouble_.over();
-    hub_.accepted(descriptor(on_.world(), result), at_.family == endpoint::kind::local);
-    return start();
-  }
-  trouble_.failed(at_.url(), -result);
-  on_.timers().arm(pause_, on_.now() + accept_trouble::pause);
-}
-
-void acceptor::forget() {
-  on_.io().forget(listener_.get());
-  listener_.reset();
-  hub_.close_if_empty();
-}
 
 void joining::dial_again() { hub_.dial(*this); }
 
@@ -225,7 +174,10 @@ result<endpoint, setup_error> hub_on_workers::listen(const endpoint& at) {
 }
 
 void hub_on_workers::start_listening(descriptor listener, const endpoint& at) {
-  acceptor& a = *acceptors_.emplace_back(std::make_unique<acceptor>(*this, zero_, std::move(listener), at));
+  const bool local = at.family == endpoint::kind::local;
+  const acceptor::events events{[this, local](descriptor socket) { accepted(std::move(socket), local); },
+                                [this] { close_if_empty(); }};
+  acceptor& a = *acceptors_.emplace_back(std::make_unique<acceptor>(zero_, std::move(listener), at, events));
   zero_.post([&a](worker&) { a.start(); });
 }
 
@@ -414,6 +366,7 @@ void hub_on_workers::link_is_suspended(std::uint64_t number, bool peer_dials) {
     if (!to) return;
     const auto same = std::ranges::find(joins_, number, [](const auto& j) { return j->carries; });
     const bool is_new = same == joins_.end();
+    if (!is_new) (*same)->nobody_since.reset();
     if (!is_new && (*same)->link != 0) return;  // its attempt ends, and it looks again
     joining& j = is_new
                      ? *joins_.emplace_back(std::make_unique<joining>(*this, *to, instant::max(), joined{}))

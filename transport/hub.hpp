@@ -22,8 +22,9 @@ struct link_options {
   std::uint32_t max_routes = 4096;        // per stream; idle ones are evicted
   std::uint32_t max_message =
       16u << 20;  // bytes of one, encoded; those over 64 KiB are lent, or go in chunks
-  std::uint32_t ring_bytes = 512 * 1024;    // per sending worker and direction; is_ring_size()
-  std::uint32_t send_buffer = 1024 * 1024;  // bytes queued on a socket link before senders wait
+  std::uint32_t ring_bytes = 512 * 1024;  // per sending worker and direction; is_ring_size()
+  std::uint32_t send_buffer =
+      1024 * 1024;  // bytes that a peer has not acknowledged, on a socket, before senders wait
   std::uint32_t max_links = 1024;
   std::optional<endpoint> announce = {};  // TCP; where others dial this node, if not where it listens
   duration handshake_deadline = std::chrono::seconds(5);

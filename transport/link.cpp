@@ -122,12 +122,17 @@ task<bool> link::reach(endpoint at) {
   co_return good;
 }
 
-bool link::may_be(std::string_view name) {
+/// A session that began over TLS does not go on without.
+bool link::as_secure_as(const link_session& session) {
+  const bool is = greeter_.channel() != nullptr || !session.is_secure();
+  if (!is) greeter_.fail("a session that began over TLS does not go on without");
+  return is;
+}
+
+bool link::may_be(const node_identity& who) {
   const secure_channel* const over = greeter_.channel();
-  const bool may = over == nullptr || owner_.options().security->peers.allows(name, over->peer_key());
-  if (!may)
-    greeter_.fail("the peer calls itself '" + std::string(name) +
-                  "', and the allow-list has its key for another name");
+  const bool may = over == nullptr || owner_.options().security->allows(who, over->peer_key());
+  if (!may) greeter_.fail("the peer says that it is node '" + who.name + "', and its key is another node's");
   return may;
 }
 
@@ -237,7 +242,7 @@ task<bool> link::read_hello(const heard& from) {
     no.text = parsed.error();
     co_return co_await refuse(std::move(no));
   }
-  if (!may_be(parsed->node.name)) co_return false;
+  if (!may_be(parsed->node)) co_return false;
   peer_ = std::move(*parsed);
   co_return true;
 }
@@ -256,21 +261,21 @@ std::optional<refusal> link::objection(const incarnation& dialer) {
               std::to_string(owner_.options().max_links) + " links already";
     return no;
   }
-  claimed_ = owner_.registry().claim(peer_.node.id, dialer, number_, !accepted_);
-  if (!claimed_) {
-    const auto other = owner_.registry().session_with(peer_.node.id);
-    if (other && other->id() != peer_.session) other->supersede(link_end::unreachable);
-    no.code = refusal_code::already_linked;
-    no.text = "nodes '" + owner_.options().self.name + "' and '" + peer_.node.name + "' are already linked";
+  const result<void> admitted = owner_.host().admit(peer_.node);
+  if (!admitted) {
+    no.code = refusal_code::not_admitted;
+    no.text = "node '" + owner_.options().self.name + "' does not admit '" + peer_.node.name +
+              "': " + admitted.error().text();
+    if (admitted.error() == errc::name_taken)
+      no.text += "; give the nodes different names, or end the other one first";
     return no;
   }
-  const result<void> admitted = owner_.host().admit(peer_.node);
-  if (admitted) return std::nullopt;
-  no.code = refusal_code::not_admitted;
-  no.text = "node '" + owner_.options().self.name + "' does not admit '" + peer_.node.name +
-            "': " + admitted.error().text();
-  if (admitted.error() == errc::name_taken)
-    no.text += "; give the nodes different names, or end the other one first";
+  claimed_ = owner_.registry().claim(peer_.node.id, dialer, number_, !accepted_);
+  if (claimed_) return std::nullopt;
+  const auto other = owner_.registry().session_with(peer_.node.id);
+  if (other && other->id() != peer_.session) other->supersede(link_end::unreachable);
+  no.code = refusal_code::already_linked;
+  no.text = "nodes '" + owner_.options().self.name + "' and '" + peer_.node.name + "' are already linked";
   return no;
 }
 
@@ -378,6 +383,7 @@ void link::finish(std::shared_ptr<lane> over) {
       .lease = o.lease,
       .bulks = o.bulks,
       .id = peer_.session == own_hello().session ? peer_.session : 0,
+      .secure = secure_,
       .dialled = !accepted_,
       .suspended = [self](bool peer_dials) { self->owner_.link_is_suspended(self->number_, peer_dials); },
       .up = [self] { self->owner_.link_is_up(self->number_, self->session_); },

@@ -81,8 +81,9 @@ class link : public std::enable_shared_from_this<link> {
   preparation prepare(link_session& session, std::uint32_t attempt,
                       link_session::standing& standing) noexcept;
   connection take_connection();
-  /// Whether the peer may be so called, by the key that it has proved to have.
-  bool may_be(std::string_view name);
+  /// Whether the peer may be that node, by the key that it has proved to have.
+  bool may_be(const node_identity& who);
+  bool as_secure_as(const link_session& session);
   task<bool> read_hello(const heard& from);
   std::optional<refusal> objection(const incarnation& dialer);
   task<bool> refuse(refusal why);

@@ -51,7 +51,7 @@ task<void> link::carry_on(const heard& first) {
   const std::shared_ptr<link_session> session = owner_.registry().session_with(asked->from);
   link_session::standing here = refusal_code::gone;
   const bool known = session && session->id() == asked->session && asked->to == owner_.options().self.id;
-  if (known && !may_be(session->peer().name)) co_return;
+  if (known && !(may_be(session->peer()) && as_secure_as(*session))) co_return;
   if (known) co_await prepare(*session, asked->attempt, here);
   if (!here) {
     co_await refuse_to_carry_on(here.error());
@@ -75,7 +75,7 @@ task<bool> link::refuse_to_carry_on(refusal_code why) {
 }
 
 task<bool> link::ask_to_carry_on(std::shared_ptr<link_session> session) {
-  if (!may_be(session->peer().name)) co_return false;
+  if (!may_be(session->peer()) || !as_secure_as(*session)) co_return false;
   resumption asked{owner_.options().self.id, session->peer().id, session->id(), session->next_attempt(), {}};
   link_session::standing here = refusal_code::gone;
   co_await prepare(*session, asked.attempt, here);

@@ -24,6 +24,7 @@ link_session::link_session(setup s)
       lane_(std::move(s.over)),
       lane_reason_(std::move(s.lane_reason)),
       id_(s.id),
+      secure_(s.secure),
       dialled_(s.dialled),
       on_suspended_(std::move(s.suspended)),
       up_(std::move(s.up)),
@@ -135,6 +136,7 @@ arrived_frames link_session::arrived() const {
 }
 
 void link_session::prepare(std::uint32_t attempt, prepared then) {
+  if (life_ == life::starting) return then(refusal_code::already_linked);  // soon
   if (!can_resume()) return then(refusal_code::gone);
   if (attempt <= attempt_) return then(refusal_code::already_linked);
   attempt_ = attempt;

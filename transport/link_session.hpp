@@ -65,6 +65,7 @@ class link_session final : public session,
     duration lease;
     std::shared_ptr<bulk_pool> bulks;
     std::uint64_t id;                     // hello::session
+    bool secure;                          // it begins over TLS
     bool dialled;                         // by this side
     std::function<void(bool)> suspended;  // home worker; to dial again. True: the peer does just now
     std::function<void()> up;             // home worker, after link_up
@@ -93,6 +94,7 @@ class link_session final : public session,
   using prepared = std::function<void(standing)>;
 
   std::uint64_t id() const noexcept { return id_; }
+  bool is_secure() const noexcept { return secure_; }
   // To go on over another connection; all on the home worker.
   std::uint32_t next_attempt() const noexcept { return attempt_ + (is_ours(attempt_) ? 2 : 1) + ahead_; }
   /// The peer had a later one: the next shall be later than several more of its.
@@ -164,6 +166,7 @@ class link_session final : public session,
   std::shared_ptr<troupe::detail::lane> lane_;
   std::string lane_reason_;
   const std::uint64_t id_;
+  const bool secure_;
   const bool dialled_;
   std::function<void(bool)> on_suspended_;
   std::function<void()> up_;

@@ -132,6 +132,8 @@ std::size_t secure_channel::read(byte_span plain) {
 /// What a call to OpenSSL that brought nothing means.
 void secure_channel::explain(int error) {
   if (error == SSL_ERROR_WANT_READ) return;
+  if (error == SSL_ERROR_ZERO_RETURN && stage_ == stage::handshaking)
+    return fail("the peer hung up during the TLS handshake");
   if (error == SSL_ERROR_ZERO_RETURN) {
     close();
     stage_ = stage::closed;

@@ -3,8 +3,8 @@
 // who has an answer to a frame got it by way of the lane, which brings what was stored before the frame was published.
 //
 // Records hold (last sequence, messages) for each segment with messages. They are bounded: when the peer
-// acknowledges nothing for a long time the newest record grows instead of a new one being added. A replay
-// buffer would hang off the records.
+// acknowledges nothing for a long time the newest record grows instead of a new one being added. The
+// bytes themselves are the lane's to keep (replay_buffer.hpp).
 #pragma once
 
 #include <atomic>

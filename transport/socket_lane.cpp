@@ -259,7 +259,7 @@ bool socket_lane::take_in(byte_view cipher) {
     if (!parse() || disconnecting_) return false;
     if (p.made != room.size() && cipher.empty()) break;
   }
-  if (secure_->channel->has_output()) send_more();
+  send_more();  // what the channel has to say, or what it could not encrypt before
   if (secure_->channel->state() == secure_channel::stage::open) return true;
   const std::string& why = secure_->channel->failure();
   events_->lane_ended(link_end::unreachable, why.empty() ? "the connection ended without a goodbye" : why);

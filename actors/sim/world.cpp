@@ -44,6 +44,8 @@ struct inside {
     h.life = &all.start_process(h.how.host, h.how.mortal);
     node_options options = h.options;
     options.world = h.life;
+    options.key.clear();
+    options.peers.clear();
     options.plaintext = true;  // nobody is on the way; and secure channels draw their keys past the seed
     auto started = node::start(std::move(options));
     if (!started) {  // its port is somebody else's by now: as a supervisor would, it tries again
