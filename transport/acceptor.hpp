@@ -3,9 +3,8 @@
 
 #include <functional>
 
-#include <troupe/detail/worker.hpp>
-
 #include "accept_trouble.hpp"
+#include "lane.hpp"
 
 namespace troupe::detail {
 
