@@ -6,13 +6,15 @@
 #include <troupe/send.hpp>
 
 #include "delivery.hpp"
+#include "meetings.hpp"
 #include "node_core.hpp"
 #include "peers.hpp"
 #include "wire_notes.hpp"
 
 namespace troupe::detail {
 
-/// A message that waits for credit or room on a link. The waiting operation owns it, and the message too.
+/// A message that waits for credit or room on a link, or for a link with a third node (meetings.hpp). The waiting operation
+/// owns it, and the message too.
 struct link_wait : room_waiter {
   explicit link_wait(operation& o)
       : room_waiter(
@@ -23,6 +25,10 @@ struct link_wait : room_waiter {
             [](room_waiter& self, send_outcome end) noexcept { static_cast<link_wait&>(self).done(end); }),
         asking(&a) {}
 
+  ~link_wait() { leave(); }
+  void leave() noexcept {
+    if (meets != nullptr) std::exchange(meets, nullptr)->unmet.erase(place);
+  }
   void done(send_outcome outcome) noexcept {
     over = true;
     how = outcome;
@@ -37,6 +43,8 @@ struct link_wait : room_waiter {
   send_outcome how = send_outcome::closed;
   const envelope* message = nullptr;
   peer_node* peer = nullptr;
+  worker_state* meets = nullptr;  // it waits for a meeting, there
+  std::list<link_wait*>::iterator place;
 };
 
 namespace {
@@ -51,9 +59,23 @@ out_stream* stream_to(const address& to) noexcept {
   return here != nullptr ? here->stream_to(*to.peer()) : nullptr;
 }
 
+bool can_meet(const address& to) noexcept {
+  return to.peer()->node.here() != nullptr && meetings::can_meet(*to.peer());
+}
+
+/// For the link that there is, or for one.
+void begin_to_wait(link_wait& w) {
+  worker_state& here = *w.peer->node.here();
+  if (out_stream* const stream = here.stream_to(*w.peer)) return stream->wait(w);
+  w.meets = &here;
+  w.place = here.unmet.insert(here.unmet.end(), &w);
+  w.peer->node.all_meetings().begin(*w.peer);
+}
+
 send_outcome send_now(const address& to, const envelope& e, std::uint64_t correlation) noexcept {
+  if (e.type->wire == nullptr) return send_outcome::closed;
   out_stream* const stream = stream_to(to);
-  if (stream == nullptr || e.type->wire == nullptr) return send_outcome::closed;
+  if (stream == nullptr) return can_meet(to) ? send_outcome::blocked : send_outcome::closed;
   const send_outcome how = stream->try_send(as_outgoing(to, e, correlation));
   if (how == send_outcome::sent) to.peer()->node.count(entry::accepted_local);
   return how;
@@ -86,7 +108,7 @@ link_wait* wait_for_peer(const address& to, const envelope& e, operation& who) {
   w->message = &e;
   w->peer = to.peer();
   w->what = as_outgoing(to, e, 0);
-  stream_to(to)->wait(*w);
+  begin_to_wait(*w);
   return w;
 }
 
@@ -96,13 +118,28 @@ bool still_waits(const link_wait& w) noexcept { return !w.over; }
 
 void destroy(link_wait* w) noexcept { delete w; }
 
+void end_meeting(worker_state& here, peer_node& whom) {
+  out_stream* const stream = here.stream_to(whom);
+  for (auto at = here.unmet.begin(); at != here.unmet.end();) {
+    link_wait* const w = *at++;
+    if (w->peer != &whom) continue;
+    w->leave();
+    if (stream != nullptr) {
+      stream->wait(*w);
+    } else {
+      w->done(send_outcome::closed);
+    }
+  }
+  meet_watched(here, whom);
+}
+
 // Requests.
 
 void ask_base::submit_to_link() noexcept {
   peer_node& peer = *to_.peer();
   worker_state* const here = peer.node.here();
-  out_stream* const stream = stream_to(to_);
-  if (stream == nullptr || envelope_->type->wire == nullptr) {
+  const bool can_go = stream_to(to_) != nullptr || can_meet(to_);
+  if (!can_go || envelope_->type->wire == nullptr) {
     return end_link_ask(to_error(send_outcome::closed, *envelope_));
   }
   correlation_ = here->next_number();
@@ -113,8 +150,9 @@ void ask_base::submit_to_link() noexcept {
     return end_link_ask(to_error(how, *envelope_));
   link_wait_ = new link_wait(*this);
   link_wait_->message = envelope_;
+  link_wait_->peer = &peer;
   link_wait_->what = as_outgoing(to_, *envelope_, correlation_);
-  stream->wait(*link_wait_);
+  begin_to_wait(*link_wait_);
 }
 
 void ask_base::on_link_room(send_outcome how) noexcept {
@@ -182,7 +220,11 @@ errc reserve_peer(const address& to, const value_type& type) noexcept {
   if (type.wire == nullptr) return errc::not_encodable;
   if (peer.node.here() == nullptr) return reserve_outside(peer);
   out_stream* const stream = stream_to(to);
-  if (stream == nullptr) return errc::unreachable;
+  if (stream == nullptr && !can_meet(to)) return errc::unreachable;
+  if (stream == nullptr) {
+    peer.node.all_meetings().begin(peer);
+    return errc::full;
+  }
   return stream->has_room(to.wire_target()) ? errc::ok : errc::full;
 }
 

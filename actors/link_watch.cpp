@@ -1,7 +1,10 @@
 // Monitors across links: this node's actors that watch a peer's, and a peer's that watch ours.
+#include <utility>
+
 #include <troupe/detail/checked.hpp>
 
 #include "delivery.hpp"
+#include "meetings.hpp"
 #include "node_core.hpp"
 #include "peers.hpp"
 #include "wire_notes.hpp"
@@ -13,15 +16,28 @@ void watch_peer(actor_core& watcher, const address& whom) {
   worker_state& here = *watcher.node().here();
   envelope* const notice = make_notice(whom);
   out_stream* const stream = here.stream_to(peer);
-  if (stream == nullptr) {
+  const bool meets = stream == nullptr && meetings::can_meet(peer);
+  if (stream == nullptr && !meets) {
     fill_notice(notice, exit_kind::unreachable, "no link to its node");
     watcher.node().count(entry::accepted_local);
     return watcher.deliver(watcher.generation(), notice);
   }
   const std::uint64_t number = here.next_number();
-  here.watches.emplace(number, worker_state::pending_watch{&watcher, watcher.generation(), &peer, notice});
+  here.watches.emplace(number,
+                       worker_state::pending_watch{&watcher, watcher.generation(), whom, notice, !meets});
   watcher.watch(whom, number);
+  if (meets) return peer.node.all_meetings().begin(peer);
   stream->control({note_monitor, whom.wire_target(), number, 0, {}});
+}
+
+/// Once it is linked, or could not be.
+void meet_watched(worker_state& here, peer_node& whom) {
+  out_stream* const stream = here.stream_to(whom);
+  if (stream == nullptr) return lose_watches(here, whom, exit_kind::unreachable, "no link to its node");
+  for (auto& [number, w] : here.watches) {
+    const bool is_told = w.whom.peer() != &whom || std::exchange(w.told, true);
+    if (!is_told) stream->control({note_monitor, w.whom.wire_target(), number, 0, {}});
+  }
 }
 
 void unwatch_peer(node_core& node, const address& whom, std::uint64_t watch) noexcept {
@@ -47,7 +63,7 @@ void notify_peer(node_core& node, peer_node& watcher, std::uint64_t watch, exit_
 void deliver_notice(worker_state& here, const peer_node& from, std::uint64_t watch, exit_kind how,
                     const std::string& text) {
   const auto found = here.watches.find(watch);
-  if (found == here.watches.end() || found->second.peer != &from) return;
+  if (found == here.watches.end() || found->second.whom.peer() != &from) return;
   const worker_state::pending_watch w = found->second;
   here.watches.erase(found);
   fill_notice(w.notice, how, text);
@@ -59,7 +75,7 @@ void lose_watches(worker_state& here, const peer_node& peer, exit_kind how, cons
   std::vector<std::uint64_t> lost;
   if (mutated(mutant::deaf_to_link_loss)) return;
   for (const auto& [number, w] : here.watches) {
-    if (w.peer == &peer) lost.push_back(number);
+    if (w.whom.peer() == &peer) lost.push_back(number);
   }
   for (const std::uint64_t number : lost) deliver_notice(here, peer, number, how, text);
 }

@@ -6,7 +6,9 @@
 #include <troupe/log.hpp>
 
 #include "delivery.hpp"
+#include "mesh.hpp"
 #include "node_core.hpp"
+#include "node_watchers.hpp"
 #include "peers.hpp"
 #include "root.hpp"
 
@@ -187,8 +189,9 @@ void names::lookup(const std::string& name, const protocol_info& wanted, bool wa
 
 // Peers.
 
-void names::peer_up(peer_node& peer, std::uint32_t link) {
-  if (const auto old = peers_.find(&peer); old != peers_.end() && old->second.link != 0) forget(old);
+void names::peer_up(peer_node& peer, std::uint32_t link, const peer_place& where) {
+  if (const auto old = peers_.find(&peer); old != peers_.end() && old->second.link != 0)
+    forget(old, {exit_kind::unreachable, "it is linked anew"});
   known_peer& known = peers_[&peer];
   known.link = link;
   known.announcer = spawn_announcer(node_, peer);
@@ -196,12 +199,13 @@ void names::peer_up(peer_node& peer, std::uint32_t link) {
     log(log_level::warning, node_.identity().name + ": at its limit of actors: " + peer.who.name +
                                 " is not told its names; raise node_options::most_actors");
   }
+  node_.all_nodes().up(peer, where);
 }
 
-void names::peer_down(peer_node& peer, std::uint32_t link) {
+void names::peer_down(peer_node& peer, std::uint32_t link, const exit_reason& why) {
   const auto known = peers_.find(&peer);
   if (known == peers_.end() || known->second.link != link) return;
-  forget(known);
+  forget(known, why);
   joins_.remove_if([&](const waiting_join& w) {
     if (w.peer != &peer) return false;
     fail_join(w.answer, link_broke(peer));
@@ -209,8 +213,10 @@ void names::peer_down(peer_node& peer, std::uint32_t link) {
   });
 }
 
-void names::forget(std::map<peer_node*, known_peer>::iterator gone) {
+void names::forget(std::map<peer_node*, known_peer>::iterator gone, const exit_reason& why) {
   foreign_ -= gone->second.names.size();
+  node_.all_nodes().down(*gone->first);
+  if (gone->second.has_said_all) node_.watchers().down(gone->first->who.name, why);
   node_.face().stop(gone->second.announcer);
   peers_.erase(gone);
 }
@@ -230,7 +236,7 @@ void names::peer_said(peer_node& peer, const name_change& change) {
 
 void names::peer_has_said_all(peer_node& peer) {
   if (!peer.link.up()) return;
-  peers_[&peer].has_said_all = true;
+  if (!std::exchange(peers_[&peer].has_said_all, true)) node_.watchers().up(peer.who.name);
   joins_.remove_if([&](const waiting_join& w) {
     if (w.peer != &peer) return false;
     answer(w.answer, errc::ok);

@@ -14,6 +14,7 @@
 #include <troupe/detail/address.hpp>
 #include <troupe/detail/message.hpp>
 #include <troupe/detail/protocol_info.hpp>
+#include <troupe/down.hpp>
 #include <troupe/ref.hpp>
 
 #include "by_number.hpp"
@@ -32,6 +33,7 @@ struct names_changed {};
 
 class node_core;
 class peer_node;
+struct peer_place;
 
 class names {
  public:
@@ -47,10 +49,12 @@ class names {
   void withdraw(const address& ended);
   /// `link` counts the links with that peer. What the peer says may come before peer_up; a peer_down may come
   /// after the next peer_up (they are posted by different workers).
-  void peer_up(peer_node& peer, std::uint32_t link);
-  void peer_down(peer_node& peer, std::uint32_t link);
+  void peer_up(peer_node& peer, std::uint32_t link, const peer_place& where);
+  void peer_down(peer_node& peer, std::uint32_t link, const exit_reason& why);
   void peer_said(peer_node& peer, const name_change& change);
   void peer_has_said_all(peer_node& peer);
+  /// There is something to tell that peer.
+  void poke_announcer(peer_node& peer);
   /// The peer knows this node's names up to that version.
   void peer_was_told(peer_node& peer, std::uint64_t version);
 
@@ -82,11 +86,10 @@ class names {
   void drop_withdrawn();
   errc find(const std::string& name, const protocol_info& wanted, address& found) const;
   void changed(const std::string& name);
-  void poke_announcer(peer_node& peer);
   bool answer_lookup(const waiting_lookup& w, bool may_wait);
   void joined(const result<session*, setup_error>& linked, receipt* answer);
   void fail_join(receipt* answer, const std::string& why);
-  void forget(std::map<peer_node*, known_peer, by_number>::iterator gone);
+  void forget(std::map<peer_node*, known_peer, by_number>::iterator gone, const exit_reason& why);
 
   node_core& node_;
   std::map<std::string, own_name> own_;

@@ -5,6 +5,7 @@
 
 #include "delivery.hpp"
 #include "node_core.hpp"
+#include "node_watchers.hpp"
 #include "peers.hpp"
 #include "slots.hpp"
 
@@ -53,6 +54,10 @@ void order_end(node_core& node, const ref<>& who, order what) {
 
 void node::stop(const ref<>& who) { order_end(core(), who, order::stop); }
 void node::kill(const ref<>& who) { order_end(core(), who, order::kill); }
+
+void node::watch_nodes(const ref<node_events>& who) {
+  core().workers().at(0).post([core = &core(), who](worker&) { core->watchers().add(who); });
+}
 
 std::vector<link_info> node::links() const { return core().all_peers().links(); }
 node_info node::inspect(const inspect_options& how) const { return core().inspect(how); }

@@ -9,7 +9,10 @@
 #include "credit.hpp"
 #include "delivery.hpp"
 #include "handshake.hpp"
+#include "meetings.hpp"
+#include "mesh.hpp"
 #include "names.hpp"
+#include "node_watchers.hpp"
 #include "peers.hpp"
 #include "root.hpp"
 #include "shm_ring.hpp"
@@ -144,6 +147,9 @@ node_core::node_core(node_options options, std::shared_ptr<const link_security> 
   }
   slots_ = std::make_unique<slots>(*this, actors_, scheduler_->size(), options_.most_actors);
   peers_ = std::make_unique<peers>(*this);
+  mesh_ = std::make_unique<mesh>(*this);
+  meetings_ = std::make_unique<meetings>(*this);
+  watchers_ = std::make_unique<node_watchers>(*this);
   names_ = std::make_unique<names>(*this);
   if (options_.kept_memory != 0) options_.world->keep_freed_memory(options_.kept_memory);
   bulks_ = std::make_shared<bulk_pool>(*options_.world, options_.shared_memory);

@@ -4,13 +4,14 @@
 // | worker_state                    | its worker; books() also read by whoever sums           |
 // | slots                           | own worker's free list; a mutex for everybody else      |
 // | peers                           | a mutex; peer_node objects stay where they are          |
-// | names                           | worker 0                                                |
+// | names, mesh, watchers           | worker 0                                                |
 // | kinds, dead letters and overdue | a mutex each                                            |
 // | alarms, labels, watch           | see their headers                                       |
 #pragma once
 
 #include <atomic>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -38,7 +39,11 @@
 
 namespace troupe::detail {
 
+struct link_wait;
+class meetings;
+class mesh;
 class names;
+class node_watchers;
 class peers;
 class slots;
 
@@ -63,8 +68,9 @@ class worker_state {
   struct pending_watch {
     actor_core* watcher;
     std::uint32_t generation;
-    peer_node* peer;
+    address whom;
     envelope* notice;
+    bool told;  // the peer; else it is to be met first
   };
   /// What this worker's run sends to an actor of another worker goes with others, and is accepted (burst.hpp). A run that has
   /// used its time slice holds nothing back.
@@ -81,6 +87,7 @@ class worker_state {
   std::vector<out_stream*> streams;
   std::unordered_map<std::uint64_t, pending_ask> asks;       // by correlation
   std::unordered_map<std::uint64_t, pending_watch> watches;  // by watch number
+  std::list<link_wait*> unmet;                               // for third nodes (meetings.hpp)
 
   mailbox_budget::share held;    // by the mailboxes of this worker's actors
   std::vector<address> starved;  // of them, those where messages wait for the node's room
@@ -128,6 +135,9 @@ class node_core {
   slots& all_slots() noexcept { return *slots_; }
   peers& all_peers() noexcept { return *peers_; }
   names& all_names() noexcept { return *names_; }
+  meetings& all_meetings() noexcept { return *meetings_; }
+  mesh& all_nodes() noexcept { return *mesh_; }
+  node_watchers& watchers() noexcept { return *watchers_; }
   actor_core& root() noexcept { return *root_; }
   const std::vector<endpoint>& endpoints() const noexcept { return endpoints_; }
   bool stopping() const noexcept { return actors_.begun(); }
@@ -192,6 +202,9 @@ class node_core {
   rundown actors_;  // begins before the root is stopped
   std::unique_ptr<slots> slots_;
   std::unique_ptr<peers> peers_;
+  std::unique_ptr<mesh> mesh_;
+  std::unique_ptr<meetings> meetings_;
+  std::unique_ptr<node_watchers> watchers_;
   std::unique_ptr<names> names_;
   std::shared_ptr<bulk_pool> bulks_;
   std::unique_ptr<hub> hub_;

@@ -8,6 +8,8 @@
 
 #include "actor_links.hpp"
 #include "delivery.hpp"
+#include "meetings.hpp"
+#include "mesh.hpp"
 #include "names.hpp"
 #include "node_core.hpp"
 #include "slots.hpp"
@@ -191,6 +193,7 @@ void peers::stream_up(worker& on, session& s, out_stream& stream) {
   auto& streams = node_.state(on.index()).streams;
   if (streams.size() <= peer->index) streams.resize(peer->index + 1, nullptr);
   streams[peer->index] = &stream;
+  end_meeting(node_.state(on.index()), *peer);
 }
 
 void peers::link_up(session& s) {
@@ -205,7 +208,9 @@ void peers::link_up(session& s) {
   }
   log(log_level::info, node_.identity().name + ": linked with " + s.peer().name + " over " +
                            std::string(to_string(s.lane())) + " (" + s.lane_reason() + ")");
-  node_.workers().at(0).post([this, peer, number](worker&) { node_.all_names().peer_up(*peer, number); });
+  node_.workers().at(0).post([this, peer, number, where = peer_place{s.dialled_at(), s.is_near()}](worker&) {
+    node_.all_names().peer_up(*peer, number, where);
+  });
 }
 
 route_binding peers::bind(session& from, std::uint64_t target, std::string_view schema) {
@@ -352,7 +357,7 @@ void peers::link_down(session& s, link_end why, std::string_view text) {
           lose_watches(node_.state(i), *peer, how, reason);
           node_.state(i).ties.lose(*peer, number, {how, reason});
           abandon_requests(node_.state(i), *peer, number);
-          if (i == 0) node_.all_names().peer_down(*peer, number);
+          if (i == 0) node_.all_names().peer_down(*peer, number, {how, reason});
         });
   }
 }

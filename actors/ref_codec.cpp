@@ -58,6 +58,7 @@ void decode_address(reader& in, address& a) {
       const auto id = get<incarnation>(in);
       here = id == node.identity().id;
       if (!here && in.ok()) peer = node.all_peers().intern(id);
+      if (peer != nullptr) peer->introducer.store(link, std::memory_order_relaxed);
       break;
     }
     default: return in.fail();

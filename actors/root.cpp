@@ -11,6 +11,7 @@ namespace troupe::detail {
 namespace {
 
 constexpr std::size_t names_per_message = 32;
+constexpr std::size_t nodes_per_message = 64;
 constexpr duration pause_before_again = std::chrono::milliseconds(10);
 
 spawn_answer spawn_here(node_core& node, const spawn_request& what) {
@@ -33,9 +34,14 @@ actor run_root(self<root_protocol> me) {
         const address& from = address_of(said.from);
         if (!from.is_remote()) return;
         for (const name_change& change : said.changes) node.all_names().peer_said(*from.peer(), change);
+        for (const introduction& each : said.nodes) node.all_nodes().introduced(each);
         if (said.all) node.all_names().peer_has_said_all(*from.peer());
       },
       [&](const spawn_request& what) { return spawn_here(node, what); },
+      [&](const where_is& asked) {
+        const address& from = address_of(asked.from);
+        return from.is_remote() ? node.all_nodes().way_to(asked.who, *from.peer()) : std::string();
+      },
       [&](const down& ended) { node.all_names().withdraw(address_of(ended.actor)); });
 }
 
@@ -44,18 +50,22 @@ bool may_be_said_again(error why) noexcept {
   return why == errc::no_memory || why == errc::expired || why == errc::mailbox_full;
 }
 
-/// Tells one peer the names of this node: all of them first, then every change.
+/// Tells one peer the names of this node, and the nodes that it is to meet: all of them first, then every change.
 actor run_announcer(self<names_changed> me, ref<root_protocol> to) {
   node_core& node = core_of(me.node());
   const ref<> from = ref_to<protocol<>>(node.root().self());
   std::uint64_t told = 0;
+  std::uint64_t introduced = 0;
   std::size_t most = names_per_message;
   bool more = true;
   while (more) {
     std::uint64_t last = 0;
     std::vector<name_change> changes = node.all_names().changes_after(told, most, last);
-    const bool all = changes.size() < most;
-    const result<void> heard = co_await to.ask<names_said>(from, give(changes), all);
+    std::uint64_t last_node = 0;
+    std::vector<introduction> nodes =
+        node.all_nodes().introductions_to(*address_of(to).peer(), introduced, nodes_per_message, last_node);
+    const bool all = changes.size() < most && nodes.size() < nodes_per_message;
+    const result<void> heard = co_await to.ask<names_said>(from, give(changes), all, give(nodes));
     if (!heard && heard.error() == errc::too_large && most > 1) {  // long schemas: fewer at a time
       most /= 2;
       continue;
@@ -66,6 +76,7 @@ actor run_announcer(self<names_changed> me, ref<root_protocol> to) {
     }
     if (!heard) co_return;
     told = last;
+    introduced = last_node;
     most = names_per_message;
     node.all_names().peer_was_told(*address_of(to).peer(), told);
     if (all) more = static_cast<bool>(co_await me.receive([](names_changed) {}));

@@ -1,5 +1,6 @@
 // The root actor of a node: slot 0, generation 1, the parent of everything that node.spawn starts, and the
-// one that peers' requests go to. Its announcers, one a link, tell the peers this node's names.
+// one that peers' requests go to. Its announcers, one a link, tell the peers this node's names
+// and the nodes that it knows.
 #pragma once
 
 #include <string>
@@ -9,6 +10,7 @@
 #include <troupe/protocol.hpp>
 #include <troupe/ref.hpp>
 
+#include "mesh.hpp"
 #include "names.hpp"
 
 namespace troupe::detail {
@@ -19,6 +21,7 @@ struct names_said {
   ref<> from;
   std::vector<name_change> changes;
   bool all = false;  // nothing more for now
+  std::vector<introduction> nodes;
 };
 
 struct spawn_answer {
@@ -33,7 +36,14 @@ struct spawn_request {
   std::string arguments;
 };
 
-using root_protocol = protocol<names_said, spawn_request, down>;
+/// The URL where the asker can dial that node; empty: none is known.
+struct where_is {
+  using reply = std::string;
+  ref<> from;
+  incarnation who;
+};
+
+using root_protocol = protocol<names_said, spawn_request, where_is, down>;
 
 inline constexpr std::uint32_t root_slot = 0;
 inline constexpr std::uint32_t root_generation = 1;

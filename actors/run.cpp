@@ -84,6 +84,9 @@ int parse(int argc, char** argv, bool takes_arguments, command_line& out) {
   app.add_option("--join", out.join, "link with the node that listens there; repeats")
       ->allow_extra_args(false)
       ->type_name("URL");
+  app.add_option("--mesh", out.node.mesh,
+                 "link with so many nodes that those joined know; 64 by default, 0: with none")
+      ->type_name("N");
   app.add_option("--workers", out.node.workers, "worker threads; one per processor by default")
       ->check(CLI::Range(1, 255))
       ->type_name("N");

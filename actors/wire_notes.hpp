@@ -30,4 +30,7 @@ void deliver_notice(worker_state& here, const peer_node& from, std::uint64_t wat
 /// The link to `peer` has ended: DOWN for everything that this worker's actors watch there.
 void lose_watches(worker_state& here, const peer_node& peer, exit_kind how, const std::string& text);
 
+/// A meeting with `peer` is over: it is told what is watched there, or those who watch it hear that there is no link.
+void meet_watched(worker_state& here, peer_node& peer);
+
 }  // namespace troupe::detail

@@ -64,6 +64,7 @@ class hub_on_workers final : public hub, public link_owner {
 
   result<endpoint, setup_error> listen(const endpoint& at) override;
   void join(const endpoint& to, instant until, joined done) override;
+  void meet(const node_identity& who, const endpoint& at, duration pause, instant until) override;
   void adopt(inherited_link link, duration patience, joined done) override;
   void close(std::function<void()> done) override;
 
@@ -112,7 +113,7 @@ class hub_on_workers final : public hub, public link_owner {
   void attempt_failed(joining& j, refusal why, bool nobody = false);
   void wait_to_dial(joining& j);
   void stop_dialling(session& linked);
-  void rejoin(const lasting_join& lost, const node_identity& who);
+  void dial_later(const lasting_join& lost, const node_identity& who);
   void finish_join(joining& j, result<session*, setup_error> how);
   void close_if_empty();
   std::string has_all_links() const;
@@ -309,13 +310,19 @@ void hub_on_workers::wait_to_dial(joining& j) {
   if (!j.lost.empty()) j.pause = std::min(2 * j.pause, j.carries == 0 ? most_retry_after : most_resume_after);
 }
 
-void hub_on_workers::rejoin(const lasting_join& lost, const node_identity& who) {
+void hub_on_workers::meet(const node_identity& who, const endpoint& at, duration pause, instant until) {
+  TROUPE_ASSERT(current_worker == &zero_, "call hub::meet on worker 0");
+  if (who.id == options_.self.id || linked_with(who.id) != nullptr || too_open(at)) return;
+  dial_later({at, std::max(pause, retry_after), until}, who);
+}
+
+void hub_on_workers::dial_later(const lasting_join& lost, const node_identity& who) {
   if (closing_ || lost.until <= zero_.now()) return;
   const auto dialled = [](const auto& j) { return !j->lost.empty() && j->carries == 0; };
   if (std::ranges::any_of(joins_, [&](const auto& j) { return dialled(j) && j->to == lost.to; })) return;
   if (std::ranges::count_if(joins_, dialled) >= options_.max_links / 4) {
     log(log_level::warning, options_.self.name + ": does not dial " + lost.to.url() +
-                                " again: as many as it may are dialled again already");
+                                ": as many as it may are being dialled already");
     return;
   }
   joined done = [this](const result<session*, setup_error>& how) {
@@ -415,7 +422,7 @@ void hub_on_workers::link_is_gone(std::uint64_t number, link_end why) {
       const bool was_good = zero_.now() - lost.since >= most_retry_after;
       if (was_good) lost.lasting->pause = retry_after;
       if (was_good || lost.lasting->until == instant{}) lost.lasting->until = zero_.now() + options_.rejoin;
-      rejoin(*lost.lasting, lost.session->peer());
+      dial_later(*lost.lasting, lost.session->peer());
     }
     close_if_empty();
   });

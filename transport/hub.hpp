@@ -48,6 +48,8 @@ class hub {
   /// Dials until it is linked or `until` has passed; `done` runs on worker 0. Only on worker 0. When that link breaks, it is
   /// dialled again, for link_options::rejoin at most; not when either side has said goodbye, nor by the side that ended it.
   virtual void join(const endpoint& to, instant until, joined done) = 0;
+  /// Dials a node that somebody knows, unless it is linked: after `pause`, and until `until`. Only on worker 0.
+  virtual void meet(const node_identity& who, const endpoint& at, duration pause, instant until) = 0;
   /// Makes a link of a connected local socket. `link.peer` is who the other node belongs to, and it begins; without a peer this
   /// side does, and the kernel says. `done` runs on worker 0, `patience` from now at the latest. Only on worker 0.
   virtual void adopt(inherited_link link, duration patience, joined done) = 0;

@@ -46,7 +46,7 @@ std::optional<endpoint> link::way_back() const {
   if (peer_.port == 0) return std::nullopt;
   // A stranger does not send this node elsewhere.
   const bool is_known = secure_ || peer_.host.empty() || peer_.host == from_.host;
-  if (!is_known) return std::nullopt;
+  if (!is_known) return accepted_ || from_.host.empty() ? std::nullopt : std::optional(from_);
   endpoint at;
   at.port = peer_.port;
   at.host = !peer_.host.empty() ? peer_.host : from_.host.empty() ? "127.0.0.1" : from_.host;
@@ -114,6 +114,7 @@ task<bool> link::reach(endpoint at) {
   process_ = {};
   kind_ = at.family == endpoint::kind::local ? lane_kind::local_socket : lane_kind::tcp;
   near_ = at.is_loopback();
+  from_ = kind_ == lane_kind::tcp ? at : endpoint();
   bool good = co_await greeter_.connect(std::move(at));
   if (good && kind_ == lane_kind::local_socket) good = vouch_for_peer();
   const auto& security = owner_.options().security;
@@ -380,6 +381,8 @@ void link::finish(std::shared_ptr<lane> over) {
       .receive = {o.window, o.max_destinations, o.max_routes, o.max_message},
       .over = std::move(over),
       .lane_reason = lane_reason_,
+      .dialled_at = way_back(),
+      .near = near_,
       .lease = o.lease,
       .bulks = o.bulks,
       .id = peer_.session == own_hello().session ? peer_.session : 0,

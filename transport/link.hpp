@@ -108,7 +108,7 @@ class link : public std::enable_shared_from_this<link> {
   std::uint64_t session_name_ = 0;  // of a session that it can dial for again
   lane_kind kind_ = lane_kind::tcp;
   peer_process process_;  // on a local socket
-  endpoint from_;         // where it comes from, if it was accepted
+  endpoint from_;         // the other end of a TCP connection
   bool near_ = false;     // the connection does not leave the host
   hello peer_;
   bool claimed_ = false;

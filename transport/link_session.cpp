@@ -23,6 +23,8 @@ link_session::link_session(setup s)
       peer_(std::move(s.peer)),
       lane_(std::move(s.over)),
       lane_reason_(std::move(s.lane_reason)),
+      dialled_at_(std::move(s.dialled_at)),
+      near_(s.near),
       id_(s.id),
       secure_(s.secure),
       dialled_(s.dialled),

@@ -62,6 +62,8 @@ class link_session final : public session,
     credit_limits receive;  // what we grant it
     std::shared_ptr<troupe::detail::lane> over;
     std::string lane_reason;
+    std::optional<endpoint> dialled_at;
+    bool near;
     duration lease;
     std::shared_ptr<bulk_pool> bulks;
     std::uint64_t id;                     // hello::session
@@ -79,6 +81,8 @@ class link_session final : public session,
   worker& home() const noexcept override { return home_; }
   lane_kind lane() const noexcept override { return lane_->kind(); }
   const std::string& lane_reason() const noexcept override { return lane_reason_; }
+  const std::optional<endpoint>& dialled_at() const noexcept override { return dialled_at_; }
+  bool is_near() const noexcept override { return near_; }
   std::uint64_t frames_out() const noexcept override;
   std::uint64_t frames_in() const noexcept override { return frames_in_.load(std::memory_order_relaxed); }
   bool stalled() const noexcept override { return stalled_.load(std::memory_order_relaxed); }
@@ -165,6 +169,8 @@ class link_session final : public session,
   node_identity peer_;
   std::shared_ptr<troupe::detail::lane> lane_;
   std::string lane_reason_;
+  const std::optional<endpoint> dialled_at_;
+  const bool near_;
   const std::uint64_t id_;
   const bool secure_;
   const bool dialled_;

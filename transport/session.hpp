@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -205,11 +206,14 @@ class session {
   virtual worker& home() const noexcept = 0;
   virtual lane_kind lane() const noexcept = 0;
   virtual const std::string& lane_reason() const noexcept = 0;  // why this lane and no better one
-  virtual std::uint64_t frames_out() const noexcept = 0;        // any thread
-  virtual std::uint64_t frames_in() const noexcept = 0;         // any thread
-  virtual bool stalled() const noexcept = 0;                    // any thread
-  virtual bool suspended() const noexcept = 0;                  // any thread; it waits for another connection
-  virtual std::uint64_t resumed() const noexcept = 0;  // any thread; how often it went on over another
+  /// Where others can dial the peer over TCP, as far as this side knows; nothing: it does not listen.
+  virtual const std::optional<endpoint>& dialled_at() const noexcept = 0;
+  virtual bool is_near() const noexcept = 0;  // on this host: what is loopback there is loopback here
+  virtual std::uint64_t frames_out() const noexcept = 0;  // any thread
+  virtual std::uint64_t frames_in() const noexcept = 0;   // any thread
+  virtual bool stalled() const noexcept = 0;              // any thread
+  virtual bool suspended() const noexcept = 0;            // any thread; it waits for another connection
+  virtual std::uint64_t resumed() const noexcept = 0;     // any thread; how often it went on over another
   virtual std::uint64_t duplicates()
       const noexcept = 0;  // any thread; segments that came twice, and were dropped
   /// If it has been suspended for a while, it is over: the peer, or another process by its name, begins anew. Any thread.

@@ -27,6 +27,7 @@
 #include <troupe/inspect.hpp>
 #include <troupe/kind.hpp>
 #include <troupe/naming.hpp>
+#include <troupe/node_events.hpp>
 #include <troupe/ref.hpp>
 #include <troupe/spawn.hpp>
 #include <troupe/supervise.hpp>
@@ -58,6 +59,8 @@ struct node_options {
       false;  // without a key also beyond loopback: everybody on the way can read and change what is sent
   duration ask_deadline = std::chrono::seconds(5);    // of an ask without within()
   duration join_deadline = std::chrono::seconds(10);  // how long join keeps dialling
+  std::uint32_t mesh =
+      64;  // nodes that it links with on its own, because those that it has joined know them; 0: none
   duration rejoin = std::chrono::hours(1);  // and how long it dials again when that link broke; 0: not
   duration stop_deadline = std::chrono::seconds(5);  // for the ordered stop of all actors
   duration lease = std::chrono::seconds(
@@ -142,6 +145,10 @@ class node {
 
   /// Links with the node that listens at `url`; co_await it: result<void, setup_error>.
   join_operation join(std::string url) { return join_operation(core(), std::move(url)); }
+
+  /// Tells `who` of the nodes that this one is linked with, and then of each that comes or goes, until `who` ends: it misses
+  /// none but a node that came and went before it could be told.
+  void watch_nodes(const ref<node_events>& who);
 
   /// Makes an actor of this node known by name, to this node and every node it is linked with, until it ends.
   /// co_await it: result<void> (bad_name, no_such_actor, name_taken, limit_reached, too_large).

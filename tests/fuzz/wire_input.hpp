@@ -39,6 +39,8 @@ class no_session final : public session {
   worker& home() const noexcept override { std::abort(); }
   lane_kind lane() const noexcept override { return lane_kind::tcp; }
   const std::string& lane_reason() const noexcept override { return peer_.name; }
+  const std::optional<troupe::endpoint>& dialled_at() const noexcept override { return nowhere_; }
+  bool is_near() const noexcept override { return false; }
   std::uint64_t frames_out() const noexcept override { return 0; }
   std::uint64_t frames_in() const noexcept override { return 0; }
   bool stalled() const noexcept override { return false; }
@@ -51,6 +53,7 @@ class no_session final : public session {
 
  private:
   node_identity peer_;
+  std::optional<troupe::endpoint> nowhere_;
 };
 
 class receiver_under_attack final : frame_sink, session_host {

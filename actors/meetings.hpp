@@ -1,0 +1,42 @@
+// How this node gets to know a third one, whose actor a peer has sent it a ref of. Lives on worker 0.
+//
+// Who sent the ref, the introducer, is asked where that node can be dialled, and it is dialled there; nothing is relayed. Who
+// sends to such an actor, asks or monitors it waits until that has succeeded or failed (link_send.cpp). It is tried once for each
+// time that a ref of that node comes; a node that has been linked is dialled again by the hub only.
+//
+// | operation  | who                                                                        |
+// | can_meet   | any thread                                                                 |
+// | begin      | any worker                                                                 |
+// | over       | worker 0                                                                   |
+#pragma once
+
+#include <set>
+
+#include <troupe/protocol.hpp>
+#include <troupe/ref.hpp>
+
+#include "by_number.hpp"
+
+namespace troupe::detail {
+
+class node_core;
+class peer_node;
+class worker_state;
+
+class meetings {
+ public:
+  explicit meetings(node_core& node) : node_(node) {}
+
+  static bool can_meet(const peer_node& whom) noexcept;
+  void begin(peer_node& whom);
+  void over(peer_node& whom);
+
+ private:
+  node_core& node_;
+  std::set<peer_node*, by_number> under_way_;
+};
+
+/// What waits on this worker for a meeting that is over goes to the link, or is told that there is none.
+void end_meeting(worker_state& here, peer_node& whom);
+
+}  // namespace troupe::detail

@@ -1,0 +1,137 @@
+// Nodes that have joined one of several come to know the others: links, names, events, and how that is limited.
+#include <algorithm>
+#include <set>
+
+#include <troupe/node_events.hpp>
+#include <troupe/sim.hpp>
+
+#include "remote_support.hpp"
+
+using namespace test;
+
+namespace {
+
+troupe::node_options options(std::string name) {
+  return {.name = std::move(name), .listen = {"tcp://127.0.0.1:0"}, .workers = 1};
+}
+
+std::set<std::string> linked_with(troupe::node& n) {
+  std::set<std::string> names;
+  for (const troupe::link_info& l : n.links()) {
+    if (l.lane != "none") names.insert(l.node);
+  }
+  return names;
+}
+
+/// Nodes that listen, named "n0", "n1", …
+class some_nodes {
+ public:
+  explicit some_nodes(unsigned count, std::uint32_t mesh = 64) {
+    for (unsigned i = 0; i < count; ++i) {
+      troupe::node_options o = options("n" + std::to_string(i));
+      o.mesh = mesh;
+      nodes_.push_back(start(std::move(o)));
+    }
+  }
+  troupe::node& operator[](unsigned i) { return nodes_[i]; }
+  void join(unsigned from, unsigned to) { test::join(nodes_[from], nodes_[to].endpoints()[0]); }
+  bool all_linked() {
+    return eventually([&] {
+      return std::ranges::all_of(nodes_, [&](auto& n) { return linked_with(n).size() + 1 == nodes_.size(); });
+    });
+  }
+
+ private:
+  std::vector<troupe::node> nodes_;
+};
+
+actor note_nodes(self<troupe::node_events> self, book written) {
+  self.node().watch_nodes(self.me());
+  co_await self.serve([&](const troupe::node_up& n) { written->add("up " + n.node); },
+                    [&](const troupe::node_down& n) {
+                      written->add("down " + n.node + ": " + std::string(to_string(n.reason.kind)));
+                    });
+}
+
+}  // namespace
+
+TEST_CASE("mesh: nodes that have joined one of several are linked with all") {
+  some_nodes nodes(6);
+  for (unsigned i = 1; i < 6; ++i) nodes.join(i, 0);
+  CHECK(nodes.all_linked());
+}
+
+TEST_CASE("mesh: a chain of joins is a mesh, too") {
+  some_nodes nodes(6);
+  for (unsigned i = 1; i < 6; ++i) nodes.join(i, i - 1);
+  CHECK(nodes.all_linked());
+}
+
+TEST_CASE("mesh: two meshes that meet by one link become one") {
+  some_nodes nodes(6);
+  nodes.join(1, 0);
+  nodes.join(2, 0);
+  nodes.join(4, 3);
+  nodes.join(5, 3);
+  REQUIRE(eventually([&] { return linked_with(nodes[2]).size() == 2 && linked_with(nodes[5]).size() == 2; }));
+  nodes.join(2, 5);
+  CHECK(nodes.all_linked());
+}
+
+TEST_CASE("mesh: who comes after a node has gone is linked with all that are left") {
+  some_nodes nodes(5);
+  for (unsigned i = 1; i < 4; ++i) nodes.join(i, 0);
+  REQUIRE(eventually([&] {
+    return std::ranges::all_of(std::array{1u, 2u, 3u},
+                               [&](unsigned i) { return linked_with(nodes[i]).size() == 3; });
+  }));
+  nodes[0].stop();
+  nodes.join(4, 2);
+  CHECK(eventually([&] { return linked_with(nodes[4]) == std::set<std::string>{"n1", "n2", "n3"}; }));
+}
+
+TEST_CASE("mesh: names follow") {
+  some_nodes nodes(3);
+  nodes.join(1, 0);
+  nodes.join(2, 0);
+  const auto idle = nodes[1].spawn([](self<troupe::protocol<>> me) -> actor { co_await me.serve(); });
+  CHECK(seen_from(nodes[2], nodes[1], idle));
+}
+
+TEST_CASE("mesh: a node that does not listen meets the others") {
+  some_nodes nodes(3);
+  nodes.join(1, 0);
+  nodes.join(2, 0);
+  troupe::node client = start({.name = "client", .workers = 1});
+  join(client, nodes[2].endpoints()[0]);
+  CHECK(eventually([&] { return linked_with(client) == std::set<std::string>{"n0", "n1", "n2"}; }));
+}
+
+TEST_CASE("mesh: a node links on its own with so many only") {
+  some_nodes nodes(5, 0);
+  for (unsigned i = 1; i < 5; ++i) nodes.join(i, 0);
+  troupe::node_options o = options("late");
+  o.mesh = 2;
+  troupe::node late = start(std::move(o));
+  join(late, nodes[0].endpoints()[0]);
+  for (unsigned i = 1; i < 5; ++i) CHECK(linked_with(nodes[i]).size() <= 2);  // the first, and the late one
+  CHECK(linked_with(nodes[0]).size() == 5);
+  CHECK(linked_with(late).size() <= 2);
+}
+
+TEST_CASE("mesh: nodes that come and go are told to who watches them") {
+  const book written = new_book();
+  some_nodes nodes(2);
+  nodes.join(1, 0);
+  const auto watcher = nodes[0].spawn(note_nodes, written);
+  REQUIRE(written->wait_for(1) == lines{"up n1"});
+  {
+    troupe::node third = start(options("third"));
+    join(third, nodes[1].endpoints()[0]);
+    REQUIRE(written->wait_for(2) == lines{"up n1", "up third"});
+  }
+  REQUIRE(written->wait_for(3) == lines{"up n1", "up third", "down third: died"});
+  nodes[0].stop(watcher);
+  CHECK(eventually(
+      [&] { return nodes[0].live_actors() == 2; }));  // the root and an announcer: nobody watches any more
+}
