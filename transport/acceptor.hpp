@@ -6,6 +6,7 @@
 #include <troupe/detail/worker.hpp>
 
 #include "accept_trouble.hpp"
+#include "lane.hpp"
 
 namespace troupe::detail {
 
