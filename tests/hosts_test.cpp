@@ -117,7 +117,7 @@ class faults {
 
 struct trio {
   trio(const host_network& network, bool tls, troupe::duration lease) {
-    if (tls) keys = std::move(key_folder::make(names).value());
+    if (tls) keys = key_folder::make(names).value();
     for (const std::string& name : names) {
       troupe::node_options o;
       o.name = name;
