@@ -319,23 +319,19 @@ void cut_off_all(bool tls) {
 
 }  // namespace
 
-TEST_CASE("hosts: cuts at random between three hosts lose, double and disorder nothing", "[netns]") {
+TEST_CASE("hosts: cuts at random lose, double and disorder nothing, plain", "[netns]") {
   cut_at_random(false);
 }
 
-TEST_CASE("hosts: cuts at random between three hosts lose, double and disorder nothing (TLS)", "[netns]") {
+TEST_CASE("hosts: cuts at random lose, double and disorder nothing, over TLS", "[netns]") {
   cut_at_random(true);
 }
 
-TEST_CASE(
-    "hosts: who is cut off for longer than the lease is DOWN once on each side, and back when the link is",
-    "[netns]") {
+TEST_CASE("hosts: who is cut off longer than the lease is DOWN once a side and comes back, plain", "[netns]") {
   cut_off_all(false);
 }
 
-TEST_CASE(
-    "hosts: who is cut off for longer than the lease is DOWN once on each side, and back when the link is "
-    "over TLS",
-    "[netns]") {
+TEST_CASE("hosts: who is cut off longer than the lease is DOWN once a side and comes back, over TLS",
+          "[netns]") {
   cut_off_all(true);
 }
