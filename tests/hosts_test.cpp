@@ -327,7 +327,8 @@ TEST_CASE("hosts: cuts at random lose, double and disorder nothing, over TLS", "
   cut_at_random(true);
 }
 
-TEST_CASE("hosts: who is cut off longer than the lease is DOWN once a side and comes back, plain", "[netns]") {
+TEST_CASE("hosts: who is cut off longer than the lease is DOWN once a side and comes back, plain",
+          "[netns]") {
   cut_off_all(false);
 }
 

@@ -114,8 +114,7 @@ void chat_scene::kill(const std::string& name) {
 
 void chat_scene::cut_off(const std::string& member) {
   hosts_->cut(member);
-  screen_.line("chat: the link of " + member +
-               "'s host is cut while all talk, and its connections are broken");
+  screen_.line("chat: the link of " + member + "'s host is cut while all talk");
   const troupe::instant mended = troupe::os_env().now() + hosts::cut_for;
   while (troupe::os_env().now() < mended) step(mended - troupe::os_env().now());
   hosts_->mend(member);

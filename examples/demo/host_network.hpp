@@ -2,8 +2,8 @@
 // other goes through the whole of TCP/IP, and a link can be taken down.
 //
 //   auto network = demo::host_network::make({"front", "back"});
-//   network->visit("front", [] { ... });           // 10.77.0.1; back has 10.77.0.2
-//   network->set_link("front", false);             // as if its cable was pulled
+//   (*network)->visit("front", [] { ... });        // 10.77.0.1; back has 10.77.0.2
+//   (*network)->set_link("front", false);          // as if its cable was pulled
 //
 // The namespaces have no names: the kernel removes them, and all that is in them, with the last process and descriptor that
 // refers to them, so nothing is left behind however this process ends. Needs root and iproute2. For one thread.

@@ -132,10 +132,8 @@ class layout_run {
     if (!cut_at_) {
       hosts_->cut(cut_off);
       cut_at_ = now;
-      screen_.line(
-          title_ +
-          format("the link of %s's host is cut when %llu lines are written, and its connections are broken",
-                 cut_off, static_cast<unsigned long long>(written_)));
+      screen_.line(title_ + format("the link of %s's host is cut when %llu lines are written", cut_off,
+                                   static_cast<unsigned long long>(written_)));
     } else if (now >= *cut_at_ + hosts::cut_for && !std::exchange(mended_, true)) {
       hosts_->mend(cut_off);
       screen_.line(title_ + format("the link of %s's host is up again", cut_off));
