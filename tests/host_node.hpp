@@ -4,7 +4,7 @@
 //   the test says         | the node does                                               | and answers
 //   join URL              | joins                                                       | joined
 //   pour PEER             | sends to PEER from now on                                   | pouring PEER
-//   watch PEER            | monitors the actor of PEER that takes messages              | watching PEER, down PEER KIND
+//   watch PEER            | monitors the actor of PEER that takes messages              | watching PEER, down PEER KIND MILLISECONDS
 //   more PEER COUNT       | waits until so many more have come from PEER                | more PEER
 //   halt                  | ends what sends                                             | sent PEER COUNT for each
 //   tally PEER            |                                                             | tally COME WRONG MISSING
@@ -121,7 +121,8 @@ inline actor run_watcher(self<troupe::down> me, std::string peer, int out) {
   me.monitor(*whom);
   tell(out, "watching " + peer);
   co_await me.serve([&](const troupe::down& d) {
-    tell(out, "down " + peer + " " + std::string(to_string(d.reason.kind)));
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    tell(out, "down " + peer + " " + std::string(to_string(d.reason.kind)) + " " + std::to_string(now / 1ms));
   });
 }
 
