@@ -41,16 +41,22 @@ bool parse(troupe::arguments given, settings& set) {
   return true;
 }
 
-std::string lane_of(const troupe::node& node) {
+troupe::link_info link_of(const troupe::node& node) {
   const auto links = node.links();
-  return links.empty() ? "none" : links.front().lane;
+  if (!links.empty()) return links.front();
+  troupe::link_info none;
+  none.lane = "none";
+  return none;
 }
 
 void print(const chat::bot_report& r, const troupe::node& node) {
+  const troupe::link_info link = link_of(node);
   std::printf(
-      "figures lane=%s cues=%llu said=%llu own=%llu heard=%llu missed=%llu disorder=%llu p50_ns=%lld "
+      "figures lane=%s resumed=%llu cues=%llu said=%llu own=%llu heard=%llu missed=%llu disorder=%llu "
+      "p50_ns=%lld "
       "p99_ns=%lld\n",
-      lane_of(node).c_str(), static_cast<unsigned long long>(r.cues), static_cast<unsigned long long>(r.said),
+      link.lane.c_str(), static_cast<unsigned long long>(link.resumed),
+      static_cast<unsigned long long>(r.cues), static_cast<unsigned long long>(r.said),
       static_cast<unsigned long long>(r.own), static_cast<unsigned long long>(r.heard),
       static_cast<unsigned long long>(r.missed), static_cast<unsigned long long>(r.disorder),
       static_cast<long long>(r.latency_p50), static_cast<long long>(r.latency_p99));
@@ -63,7 +69,7 @@ troupe::task<bool> stay(troupe::node& node, troupe::ref<chat::room> room, chat::
   for (;;) {
     const auto now = co_await bot.ask<chat::report>();
     if (!now) co_return false;
-    if (!in) std::printf("in the room as %s over %s\n", node.name().c_str(), lane_of(node).c_str());
+    if (!in) std::printf("in the room as %s over %s\n", node.name().c_str(), link_of(node).lane.c_str());
     in = true;
     print(*now, node);
     if (!now->in) break;

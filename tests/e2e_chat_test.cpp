@@ -425,6 +425,18 @@ TEST_CASE("with --kill a process of the chat demo that is killed again and again
       "chat: FAIL bob was killed by signal 9 (Killed); processes were started anew 3 times already\n"));
 }
 
+TEST_CASE("on hosts of their own, one of which is cut off while all talk, all members hear all",
+          "[chat][e2e][netns]") {
+  chat_demo run({"--layout", "hosts", "--io", std::string(to_string(each_backend()))});
+  const int code = run.finish();
+  INFO(run.text());
+  CHECK(code == 0);
+  if (run.says("chat: SKIP ")) return (void)std::printf("SKIPPED: %s", run.text().c_str());
+  CHECK(run.says("chat: the link of ann's host is up again\n"));
+  CHECK(run.says("chat: PASS 610 lines"));
+  CHECK(run.says("and nothing was lost\n"));
+}
+
 TEST_CASE("without --kill a process of the chat demo that dies is a failure", "[chat][e2e]") {
   for (const std::string name : {"room", "bob"}) {
     chat_demo run({});

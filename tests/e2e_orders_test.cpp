@@ -482,6 +482,38 @@ TEST_CASE("Ctrl-C leaves no process, file, segment or socket", "[e2e][orders]") 
     CHECK((segments.contains(name) || !contains(name, "troupe")));
 }
 
+TEST_CASE("on hosts of their own, one of which is cut off in mid-run, the stages write the same ledger",
+          "[e2e][orders][netns]") {
+  const scratch folder;
+  const inputs in = make_inputs(folder, many);
+  launcher run(folder, in.flags() + words{"--layout", "hosts", "--out", folder.path("out")});
+  const int code = run.finish();
+  INFO(run.text());
+  CHECK(code == 0);
+  CHECK(run.left_behind() == "");
+  CHECK(folder.temporary_is_empty());
+  if (contains(run.text(), "orders: SKIP ")) return (void)std::printf("SKIPPED: %s", run.text().c_str());
+  CHECK(contains(run.text(),
+                 "\norders: PASS hosts=" + in.hash + "; the link of payment's host was cut for 1 s"));
+  CHECK(bytes_of(folder.path("out/hosts/ledger.csv")) == in.ledger);
+  check_lanes(run.text(), orders::layout::hosts, "tcp");
+}
+
+TEST_CASE("Ctrl-C while a host is cut off leaves nothing", "[e2e][orders][netns]") {
+  const scratch folder;
+  const inputs in = make_inputs(folder, many);
+  launcher run(folder, in.flags() + words{"--layout", "hosts"});
+  run.await("is cut when|orders: SKIP ");
+  if (contains(run.text(), "orders: SKIP ")) return (void)std::printf("SKIPPED: %s", run.text().c_str());
+  REQUIRE(::kill(-run.pid(), SIGINT) == 0);
+  const int code = run.finish();
+  INFO(run.text());
+  CHECK(code == 130);
+  CHECK(run.left_behind() ==
+        "");  // and so no network namespace, which has no name to outlive its processes by
+  CHECK(folder.temporary_is_empty());
+}
+
 TEST_CASE("the stages end with a launcher that is killed", "[e2e][orders]") {
   const scratch folder;
   const inputs in = make_inputs(folder, many);
@@ -511,6 +543,7 @@ TEST_CASE("bad flags and files are one clear line and exit code 2", "[e2e][order
       {{"--generate", "10", "--out", "/proc/no"}, "/proc/no"},
       {{"--kill", "till"}, "there is no till; orders has ledger, payment, stock, check, gateway"},
       {{"--kill", "stock", "--layout", "threads"}, "there is no stage to kill"},
+      {{"--kill", "stock", "--layout", "hosts"}, "cuts a link in mid-run instead"},
   };
   for (const auto& [flags, named] : cases) {
     launcher run(folder, flags);

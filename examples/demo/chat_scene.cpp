@@ -44,16 +44,29 @@ std::int64_t person::median_age() const {
 
 // The processes.
 
+chat_scene::chat_scene(const options& given, display& screen)
+    : given_(given), screen_(screen), running_(given.verbose) {
+  if (given.layout != layout_choice::hosts) return;
+  auto made = hosts::make(chat_processes());
+  if (!made) throw failure{.why = made.error().text, .cannot_begin = true};
+  hosts_ = std::move(*made);
+}
+
 std::vector<std::string> chat_scene::arguments_of(const std::string& name) const {
   std::vector<std::string> all{"--node", name, "--io", given_.io};
   if (given_.workers != 0) all.insert(all.end(), {"--workers", std::to_string(given_.workers)});
+  if (hosts_) {
+    const std::vector<std::string> there = hosts_->flags(name);
+    all.insert(all.end(), there.begin(), there.end());
+  }
   const std::vector<std::string>& own = commands_.at(name).arguments;
   all.insert(all.end(), own.begin(), own.end());
   return all;
 }
 
 void chat_scene::start(const std::string& name) {
-  const auto started = running_.start(name, commands_.at(name).program, arguments_of(name));
+  const int space = hosts_ ? hosts_->network().space(name) : -1;
+  const auto started = running_.start(name, commands_.at(name).program, arguments_of(name), space);
   if (!started) fail(started.error().text);
 }
 
@@ -69,11 +82,14 @@ void chat_scene::start_again(const event& e) {
 }
 
 void chat_scene::open_room() {
-  commands_["room"] = {"chat_room", {"--listen", "tcp://127.0.0.1:0", "--port", "0", "--figures"}};
+  commands_["room"] = {"chat_room", {"--port", "0", "--figures"}};
+  if (!hosts_)
+    commands_["room"].arguments.insert(commands_["room"].arguments.end(), {"--listen", "tcp://127.0.0.1:0"});
   start("room");
   until("the room to open", [&] { return port_ != 0 && !room_url_.empty(); });
   // Its next life is to be found where the first one was.
   commands_["room"] = {"chat_room", {"--listen", room_url_, "--port", std::to_string(port_), "--figures"}};
+  if (hosts_) return screen_.line("chat: the room is open, on a host of its own");
   screen_.line(
       format("chat: the room is open; join by hand with: nc 127.0.0.1 %u", static_cast<unsigned>(port_)));
 }
@@ -87,12 +103,22 @@ void chat_scene::start_member(const std::string& name, const std::string& lane, 
   start(name);
   until(name + " to be in the room", [&] { return in_.contains(name); });
   if (in_[name] != lane) fail(name + " is linked over " + in_[name] + ", not " + lane);
-  screen_.line("chat: " + name + " is in, a process of its own, over " + in_[name]);
+  screen_.line("chat: " + name + " is in, " + (hosts_ ? "on a host of its own" : "a process of its own") +
+               ", over " + in_[name] + (hosts_ ? " and TLS" : ""));
 }
 
 void chat_scene::kill(const std::string& name) {
   killed_ = name;
   running_.signal(name, SIGKILL);
+}
+
+void chat_scene::cut_off(const std::string& member) {
+  hosts_->cut(member);
+  screen_.line("chat: the link of " + member + "'s host is cut while all talk");
+  const troupe::instant mended = troupe::os_env().now() + hosts::cut_for;
+  while (troupe::os_env().now() < mended) step(mended - troupe::os_env().now());
+  hosts_->mend(member);
+  screen_.line("chat: the link of " + member + "'s host is up again");
 }
 
 void chat_scene::await_return(const std::string& name) {
@@ -115,8 +141,14 @@ void chat_scene::await_return(const std::string& name) {
 
 // The people.
 
+/// On a terminal of the room's host.
+troupe::result<chat::terminal, troupe::setup_error> chat_scene::dial(bool narrow) {
+  if (!hosts_) return chat::terminal::dial(port_, narrow);
+  return hosts_->network().visit("room", [&] { return chat::terminal::dial(port_, narrow); });
+}
+
 person& chat_scene::seat(const std::string& name, bool reads) {
-  auto dialled = chat::terminal::dial(port_, !reads);
+  auto dialled = dial(!reads);
   if (!dialled) fail(dialled.error().text);
   person& p = people_.emplace(name, person{std::move(*dialled)}).first->second;
   type(name, "/nick " + name);
@@ -143,7 +175,7 @@ void chat_scene::read_terminals() {
 void chat_scene::dial_again() {
   for (auto& [name, p] : people_) {
     if (!p.away) continue;
-    auto dialled = chat::terminal::dial(port_);
+    auto dialled = dial();
     if (!dialled) continue;
     p.at = std::move(*dialled);
     p.away = !p.at.type("/nick " + name);

@@ -19,6 +19,7 @@
 #include "chat/tick.hpp"
 #include "demo/demo.hpp"
 #include "demo/display.hpp"
+#include "demo/hosts.hpp"
 #include "demo/process.hpp"
 
 namespace demo {
@@ -27,6 +28,7 @@ namespace demo {
 struct failure {
   std::string why;
   bool interrupted = false;
+  bool cannot_begin = false;  // here
 };
 [[noreturn]] void fail(const std::string& why);
 
@@ -47,8 +49,7 @@ struct person {
 
 class chat_scene {
  public:
-  chat_scene(const options& given, display& screen)
-      : given_(given), screen_(screen), running_(given.verbose) {}
+  chat_scene(const options& given, display& screen);
 
   void open_room();
   /// A bot that says so many lines, so many a second, whenever it hears "go".
@@ -57,6 +58,8 @@ class chat_scene {
   void type(const std::string& name, const std::string& line);
   /// SIGKILL.
   void kill(const std::string& name);
+  /// Cuts the host of a member off for a while (hosts.hpp).
+  void cut_off(const std::string& member);
   /// Until the process that was killed, and whoever it hung up on, is in the room again.
   void await_return(const std::string& name);
 
@@ -87,6 +90,7 @@ class chat_scene {
     std::vector<std::string> arguments;
   };
   void start(const std::string& name);
+  troupe::result<chat::terminal, troupe::setup_error> dial(bool narrow = false);
   void start_again(const event& e);
   std::vector<std::string> arguments_of(const std::string& name) const;
   void hear(const event& e);
@@ -97,6 +101,7 @@ class chat_scene {
 
   const options& given_;
   display& screen_;
+  std::unique_ptr<hosts> hosts_;  // of the layout hosts
   processes running_;
   std::map<std::string, command> commands_;  // by process, as the figures
   std::map<std::string, chat::figures_line> figures_;

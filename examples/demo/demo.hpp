@@ -1,5 +1,6 @@
 // The launcher's two demos and what they are told by its flags. Each prints its figures while it works and one
-// verdict line at its end, "NAME: PASS ..." or "NAME: FAIL reason", and gives the exit code of the program.
+// verdict line at its end, "NAME: PASS ...", "NAME: FAIL reason" or "NAME: SKIP what is needed", and gives the exit code of the
+// program.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,8 @@
 
 namespace demo {
 
-enum class layout_choice : std::uint8_t { threads, procs, tcp, all };
+/// One after the other, as orders::layout; `all` are those that one host is enough for.
+enum class layout_choice : std::uint8_t { threads, procs, tcp, all, hosts };
 
 struct options {
   std::string io = "auto";  // passed on to every process: auto, uring or asio
@@ -22,7 +24,7 @@ struct options {
   // chat
   bool hold = false;  // stay until Ctrl-C, for people to join
 
-  // orders
+  // orders; of the chat, hosts makes a difference
   layout_choice layout = layout_choice::all;
   std::string orders_file;  // empty: generate
   std::string stock_file;

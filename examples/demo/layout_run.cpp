@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -24,16 +25,18 @@ namespace {
 constexpr troupe::duration longest_start = 20s;    // of one process, until it listens
 constexpr troupe::duration longest_silence = 30s;  // of the ledger, without a new line
 constexpr troupe::duration longest_stop = 10s;
+constexpr char cut_off[] = "payment";  // the host that is
 
 class layout_run {
  public:
   layout_run(orders::layout which, const orders::plan& plan, std::uint64_t lines, const options& given,
-             display& screen)
+             const hosts* on, display& screen)
       : which_(which),
         title_("orders: " + std::string(to_string(which)) + ": "),
         plan_(plan),
         lines_(lines),
         given_(given),
+        hosts_(on),
         screen_(screen),
         processes_(orders::deployment(which)),
         running_(given.verbose) {}
@@ -53,7 +56,9 @@ class layout_run {
  private:
   bool start_all() {
     for (const placement& p : processes_) {
-      const auto pid = running_.start(std::string(p.node), "orders", command(p));
+      const std::string name(p.node);
+      const int space = hosts_ != nullptr ? hosts_->network().space(name) : -1;
+      const auto pid = running_.start(name, "orders", command(p), space);
       if (!pid) return fail(pid.error().text);
       pids_[std::string(p.node)] = *pid;
       const troupe::instant until = troupe::os_env().now() + longest_start;
@@ -70,7 +75,11 @@ class layout_run {
       words.emplace_back(flag);
       words.push_back(std::move(value));
     };
-    if (processes_.size() > 1) add("--listen", "tcp://127.0.0.1:0");
+    if (hosts_ != nullptr) {
+      for (std::string& word : hosts_->flags(std::string(p.node))) words.push_back(std::move(word));
+    } else if (processes_.size() > 1) {
+      add("--listen", "tcp://127.0.0.1:0");
+    }
     if (which_ == orders::layout::tcp) add("--lanes", "tcp");
     if (given_.workers > 0) add("--workers", std::to_string(given_.workers));
     for (const placement& other : processes_) {
@@ -102,11 +111,33 @@ class layout_run {
       if (written_ > 0) screen_.live(title_ + figures());
       if (kills() && written_ > lines_ / 3 && !std::exchange(killed_, true))
         running_.signal(given_.kill, SIGKILL);
+      if (hosts_ != nullptr && written_ > lines_ / 3) cut_and_mend();
     }
+    if (hosts_ != nullptr && !mended_)
+      return fail("it was over before the link was up again: give it more orders");
     if (kills() && !(killed_ && again_)) return fail(was_over());
     screen_.line(title_ + figures());
     for (const auto& [link, text] : lanes_) screen_.line(title_ + link + text);
+    if (hosts_ != nullptr) {
+      end_.remark = std::string("; the link of ") + cut_off +
+                    "'s host was cut for 1 s in mid-run, its sessions " + went_on(resumed_) +
+                    ", and nothing was lost: this is the ledger of an undisturbed run";
+    }
     return true;
+  }
+
+  /// Once, and once more. (The processes say something many times a second, so the end of the cut is not missed.)
+  void cut_and_mend() {
+    const troupe::instant now = troupe::os_env().now();
+    if (!cut_at_) {
+      hosts_->cut(cut_off);
+      cut_at_ = now;
+      screen_.line(title_ + format("the link of %s's host is cut when %llu lines are written", cut_off,
+                                   static_cast<unsigned long long>(written_)));
+    } else if (now >= *cut_at_ + hosts::cut_for && !std::exchange(mended_, true)) {
+      hosts_->mend(cut_off);
+      screen_.line(title_ + format("the link of %s's host is up again", cut_off));
+    }
   }
 
   /// First stage first, so that nobody sees one that it needs go.
@@ -162,12 +193,15 @@ class layout_run {
     std::string lane;
     std::uint64_t out = 0;
     std::uint64_t in = 0;
-    if (!(words >> peer >> lane >> out >> in)) return;
+    std::uint64_t resumed = 0;
+    if (!(words >> peer >> lane >> out >> in >> resumed)) return;
     if (std::ranges::find(from.joins, peer) == from.joins.end()) return;  // the other side tells of this link
     lane_ = lane;
     lanes_[std::string(from.node) + " -> " + peer] =
         format(" by %s: %llu frames out, %llu in", lane.c_str(), static_cast<unsigned long long>(out),
-               static_cast<unsigned long long>(in));
+               static_cast<unsigned long long>(in)) +
+        (resumed > 0 ? ", " + went_on(resumed) : "");
+    resumed_ = std::max(resumed_, resumed);
   }
 
   std::string figures() const {
@@ -222,6 +256,7 @@ class layout_run {
   const orders::plan& plan_;
   std::uint64_t lines_;
   const options& given_;
+  const hosts* const hosts_;  // null: one is enough
   display& screen_;
   std::vector<placement> processes_;
   processes running_;
@@ -230,6 +265,9 @@ class layout_run {
   std::string culprit_;                         // the node that made it fail
   bool killed_ = false;                         // as --kill says
   bool again_ = false;                          // a process was started anew
+  std::optional<troupe::instant> cut_at_;       // the host's link
+  bool mended_ = false;                         // and it is up again
+  std::uint64_t resumed_ = 0;                   // of the link that did most often
   std::map<std::string, pid_t> pids_;           // by node, as the next four
   std::map<std::string, std::string> reasons_;  // of those that have said why they failed
   std::map<std::string, std::string> urls_;
@@ -246,8 +284,8 @@ class layout_run {
 }  // namespace
 
 run_end run_layout(orders::layout which, const orders::plan& plan, std::uint64_t lines, const options& given,
-                   display& screen) {
-  return layout_run(which, plan, lines, given, screen).run();
+                   const hosts* on, display& screen) {
+  return layout_run(which, plan, lines, given, on, screen).run();
 }
 
 }  // namespace demo

@@ -29,6 +29,7 @@ void declare(CLI::App& app, request& r) {
   const std::map<std::string, demo::layout_choice> layouts = {{"threads", demo::layout_choice::threads},
                                                               {"procs", demo::layout_choice::procs},
                                                               {"tcp", demo::layout_choice::tcp},
+                                                              {"hosts", demo::layout_choice::hosts},
                                                               {"all", demo::layout_choice::all}};
   demo::options& o = r.given;
   app.add_option("demo", r.which, "chat or orders; both by default")
@@ -42,7 +43,10 @@ void declare(CLI::App& app, request& r) {
                      listed(demo::chat_processes()) + "; orders: " + listed(demo::orders_processes()))
       ->type_name("STAGE");
   app.add_flag("--hold", o.hold, "chat: stay until Ctrl-C, for people to join");
-  app.add_option("--layout", o.layout, "orders: threads, procs, tcp or all")
+  app.add_option("--layout", o.layout,
+                 "orders: threads, procs, tcp or all of these; both: hosts, with a network namespace for "
+                 "each process, TLS, and a link that "
+                 "is cut in mid-run")
       ->transform(CLI::CheckedTransformer(layouts).description(""));
   auto* const orders =
       app.add_option("--orders", o.orders_file, "orders: this file instead of generated ones");
@@ -60,10 +64,13 @@ void declare(CLI::App& app, request& r) {
       ->check(CLI::Range(1u, most_stage_workers));
 }
 
-/// What is wrong with --kill, if anything. Its stage says which demo is meant, if nothing else does.
+/// What is wrong with --kill or --hold, if anything. Its stage says which demo is meant, if nothing else does.
 std::string settle_kill(request& r) {
   const std::string& name = r.given.kill;
+  const bool on_hosts = r.given.layout == demo::layout_choice::hosts;
+  if (on_hosts && r.given.hold) return "--hold: nobody can come to the room from another host";
   if (name.empty()) return "";
+  if (on_hosts) return "--kill: the layout hosts cuts a link in mid-run instead; take procs or tcp";
   std::string there_are;
   for (const auto& [which, stages] : std::map<std::string, std::vector<std::string>>{
            {"chat", demo::chat_processes()}, {"orders", demo::orders_processes()}}) {

@@ -23,10 +23,11 @@ namespace {
 
 constexpr std::uint64_t seeds = 1'000'000'000;  // short enough to type again
 constexpr std::uint64_t lines = 20'000;
-constexpr std::uint64_t lines_with_a_kill = 400'000;  // so that there is a middle of the run
+constexpr std::uint64_t lines_with_a_fault = 400'000;  // so that there is a middle of the run
 
 std::vector<orders::layout> chosen(layout_choice choice) {
   if (choice == layout_choice::all) return {orders::layouts.begin(), orders::layouts.end()};
+  if (choice == layout_choice::hosts) return {orders::layout::hosts};
   return {orders::layouts[static_cast<std::size_t>(choice)]};
 }
 static_assert(static_cast<std::size_t>(layout_choice::all) == orders::layouts.size());
@@ -54,7 +55,8 @@ orders::file_result<task_sheet> prepare(const options& given, const std::string&
     const std::uint64_t seed = given.seed ? *given.seed : troupe::os_env().random() % seeds;
     sheet.orders_file = folder + "/orders.csv";
     sheet.stock_file = folder + "/stock.csv";
-    const std::uint64_t count = given.generate.value_or(given.kill.empty() ? lines : lines_with_a_kill);
+    const bool undisturbed = given.kill.empty() && given.layout != layout_choice::hosts;
+    const std::uint64_t count = given.generate.value_or(undisturbed ? lines : lines_with_a_fault);
     const auto made = orders::generate(count, seed, sheet.orders_file, sheet.stock_file);
     if (!made) return made.error();
     screen.line("orders: --generate " + std::to_string(count) + " --seed " + std::to_string(seed));
@@ -104,6 +106,15 @@ int run_orders_demo(const options& given) {
     std::fprintf(stderr, "demo: %s\n", folder.error().text.c_str());
     return exit_bad_usage;
   }
+  std::unique_ptr<hosts> on;
+  if (given.layout == layout_choice::hosts) {
+    auto made = hosts::make(orders_processes());
+    if (!made) {
+      screen.line("orders: SKIP " + made.error().text);
+      return exit_passed;
+    }
+    on = std::move(*made);
+  }
   const auto sheet = prepare(given, (*folder)->path(), screen);
   if (!sheet) {
     std::fprintf(stderr, "demo: %s\n", sheet.error().text.c_str());
@@ -120,14 +131,14 @@ int run_orders_demo(const options& given) {
     const std::string name(to_string(which));
     const orders::plan plan{sheet->orders_file, sheet->stock_file, *ledger, given.stock_workers,
                             given.payment_workers};
-    const run_end end = run_layout(which, plan, sheet->lines, given, screen);
+    const run_end end = run_layout(which, plan, sheet->lines, given, on.get(), screen);
     if (end.interrupted) return exit_interrupted;
     if (!end.failure.empty()) return fail(screen, name + ": " + end.failure);
     const auto hash = orders::sha256_file(*ledger);
     if (!hash) return fail(screen, name + ": " + hash.error().text);
     if (*hash != sheet->hash)
       return fail(screen, name + "=" + *hash + " differs from reference=" + sheet->hash);
-    verdict += " " + name + "=" + *hash;
+    verdict += " " + name + "=" + *hash + end.remark;
   }
   if (!given.kill.empty()) verdict += "; " + given.kill + " was killed (SIGKILL) in mid-run and started anew";
   screen.line(verdict);

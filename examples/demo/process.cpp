@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -87,13 +88,14 @@ class line_pipe {
 };
 
 // In the new process: nothing but calls that are safe after fork.
-[[noreturn]] void execute(pid_t launcher, int out, int err, char* const* command) {
+[[noreturn]] void execute(pid_t launcher, int space, int out, int err, char* const* command) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != launcher) ::_exit(cannot_execute);  // it died before the line above
   const sigset_t set = blocked_signals();
   ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
   ::dup2(out, STDOUT_FILENO);
   ::dup2(err, STDERR_FILENO);
+  if (space >= 0 && ::setns(space, CLONE_NEWNET) != 0) ::_exit(cannot_execute);
   ::execv(command[0], command);
   ::_exit(cannot_execute);
 }
@@ -151,7 +153,7 @@ void processes::end_all() {
 }
 
 troupe::result<pid_t, troupe::setup_error> processes::start(std::string name, const std::string& program,
-                                                            std::vector<std::string> arguments) {
+                                                            std::vector<std::string> arguments, int space) {
   std::error_code unknown;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", unknown);
   const std::string path = (self.parent_path() / program).string();
@@ -171,7 +173,7 @@ troupe::result<pid_t, troupe::setup_error> processes::start(std::string name, co
   command.push_back(nullptr);
   const pid_t launcher = ::getpid();
   const pid_t pid = err[1] >= 0 ? ::fork() : -1;
-  if (pid == 0) execute(launcher, out[1], err[1], command.data());
+  if (pid == 0) execute(launcher, space, out[1], err[1], command.data());
   const int failure = errno;
   ::close(out[1]);
   if (err[1] >= 0) ::close(err[1]);

@@ -50,9 +50,10 @@ class processes {
   processes(const processes&) = delete;
   processes& operator=(const processes&) = delete;
 
-  /// `program` is a file beside the launcher; `name` is how events call the process, unique among those running.
+  /// `program` is a file beside the launcher; `name` is how events call the process, unique among those running. `space` is
+  /// the network namespace that it runs in (host_network.hpp); -1: the launcher's.
   troupe::result<pid_t, troupe::setup_error> start(std::string name, const std::string& program,
-                                                   std::vector<std::string> arguments);
+                                                   std::vector<std::string> arguments, int space = -1);
 
   /// For a supervisor: starts a process that has ended once more, after a pause that doubles each time, in which the
   /// kernel lets go of what the dead one held (its port, if it was io_uring that listened). The error also says so when that

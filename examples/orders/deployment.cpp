@@ -26,6 +26,7 @@ std::string_view to_string(layout l) noexcept {
     case layout::threads: return "threads";
     case layout::procs: return "procs";
     case layout::tcp: return "tcp";
+    case layout::hosts: return "hosts";
   }
   return "invalid";
 }

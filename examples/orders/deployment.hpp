@@ -4,6 +4,7 @@
 //   threads  | one process, on different workers   | mailboxes
 //   procs    | a process each, on one host         | shared memory
 //   tcp      | a process each                      | TCP
+//   hosts    | a process each, on a host each      | TLS over TCP
 #pragma once
 
 #include <array>
@@ -25,7 +26,8 @@ const std::vector<stage>& pipeline();
 /// Null: there is no such stage.
 const stage* find_stage(std::string_view name);
 
-enum class layout : std::uint8_t { threads, procs, tcp };
+enum class layout : std::uint8_t { threads, procs, tcp, hosts };
+/// Those that one host is enough for.
 inline constexpr std::array<layout, 3> layouts = {layout::threads, layout::procs, layout::tcp};
 std::string_view to_string(layout l) noexcept;
 

@@ -10,7 +10,8 @@
 // It tells on standard output, a line each, what the launcher and people want to know:
 //   at URL                                        where it listens
 //   io NOTE                                       its I/O backend, and why
-//   lane PEER LANE FRAMES_OUT FRAMES_IN WHY       each link, when its counters have changed
+//   lane PEER LANE FRAMES_OUT FRAMES_IN RESUMED WHY
+//                                                 each link, when its counters have changed
 //   written LINES MEAN_LATENCY_NS                 how far the ledger is
 //   done | failed REASON                          the end of the work
 // A process with all stages ends then; one of several stays, since the others still need its links, until SIGTERM.
@@ -69,7 +70,7 @@ bool parse(troupe::arguments given, settings& out) {
 void tell_lanes(troupe::node& node, std::map<std::string, std::string>& told) {
   for (const troupe::link_info& l : node.links()) {
     const std::string line = "lane " + l.node + " " + l.lane + " " + std::to_string(l.frames_out) + " " +
-                             std::to_string(l.frames_in) + " " + l.why;
+                             std::to_string(l.frames_in) + " " + std::to_string(l.resumed) + " " + l.why;
     if (std::exchange(told[l.node], line) != line) say(line);
   }
 }
