@@ -1,0 +1,135 @@
+// A hub in this process, which is measured, and the nodes that link with it: some hundred in each of a few other processes.
+//
+// What is told is what becomes resident in the hub's process (RSS) between its start and a time when all are linked and have
+// passed looks of their lease, for each link. Linked nodes share no memory over TCP, so RSS counts nothing twice; what the
+// kernel has of a socket is not in it. The hub is dialled and has one worker; so each link is one stream each way.
+#include "link_cases.hpp"
+
+#include <array>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "memory.hpp"
+#include "two_processes.hpp"
+
+namespace bench {
+namespace {
+
+using nothing = troupe::protocol<>;
+using url_text = std::array<char, 64>;
+
+constexpr std::uint64_t nodes_in_a_process = 500;  // each is a thread and a few descriptors
+constexpr std::uint64_t descriptors_beside = 128;
+constexpr auto until_idle = std::chrono::milliseconds(2500);  // a look of the lease, and its answer
+
+std::uint64_t most_descriptors() {
+  rlimit limit{};
+  check(getrlimit(RLIMIT_NOFILE, &limit) == 0, "no limit of descriptors");
+  limit.rlim_cur = limit.rlim_max;
+  check(setrlimit(RLIMIT_NOFILE, &limit) == 0, "cannot raise the limit of descriptors");
+  return limit.rlim_max;
+}
+
+class one_way {
+ public:
+  one_way() { check(pipe(ends_) == 0, "no pipe"); }
+  one_way(const one_way&) = delete;
+  one_way& operator=(const one_way&) = delete;
+  ~one_way() {
+    close(ends_[0]);
+    close(ends_[1]);
+  }
+  /// Of a size that a pipe takes and gives as a whole.
+  template <class T>
+  void put(const T& what) {
+    check(write(ends_[1], &what, sizeof what) == sizeof what, "the other processes are gone");
+  }
+  template <class T>
+  T take() {
+    T what;
+    check(read(ends_[0], &what, sizeof what) == sizeof what, "the other processes are gone");
+    return what;
+  }
+
+ private:
+  int ends_[2];
+};
+
+troupe::actor run_join(troupe::self<nothing> me, std::string url) {
+  const auto joined = co_await me.node().join(url);
+  if (!joined) check(false, joined.error().text.c_str());
+}
+
+void run_nodes(std::uint64_t first, std::uint64_t end, const std::string& url) {
+  most_descriptors();
+  static std::vector<troupe::node> all;
+  for (; first < end; ++first) {
+    auto node = troupe::node::start({.name = "far-" + std::to_string(first),
+                                     .workers = 1,
+                                     .lanes = troupe::lane_choice::tcp,
+                                     .watchdog = {.held = {}}});  // which is a thread more
+    if (!node) check(false, node.error().text.c_str());
+    node->spawn(run_join, url);
+    while (node->links().empty()) std::this_thread::sleep_for(std::chrono::microseconds(100));
+    all.push_back(std::move(*node));
+  }
+}
+
+double bytes_a_link(const setting& how, troupe::io_backend io, std::uint64_t full) {
+  const std::uint64_t count = how.times(full);
+  troupe::set_log_sink([](troupe::log_level, std::string_view) {});  // a line for each link
+  most_descriptors();
+  one_way urls;
+  one_way linked;
+  std::vector<std::unique_ptr<far_side>> others;
+  for (std::uint64_t first = 0; first < count; first += nodes_in_a_process) {
+    const std::uint64_t end = std::min(first + nodes_in_a_process, count);
+    others.push_back(std::make_unique<far_side>([&](auto tell) {
+      tell("here");
+      run_nodes(first, end, urls.take<url_text>().data());
+      linked.put('k');
+    }));
+  }
+  auto hub = troupe::node::start({.name = "hub",
+                                  .listen = {"tcp://127.0.0.1:0"},
+                                  .workers = 1,
+                                  .io = io,
+                                  .lanes = troupe::lane_choice::tcp,
+                                  .most_links = static_cast<std::uint32_t>(full)});
+  if (!hub) check(false, hub.error().text.c_str());
+  url_text url{};
+  hub->endpoints().front().copy(url.data(), url.size() - 1);
+  const double before = resident_bytes();
+  for (std::size_t i = 0; i < others.size(); ++i) urls.put(url);
+  for (std::size_t i = 0; i < others.size(); ++i) linked.take<char>();
+  std::this_thread::sleep_for(until_idle);
+  const double after = resident_bytes();
+  check(hub->links().size() == count, "some nodes are not linked");
+  return (after - before) / static_cast<double>(count);
+}
+
+}  // namespace
+
+void add_link_cases(cases& all) {
+  for (const auto& [name, links] : {std::pair{"links_1k", 1000u}, {"links_10k", 10'000u}}) {
+    const auto with = [full = links](troupe::io_backend io) -> bench_case::measure {
+      return [=](const setting& how) { return bytes_a_link(how, io, full); };
+    };
+    bench_case c{name, 1, placement::free, "B", with(troupe::io_backend::automatic)};
+    c.variants = {{asio_system, with(troupe::io_backend::asio)}};
+    const std::uint64_t needed = links + descriptors_beside;
+    if (const std::uint64_t most = most_descriptors(); most < needed) {
+      c.lacks = "it needs " + std::to_string(needed) + " descriptors, and this process may have " +
+                std::to_string(most) + " (ulimit -Hn)";
+    }
+    all.push_back(std::move(c));
+  }
+}
+
+}  // namespace bench
