@@ -5,8 +5,9 @@
 // kernel has of a socket is not in it. The hub is dialled and has one worker; so each link is one stream each way.
 #include "link_cases.hpp"
 
+#include <algorithm>
 #include <array>
-#include <cstring>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -24,7 +25,7 @@ namespace {
 using nothing = troupe::protocol<>;
 using url_text = std::array<char, 64>;
 
-constexpr std::uint64_t nodes_in_a_process = 500;  // each is a thread and a few descriptors
+constexpr std::uint64_t nodes_in_a_process = 500;  // each is two threads and a few descriptors
 constexpr std::uint64_t descriptors_beside = 128;
 constexpr auto until_idle = std::chrono::milliseconds(2500);  // a look of the lease, and its answer
 
@@ -61,22 +62,22 @@ class one_way {
   int ends_[2];
 };
 
-troupe::actor run_join(troupe::self<nothing> me, std::string url) {
+troupe::actor run_join(troupe::self<nothing> me, std::string url, std::shared_ptr<std::promise<void>> done) {
   const auto joined = co_await me.node().join(url);
   if (!joined) check(false, joined.error().text.c_str());
+  done->set_value();
 }
 
 void run_nodes(std::uint64_t first, std::uint64_t end, const std::string& url) {
   most_descriptors();
   static std::vector<troupe::node> all;
   for (; first < end; ++first) {
-    auto node = troupe::node::start({.name = "far-" + std::to_string(first),
-                                     .workers = 1,
-                                     .lanes = troupe::lane_choice::tcp,
-                                     .watchdog = {.held = {}}});  // which is a thread more
+    auto node = troupe::node::start(
+        {.name = "far-" + std::to_string(first), .workers = 1, .lanes = troupe::lane_choice::tcp});
     if (!node) check(false, node.error().text.c_str());
-    node->spawn(run_join, url);
-    while (node->links().empty()) std::this_thread::sleep_for(std::chrono::microseconds(100));
+    const auto linked = std::make_shared<std::promise<void>>();
+    node->spawn(run_join, url, linked);
+    linked->get_future().wait();
     all.push_back(std::move(*node));
   }
 }
