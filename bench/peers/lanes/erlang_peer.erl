@@ -25,7 +25,7 @@ main() ->
 cases() ->
     [{"rtt_awake", fun(Far, Q) -> rtt(Far, times(Q, 10000), awake) end},
      {"rtt_asleep", fun(Far, Q) -> rtt(Far, times(Q, 500), asleep) end},
-     {"oneway", fun(Far, Q) -> oneway(Far, times(Q, 2500000), 64 - 8) end}] ++
+     {"oneway", fun(Far, Q) -> oneway(Far, times(Q, 1000000), 64 - 8) end}] ++
         [{Name, fun(Far, Q) -> oneway(Far, times(Q, (1 bsl 30) div Bytes), Bytes) end}
          || {Name, Bytes} <- [{"oneway_1k", 1 bsl 10}, {"oneway_64k", 1 bsl 16}, {"oneway_1m", 1 bsl 20}]].
 
