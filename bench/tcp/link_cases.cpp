@@ -2,7 +2,8 @@
 //
 // What is told is what becomes resident in the hub's process (RSS) between its start and a time when all are linked and have
 // passed looks of their lease, for each link. Linked nodes share no memory over TCP, so RSS counts nothing twice; what the
-// kernel has of a socket is not in it. The hub is dialled and has one worker; so each link is one stream each way.
+// kernel has of a socket is not in it. The hub is dialled and has one worker; so each link is one stream each way. The backend
+// of a case is the hub's.
 #include "link_cases.hpp"
 
 #include <algorithm>
@@ -29,12 +30,16 @@ constexpr std::uint64_t nodes_in_a_process = 500;  // each is two threads and a 
 constexpr std::uint64_t descriptors_beside = 128;
 constexpr auto until_idle = std::chrono::milliseconds(2500);  // a look of the lease, and its answer
 
-std::uint64_t most_descriptors() {
+rlimit descriptor_limit() {
   rlimit limit{};
   check(getrlimit(RLIMIT_NOFILE, &limit) == 0, "no limit of descriptors");
+  return limit;
+}
+/// As many as are allowed.
+void use_descriptors() {
+  rlimit limit = descriptor_limit();
   limit.rlim_cur = limit.rlim_max;
   check(setrlimit(RLIMIT_NOFILE, &limit) == 0, "cannot raise the limit of descriptors");
-  return limit.rlim_max;
 }
 
 class one_way {
@@ -44,7 +49,12 @@ class one_way {
   one_way& operator=(const one_way&) = delete;
   ~one_way() {
     close(ends_[0]);
-    close(ends_[1]);
+    only_take();
+  }
+  /// So that take() notices when nobody is there any more who could put.
+  void only_take() {
+    if (ends_[1] >= 0) close(ends_[1]);
+    ends_[1] = -1;
   }
   /// Of a size that a pipe takes and gives as a whole.
   template <class T>
@@ -69,7 +79,7 @@ troupe::actor run_join(troupe::self<nothing> me, std::string url, std::shared_pt
 }
 
 void run_nodes(std::uint64_t first, std::uint64_t end, const std::string& url) {
-  most_descriptors();
+  use_descriptors();
   static std::vector<troupe::node> all;
   for (; first < end; ++first) {
     auto node = troupe::node::start(
@@ -82,21 +92,39 @@ void run_nodes(std::uint64_t first, std::uint64_t end, const std::string& url) {
   }
 }
 
+/// Another process, and its nodes.
+class crowd {
+ public:
+  /// Of these numbers; they link with whatever is put into `urls`.
+  crowd(std::uint64_t first, std::uint64_t end, one_way& urls)
+      : process_([&](auto tell) {
+          tell("here");
+          run_nodes(first, end, urls.take<url_text>().data());
+          linked_.put('k');
+        }) {
+    linked_.only_take();
+  }
+  void wait_until_linked() { linked_.take<char>(); }
+
+ private:
+  one_way linked_;
+  far_side process_;
+};
+
+std::uint64_t links_up(const troupe::node& of) {
+  const std::vector<troupe::link_info> all = of.links();
+  return static_cast<std::uint64_t>(
+      std::ranges::count_if(all, [](const auto& l) { return l.lane != "none" && !l.suspended; }));
+}
+
 double bytes_a_link(const setting& how, troupe::io_backend io, std::uint64_t full) {
   const std::uint64_t count = how.times(full);
   troupe::set_log_sink([](troupe::log_level, std::string_view) {});  // a line for each link
-  most_descriptors();
+  use_descriptors();
   one_way urls;
-  one_way linked;
-  std::vector<std::unique_ptr<far_side>> others;
-  for (std::uint64_t first = 0; first < count; first += nodes_in_a_process) {
-    const std::uint64_t end = std::min(first + nodes_in_a_process, count);
-    others.push_back(std::make_unique<far_side>([&](auto tell) {
-      tell("here");
-      run_nodes(first, end, urls.take<url_text>().data());
-      linked.put('k');
-    }));
-  }
+  std::vector<std::unique_ptr<crowd>> others;
+  for (std::uint64_t first = 0; first < count; first += nodes_in_a_process)
+    others.push_back(std::make_unique<crowd>(first, std::min(first + nodes_in_a_process, count), urls));
   auto hub = troupe::node::start({.name = "hub",
                                   .listen = {"tcp://127.0.0.1:0"},
                                   .workers = 1,
@@ -108,10 +136,10 @@ double bytes_a_link(const setting& how, troupe::io_backend io, std::uint64_t ful
   hub->endpoints().front().copy(url.data(), url.size() - 1);
   const double before = resident_bytes();
   for (std::size_t i = 0; i < others.size(); ++i) urls.put(url);
-  for (std::size_t i = 0; i < others.size(); ++i) linked.take<char>();
+  for (const auto& some : others) some->wait_until_linked();
   std::this_thread::sleep_for(until_idle);
   const double after = resident_bytes();
-  check(hub->links().size() == count, "some nodes are not linked");
+  check(links_up(*hub) == count, "some nodes are not linked");
   return (after - before) / static_cast<double>(count);
 }
 
@@ -125,7 +153,7 @@ void add_link_cases(cases& all) {
     bench_case c{name, 1, placement::free, "B", with(troupe::io_backend::automatic)};
     c.variants = {{asio_system, with(troupe::io_backend::asio)}};
     const std::uint64_t needed = links + descriptors_beside;
-    if (const std::uint64_t most = most_descriptors(); most < needed) {
+    if (const std::uint64_t most = descriptor_limit().rlim_max; most < needed) {
       c.lacks = "it needs " + std::to_string(needed) + " descriptors, and this process may have " +
                 std::to_string(most) + " (ulimit -Hn)";
     }
