@@ -85,13 +85,10 @@ troupe::actor run_join(troupe::self<nothing> me, std::string url, std::shared_pt
 
 void run_nodes(std::uint64_t first, std::uint64_t end, const std::string& url) {
   use_descriptors();
-  setpriority(PRIO_PROCESS, 0, 10);  // the hub's worker shall not wait for thousands of threads
   static std::vector<troupe::node> all;
   for (; first < end; ++first) {
-    auto node = troupe::node::start({.name = "far-" + std::to_string(first),
-                                     .workers = 1,
-                                     .lanes = troupe::lane_choice::tcp,
-                                     .lease = std::chrono::minutes(1)});  // the hub's looks are enough
+    auto node = troupe::node::start(
+        {.name = "far-" + std::to_string(first), .workers = 1, .lanes = troupe::lane_choice::tcp});
     if (!node) check(false, node.error().text.c_str());
     const auto linked = std::make_shared<std::promise<void>>();
     node->spawn(run_join, url, linked);
