@@ -157,6 +157,7 @@ node_core::node_core(node_options options, std::shared_ptr<const link_security> 
   links.self = identity_;
   links.tcp_only = options_.lanes == lane_choice::tcp;
   links.max_message = options_.max_message;
+  links.max_links = options_.most_links;
   links.lease = options_.lease;
   links.rejoin = options_.rejoin;
   links.security = std::move(security);

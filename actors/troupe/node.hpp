@@ -66,6 +66,7 @@ struct node_options {
   duration lease = std::chrono::seconds(
       10);  // of a link: so long without a word from the peer, be it that connections break, and it is DOWN; 500 ms to 1 h
   std::uint32_t most_actors = 16u << 20;
+  std::uint32_t most_links = 1024;  // with other nodes
   std::uint64_t mailbox_memory =
       std::uint64_t{1} << 30;  // bytes in all mailboxes together: beyond it, those with messages are full
   std::uint32_t max_message =

@@ -35,6 +35,13 @@ struct bench_case {
   measure ours = {};        // none: the yardstick is all there is to it
   measure yardstick = {};   // none in a peer's program
   std::uint64_t size = 0;   // of a point of a scaling curve: how many actors, senders, timers or bytes
+  /// Ours with a choice that is not the rule: a system of its own.
+  struct variant {
+    std::string system;
+    measure value;
+  };
+  std::vector<variant> variants = {};
+  std::string lacks = {};  // what this machine has not: the case is left out
 };
 
 /// A figure of a system that Debian does not package, measured once on a machine of this kind.

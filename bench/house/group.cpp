@@ -46,6 +46,10 @@ bool measure_all(const char* name, const std::vector<bench_case>& cases, const s
   for (unsigned run = 1; run <= how.runs; ++run) {
     for (const bench_case& c : cases) {
       if (!how.measures(c)) continue;
+      if (!c.lacks.empty()) {
+        if (run == 1) std::fprintf(stderr, "%s: %s is left out: %s\n", name, c.name.c_str(), c.lacks.c_str());
+        continue;
+      }
       const place at = place_of(c);
       for (const subject& s : systems) {
         if (std::find(s.has.begin(), s.has.end(), at) == s.has.end()) continue;

@@ -3,7 +3,7 @@
 //   PROGRAM list                                              prints "SYSTEM CASE WORKERS PLACEMENT" for each case it has
 //   PROGRAM measure SYSTEM CASE WORKERS PLACEMENT [quick]     prints one value; 1: it failed, 2: it has no such case
 //
-// The program of a group knows two systems, troupe and the yardstick; a peer's, in whatever language, knows its own.
+// The program of a group knows troupe, its variants and the yardstick; a peer's, in whatever language, knows its own.
 #pragma once
 
 #include <optional>

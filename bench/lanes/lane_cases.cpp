@@ -67,6 +67,7 @@ std::string reader_name(unsigned number) { return "reader-" + std::to_string(num
 struct connection {
   troupe::lane_choice lanes;
   bool secure = false;
+  troupe::io_backend io = troupe::io_backend::automatic;
 };
 
 /// Runs `near` in an actor of this process, with the address of a node in another.
@@ -76,6 +77,7 @@ double with_far(connection over, F near, const setting& how, Args... args) {
   if (over.secure) keys.emplace();
   const auto start = [&](troupe::node_options options) {
     options.lanes = over.lanes;
+    options.io = over.io;
     if (keys) keys->give_to(options);
     return troupe::node::start(options);
   };
@@ -256,14 +258,25 @@ troupe::actor run_rtt(troupe::self<parcel> me, std::string url, report done, set
   done->set_value(ns / static_cast<double>(rounds));
 }
 
+/// Over sockets also with the other I/O backend.
+template <class F, class... Args>
+void add_case(cases& all, bench_case c, connection over, F near, Args... args) {
+  const auto with = [=](troupe::io_backend io) -> bench_case::measure {
+    return [=, linked = connection{over.lanes, over.secure, io}](const setting& how) {
+      return with_far(linked, near, how, args...);
+    };
+  };
+  c.ours = with(troupe::io_backend::automatic);
+  if (over.lanes == troupe::lane_choice::tcp) c.variants = {{asio_system, with(troupe::io_backend::asio)}};
+  all.push_back(std::move(c));
+}
+
 }  // namespace
 
 void add_lane_cases(cases& all, troupe::lane_choice lane, const lane_yardsticks& raw) {
   const auto add = [&](const char* name, const char* unit, auto near, bench_case::measure yardstick,
                        auto... args) {
-    all.push_back({name, 1, placement::free, unit,
-                   [=](const setting& how) { return with_far({lane}, near, how, args...); },
-                   std::move(yardstick)});
+    add_case(all, {name, 1, placement::free, unit, {}, std::move(yardstick)}, {lane}, near, args...);
   };
   const auto packets = [&raw](std::uint32_t batch) {
     return [oneway = raw.oneway, batch](const setting& how) {
@@ -287,18 +300,16 @@ void add_lane_cases(cases& all, troupe::lane_choice lane, const lane_yardsticks&
   add("bulk_readers", "M/s", run_bulk_readers, [oneway = raw.oneway](const setting& how) {
     return oneway(how, sheet_bytes, sheet_readers * how.times(full_lane_loads(sheet_bytes)), 1);
   });
-  all.push_back({"two_workers", 2, placement::free, "M/s",
-                 [lane](const setting& how) { return with_far({lane}, run_two_workers, how); }, packets(32)});
+  add_case(all, {"two_workers", 2, placement::free, "M/s", {}, packets(32)}, {lane}, run_two_workers);
 }
 
 void add_tls_cases(cases& all) {
   const auto add = [&](const char* name, const char* unit, auto near, auto... args) {
-    const auto over = [=](bool secure) {
-      return [=](const setting& how) {
-        return with_far({troupe::lane_choice::tcp, secure}, near, how, args...);
-      };
+    const auto plain = [=](const setting& how) {
+      return with_far({troupe::lane_choice::tcp}, near, how, args...);
     };
-    all.push_back({name, 1, placement::free, unit, over(true), over(false)});
+    add_case(all, {name, 1, placement::free, unit, {}, plain}, {troupe::lane_choice::tcp, true}, near,
+             args...);
   };
   constexpr std::uint64_t large = 1u << 20;
   add("tls_rtt", "ns", run_rtt, full_lane_rounds, troupe::duration{});

@@ -13,6 +13,9 @@ namespace bench {
 
 using cases = std::vector<bench_case>;
 
+/// Where io_uring is refused: over sockets the cases are measured with that backend, too.
+inline constexpr char asio_system[] = "troupe-asio";
+
 /// The same by hand.
 struct lane_yardsticks {
   bench_case::measure rtt_awake;   // a packet there and back; both sides look all the time

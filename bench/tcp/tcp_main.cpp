@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lane_cases.hpp"
+#include "link_cases.hpp"
 #include "packet.hpp"
 #include "two_processes.hpp"
 
@@ -149,5 +150,6 @@ int main(int argc, char** argv) {
                                       batch);
                   }});
   add_tls_cases(all);
+  add_link_cases(all);
   return run_group("tcp", all, {}, argc, argv);
 }

@@ -27,14 +27,12 @@ class queue_pair {
     ipc::message_queue::remove((name + "-0").c_str());
     ipc::message_queue::remove((name + "-1").c_str());
   }
-  void send(const packet& p) { out_->send(&p, sizeof p, 0); }
-  packet receive() {
-    packet p;
+  void send(std::span<const std::byte> bytes) { out_->send(bytes.data(), bytes.size(), 0); }
+  void receive(std::span<std::byte> room) {
     std::size_t size = 0;
     unsigned priority = 0;
-    in_->receive(&p, sizeof p, size, priority);
-    check(size == sizeof p, "interprocess: cannot receive");
-    return p;
+    in_->receive(room.data(), room.size(), size, priority);
+    check(size == room.size(), "interprocess: cannot receive");
   }
 
  private:
@@ -46,5 +44,9 @@ class queue_pair {
 }  // namespace bench
 
 int main(int argc, char** argv) {
-  return bench::run_peer("interprocess", bench::socket_cases<bench::queue_pair>(), argc, argv);
+  using namespace bench;
+  std::vector<bench_case> all;
+  add_rtts<queue_pair>(all);
+  add_oneway<queue_pair>(all);
+  return run_peer("interprocess", all, argc, argv);
 }

@@ -27,12 +27,12 @@ class pair_socket {
   void connect(const std::string& where) {
     check(nng_dial(socket_, where.c_str(), nullptr, 0) == 0, "nng: cannot connect");
   }
-  void send(packet p) { check(nng_send(socket_, &p, sizeof p, 0) == 0, "nng: cannot send"); }
-  packet receive() {
-    packet p;
-    std::size_t size = sizeof p;
-    check(nng_recv(socket_, &p, &size, 0) == 0 && size == sizeof p, "nng: cannot receive");
-    return p;
+  void send(std::span<const std::byte> bytes) {
+    check(nng_send(socket_, const_cast<std::byte*>(bytes.data()), bytes.size(), 0) == 0, "nng: cannot send");
+  }
+  void receive(std::span<std::byte> room) {
+    std::size_t size = room.size();
+    check(nng_recv(socket_, room.data(), &size, 0) == 0 && size == room.size(), "nng: cannot receive");
   }
 
  private:
@@ -43,6 +43,10 @@ class pair_socket {
 }  // namespace bench
 
 int main(int argc, char** argv) {
-  return bench::run_peer("nng", bench::socket_cases<bench::pair_socket>(bench::full_lane_stream / 50), argc,
-                         argv);
+  using namespace bench;
+  std::vector<bench_case> all;
+  add_rtts<pair_socket>(all);
+  add_oneway<pair_socket>(all, 50);
+  add_loads<pair_socket>(all, 4);
+  return run_peer("nng", all, argc, argv);
 }

@@ -27,11 +27,13 @@ class pair_socket {
   void connect(const std::string& where) {
     check(zmq_connect(socket_, where.c_str()) == 0, "zeromq: cannot connect");
   }
-  void send(const packet& p) { check(zmq_send(socket_, &p, sizeof p, 0) == sizeof p, "zeromq: cannot send"); }
-  packet receive() {
-    packet p;
-    check(zmq_recv(socket_, &p, sizeof p, 0) == sizeof p, "zeromq: cannot receive");
-    return p;
+  void send(std::span<const std::byte> bytes) {
+    check(zmq_send(socket_, bytes.data(), bytes.size(), 0) == static_cast<int>(bytes.size()),
+          "zeromq: cannot send");
+  }
+  void receive(std::span<std::byte> room) {
+    check(zmq_recv(socket_, room.data(), room.size(), 0) == static_cast<int>(room.size()),
+          "zeromq: cannot receive");
   }
 
  private:
@@ -43,5 +45,10 @@ class pair_socket {
 }  // namespace bench
 
 int main(int argc, char** argv) {
-  return bench::run_peer("zeromq", bench::socket_cases<bench::pair_socket>(), argc, argv);
+  using namespace bench;
+  std::vector<bench_case> all;
+  add_rtts<pair_socket>(all);
+  add_oneway<pair_socket>(all);
+  add_loads<pair_socket>(all);
+  return run_peer("zeromq", all, argc, argv);
 }
