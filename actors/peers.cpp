@@ -181,8 +181,9 @@ result<void> peers::admit(const node_identity& peer) {
 
 /// Names come and go (a node without one is named after its process): of those that have ended, some are kept to be shown.
 void peers::forget_ended_names() {
+  if (last_of_name_.size() <= linked_ + most_links_shown) return;
   for (auto at = last_of_name_.begin();
-       last_of_name_.size() > most_links_shown && at != last_of_name_.end();) {
+       last_of_name_.size() > linked_ + most_links_shown / 2 && at != last_of_name_.end();) {
     const bool linked = at->second->link.any_session() != nullptr;
     at = linked ? std::next(at) : last_of_name_.erase(at);
   }
@@ -204,6 +205,7 @@ void peers::link_up(session& s) {
     const std::lock_guard lock(guard_);
     number = peer->link.begin(s, s.home());
     last_of_name_[peer->who.name] = peer;
+    ++linked_;
     forget_ended_names();
   }
   log(log_level::info, node_.identity().name + ": linked with " + s.peer().name + " over " +
@@ -346,6 +348,7 @@ void peers::link_down(session& s, link_end why, std::string_view text) {
   {
     const std::lock_guard lock(guard_);
     peer->link.end();
+    --linked_;
   }
   log(log_level::info,
       node_.identity().name + ": link with " + peer->who.name + " has ended: " + std::string(text));

@@ -60,9 +60,9 @@ class peers : public session_host {
  public:
   static constexpr std::size_t most = 1u
                                       << 18;  // incarnations ever linked, some 700 bytes each: refs keep them
-  static constexpr std::size_t most_strangers = 4096;  // known from refs that others sent
-  static constexpr std::size_t most_links_shown = 4096;
-  static constexpr std::uint32_t most_watched = 65536;  // monitors and links that one peer may hold here
+  static constexpr std::size_t most_strangers = 4096;    // known from refs that others sent
+  static constexpr std::size_t most_links_shown = 4096;  // that have ended
+  static constexpr std::uint32_t most_watched = 65536;   // monitors and links that one peer may hold here
 
   explicit peers(node_core& node);
   /// This node itself, as the context of codecs when it talks to itself (spawn_on the own name).
@@ -95,7 +95,8 @@ class peers : public session_host {
   peer_node self_;
   std::mutex guard_;
   std::map<incarnation, std::unique_ptr<peer_node>> table_;
-  std::size_t strangers_ = 0;                       // of the table, without a name
+  std::size_t strangers_ = 0;  // of the table, without a name
+  std::size_t linked_ = 0;
   std::map<std::string, peer_node*> last_of_name_;  // the incarnation that was linked last
 };
 

@@ -1,12 +1,13 @@
 // What the peer gives back to one stream: acknowledgements and credit. The session's home worker writes it
 // when it reads them; the stream's worker takes them over. Bounded whatever the peer sends: one counter a
-// window.
+// window, in blocks of 64 that are made when the first of them is used (an idle link is small).
 //
 // | operation       | who                 | synchronisation                                          |
 // | acked, credited | the home worker     | release on the word or bit that announces it             |
 // | take_*          | the stream's worker | acquire exchange of that word: it sees what was announced|
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <memory>
@@ -20,16 +21,18 @@ class return_board {
   return_board(std::uint32_t windows, std::uint32_t window_bytes)
       : windows_(windows),
         window_bytes_(window_bytes),
-        owed_(std::make_unique<atomic<std::uint32_t>[]>(windows)),
+        owed_(std::make_unique<std::unique_ptr<counters>[]>((windows + 63) / 64)),
         marked_(std::make_unique<atomic<std::uint64_t>[]>((windows + 63) / 64)) {}
 
   void acked(std::uint64_t sequence) noexcept { acked_.store(sequence, std::memory_order_release); }
   std::uint64_t take_acked() const noexcept { return acked_.load(std::memory_order_acquire); }
 
   /// False: more than a whole window waits to be taken over, so the peer gave back what it never had.
-  bool credited(std::uint32_t window, std::uint32_t bytes) noexcept {
+  bool credited(std::uint32_t window, std::uint32_t bytes) {
     if (window >= windows_ || bytes > window_bytes_) return false;
-    const std::uint32_t before = owed_[window].fetch_add(bytes, std::memory_order_relaxed);
+    auto& block = owed_[window / 64];  // shown to the stream's worker by the mark
+    if (!block) block = std::make_unique<counters>();
+    const std::uint32_t before = (*block)[window % 64].fetch_add(bytes, std::memory_order_relaxed);
     if (before > window_bytes_ - bytes) return false;
     marked_[window / 64].fetch_or(std::uint64_t{1} << window % 64, std::memory_order_release);
     return true;
@@ -41,16 +44,18 @@ class return_board {
       if (marked_[word].load(std::memory_order_relaxed) == 0) continue;
       for (auto bits = marked_[word].exchange(0, std::memory_order_acquire); bits != 0; bits &= bits - 1) {
         const std::uint32_t window = word * 64 + static_cast<std::uint32_t>(std::countr_zero(bits));
-        take(window, owed_[window].exchange(0, std::memory_order_relaxed));
+        take(window, (*owed_[word])[window % 64].exchange(0, std::memory_order_relaxed));
       }
     }
   }
 
  private:
+  using counters = std::array<atomic<std::uint32_t>, 64>;
+
   std::uint32_t windows_;
   std::uint32_t window_bytes_;
   atomic<std::uint64_t> acked_{0};
-  std::unique_ptr<atomic<std::uint32_t>[]> owed_;
+  std::unique_ptr<std::unique_ptr<counters>[]> owed_;
   std::unique_ptr<atomic<std::uint64_t>[]> marked_;
 };
 
