@@ -120,6 +120,7 @@ void destroy(link_wait* w) noexcept { delete w; }
 
 void end_meeting(worker_state& here, peer_node& whom) {
   out_stream* const stream = here.stream_to(whom);
+  if (stream == nullptr && meetings::can_meet(whom)) return whom.node.all_meetings().begin(whom);  // again
   for (auto at = here.unmet.begin(); at != here.unmet.end();) {
     link_wait* const w = *at++;
     if (w->peer != &whom) continue;

@@ -33,10 +33,16 @@ void watch_peer(actor_core& watcher, const address& whom) {
 /// Once it is linked, or could not be.
 void meet_watched(worker_state& here, peer_node& whom) {
   out_stream* const stream = here.stream_to(whom);
-  if (stream == nullptr) return lose_watches(here, whom, exit_kind::unreachable, "no link to its node");
+  std::vector<std::uint64_t> untold;
   for (auto& [number, w] : here.watches) {
-    const bool is_told = w.whom.peer() != &whom || std::exchange(w.told, true);
-    if (!is_told) stream->control({note_monitor, w.whom.wire_target(), number, 0, {}});
+    if (w.whom.peer() == &whom && !std::exchange(w.told, true)) untold.push_back(number);
+  }
+  for (const std::uint64_t number : untold) {
+    if (stream != nullptr) {
+      stream->control({note_monitor, here.watches.at(number).whom.wire_target(), number, 0, {}});
+    } else {
+      deliver_notice(here, whom, number, exit_kind::unreachable, "no link to its node");
+    }
   }
 }
 

@@ -7,10 +7,10 @@
 // | operation  | who                                                                        |
 // | can_meet   | any thread                                                                 |
 // | begin      | any worker                                                                 |
-// | over       | worker 0                                                                   |
+// | over, end  | worker 0                                                                   |
 #pragma once
 
-#include <set>
+#include <map>
 
 #include <troupe/protocol.hpp>
 #include <troupe/ref.hpp>
@@ -25,15 +25,19 @@ class worker_state;
 
 class meetings {
  public:
+  static constexpr std::size_t most_at_a_time = 64;
+
   explicit meetings(node_core& node) : node_(node) {}
 
   static bool can_meet(const peer_node& whom) noexcept;
   void begin(peer_node& whom);
   void over(peer_node& whom);
+  /// The node stops: gives up those under way.
+  void end();
 
  private:
   node_core& node_;
-  std::set<peer_node*, by_number> under_way_;
+  std::map<peer_node*, ref<>, by_number> under_way_;  // each an actor
 };
 
 /// What waits on this worker for a meeting that is over goes to the link, or is told that there is none.

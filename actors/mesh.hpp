@@ -4,10 +4,11 @@
 // that not everybody tells everybody of everybody, each introduces one node only: the eldest, that is, of those that it is
 // linked with and that can be dialled, the one with the smallest incarnation. The eldest, who has none before it, introduces
 // all. A node that joins anyone is thus sent to the eldest, which tells it of all and all of it; and where two meshes meet, each
-// hears of the other's eldest. If the eldest goes, the next one is it: no node is special, and nothing is voted on. Each
-// node hears of each other about twice.
+// hears of the other's eldest. If the eldest goes, the next one is it, and nothing is voted on. So a node hears of each other once
+// or twice, and of the eldest from everybody.
 //
-// A node dials as many as node_options::mesh on its own. Of two that hear of each other the one with the smaller incarnation
+// A node dials as many as node_options::mesh on its own, those that it was told to join aside. An introduction is not repeated: who
+// could not be dialled for half a minute and two leases is met when it joins, or when a ref of it comes. Of two that hear of each other the one with the smaller incarnation
 // dials at once, the other if that does not help. Nobody is sent to a loopback address of another host.
 #pragma once
 
@@ -28,13 +29,7 @@ namespace troupe::detail {
 struct introduction {
   std::string name;
   incarnation id;
-  std::string url;  // with an address, not a name
-};
-
-/// How a linked node can be reached by others.
-struct peer_place {
-  std::optional<endpoint> at;
-  bool near = false;  // on this host
+  std::string url;
 };
 
 class node_core;
@@ -44,9 +39,11 @@ class mesh {
  public:
   explicit mesh(node_core& node) : node_(node) {}
 
-  void up(peer_node& peer, const peer_place& where);
+  void up(peer_node& peer, const std::optional<endpoint>& at);
   void down(peer_node& peer);
-  void introduced(const introduction& whom);
+  void introduced(const peer_node& by, const introduction& whom);
+  /// Nothing: nobody is sent there by that peer.
+  std::optional<endpoint> way_told(const peer_node& by, const std::string& url) const;
 
   /// Where `for_peer` can dial a node that is linked with this one; empty: it cannot.
   std::string way_to(const incarnation& whom, peer_node& for_peer) const;
@@ -57,13 +54,16 @@ class mesh {
 
  private:
   struct member {
-    peer_place where;
+    std::optional<endpoint> at;    // where others can dial it
     std::uint64_t introduced = 0;  // the version of that; 0: it is not
   };
   void choose();
+  void introduce_eldest(bool (*counts)(const endpoint&));
+  bool is_linked(const incarnation& id) const;
 
   node_core& node_;
   std::map<peer_node*, member, by_number> linked_;
+  std::map<incarnation, instant> met_;  // dialled, because they were introduced; until when
   std::uint64_t version_ = 0;
 };
 

@@ -64,6 +64,7 @@ names::~names() {
 void names::publish(const std::string& name, const address& who, const protocol_info& accepts, receipt* r) {
   const bool well_formed = !name.empty() && name.size() <= 255 && name.find('@') == std::string::npos;
   if (!well_formed) return answer(r, errc::bad_name);
+  if (leaves_) return answer(r, errc::stopped);
   if (!who || who.is_remote() || who.core()->generation() != who.generation)
     return answer(r, errc::no_such_actor);
   const auto known = own_.find(name);
@@ -94,6 +95,28 @@ void names::withdraw(const address& ended) {
   }
 }
 
+void names::leave(std::function<void()> told) {
+  leaves_ = true;
+  left_ = std::move(told);
+  for (auto& [name, own] : own_) {
+    if (!own.what.actor) continue;
+    own = {{name, {}, {}}, ++version_};
+    changed(name);
+  }
+  leave_if_told();
+}
+
+void names::fall_silent() {
+  for (const auto& [peer, known] : peers_) node_.face().kill(known.announcer);
+}
+
+void names::leave_if_told() {
+  const auto is_told = [this](const auto& entry) {
+    return !entry.second.announcer || entry.second.told >= version_;
+  };
+  if (left_ && std::all_of(peers_.begin(), peers_.end(), is_told)) std::exchange(left_, nullptr)();
+}
+
 /// Forgets withdrawn names of which every peer has been told. A peer that is linked later never knew them.
 void names::drop_withdrawn() {
   std::uint64_t told = version_;
@@ -106,6 +129,7 @@ void names::drop_withdrawn() {
 
 void names::peer_was_told(peer_node& peer, std::uint64_t version) {
   if (const auto known = peers_.find(&peer); known != peers_.end()) known->second.told = version;
+  leave_if_told();
 }
 
 void names::poke_announcer(peer_node& peer) {
@@ -189,7 +213,7 @@ void names::lookup(const std::string& name, const protocol_info& wanted, bool wa
 
 // Peers.
 
-void names::peer_up(peer_node& peer, std::uint32_t link, const peer_place& where) {
+void names::peer_up(peer_node& peer, std::uint32_t link, const std::optional<endpoint>& at) {
   if (const auto old = peers_.find(&peer); old != peers_.end() && old->second.link != 0)
     forget(old, {exit_kind::unreachable, "it is linked anew"});
   known_peer& known = peers_[&peer];
@@ -199,7 +223,7 @@ void names::peer_up(peer_node& peer, std::uint32_t link, const peer_place& where
     log(log_level::warning, node_.identity().name + ": at its limit of actors: " + peer.who.name +
                                 " is not told its names; raise node_options::most_actors");
   }
-  node_.all_nodes().up(peer, where);
+  node_.all_nodes().up(peer, at);
 }
 
 void names::peer_down(peer_node& peer, std::uint32_t link, const exit_reason& why) {
@@ -216,9 +240,10 @@ void names::peer_down(peer_node& peer, std::uint32_t link, const exit_reason& wh
 void names::forget(std::map<peer_node*, known_peer>::iterator gone, const exit_reason& why) {
   foreign_ -= gone->second.names.size();
   node_.all_nodes().down(*gone->first);
-  if (gone->second.has_said_all) node_.watchers().down(gone->first->who.name, why);
+  if (gone->second.has_said_all) node_.watchers().down(*gone->first, why);
   node_.face().stop(gone->second.announcer);
   peers_.erase(gone);
+  leave_if_told();
 }
 
 void names::peer_said(peer_node& peer, const name_change& change) {
@@ -236,7 +261,7 @@ void names::peer_said(peer_node& peer, const name_change& change) {
 
 void names::peer_has_said_all(peer_node& peer) {
   if (!peer.link.up()) return;
-  if (!std::exchange(peers_[&peer].has_said_all, true)) node_.watchers().up(peer.who.name);
+  if (!std::exchange(peers_[&peer].has_said_all, true)) node_.watchers().up(peer);
   joins_.remove_if([&](const waiting_join& w) {
     if (w.peer != &peer) return false;
     answer(w.answer, errc::ok);

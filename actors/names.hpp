@@ -6,8 +6,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,7 +35,6 @@ struct names_changed {};
 
 class node_core;
 class peer_node;
-struct peer_place;
 
 class names {
  public:
@@ -47,9 +48,13 @@ class names {
   void adopt(inherited_link link, receipt* answer);  // begin_adopt (naming.hpp)
 
   void withdraw(const address& ended);
+  /// Withdraws all names, for good; `told` is called once every peer knows, or has gone.
+  void leave(std::function<void()> told);
+  /// Nobody is told anything any more: an announcer may be waiting for a peer that does not answer.
+  void fall_silent();
   /// `link` counts the links with that peer. What the peer says may come before peer_up; a peer_down may come
   /// after the next peer_up (they are posted by different workers).
-  void peer_up(peer_node& peer, std::uint32_t link, const peer_place& where);
+  void peer_up(peer_node& peer, std::uint32_t link, const std::optional<endpoint>& at);
   void peer_down(peer_node& peer, std::uint32_t link, const exit_reason& why);
   void peer_said(peer_node& peer, const name_change& change);
   void peer_has_said_all(peer_node& peer);
@@ -84,6 +89,7 @@ class names {
   };
 
   void drop_withdrawn();
+  void leave_if_told();
   errc find(const std::string& name, const protocol_info& wanted, address& found) const;
   void changed(const std::string& name);
   bool answer_lookup(const waiting_lookup& w, bool may_wait);
@@ -97,7 +103,9 @@ class names {
   std::list<waiting_lookup> lookups_;
   std::list<waiting_join> joins_;
   std::uint64_t version_ = 0;
-  std::size_t foreign_ = 0;  // names of all peers together
+  bool leaves_ = false;
+  std::function<void()> left_;  // to be called
+  std::size_t foreign_ = 0;     // names of all peers together
 };
 
 }  // namespace troupe::detail

@@ -22,6 +22,7 @@ namespace troupe::detail {
 namespace {
 
 constexpr duration most_rejoin = std::chrono::hours(365 * 24);
+constexpr duration most_farewell = std::chrono::seconds(1);
 
 bool is_node_name(const std::string& name) {
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
@@ -230,6 +231,7 @@ bool node_core::stop(duration deadline) {
 
 void node_core::stop_all(duration deadline) {
   stop_by_ = world().now() + deadline;
+  leave(world().now() + std::min<duration>(deadline / 4, most_farewell));
   forget_overdue();
   actors_.begin();
   auto* const c = new control(order::stop);
@@ -248,6 +250,25 @@ void node_core::stop_all(duration deadline) {
   const std::lock_guard lock(ending_.guard);
   stopped_ = true;
   ending_.notify_all();
+}
+
+/// Peers stop finding this node's actors before these end. One that does not answer is not waited for.
+void node_core::leave(instant until) {
+  const auto told = std::make_shared<bool>(false);
+  scheduler_->at(0).post([this, told](worker&) {
+    names_->leave([this, told] {
+      const std::lock_guard lock(ending_.guard);
+      *told = true;
+      ending_.notify_all();
+    });
+  });
+  std::unique_lock lock(ending_.guard);
+  ending_.wait(world(), lock, [&] { return *told; }, until);
+  scheduler_->at(0).post([this](worker&) {
+    names_->fall_silent();
+    meetings_->end();
+    watchers_->end();
+  });
 }
 
 void node_core::close_links() {

@@ -188,6 +188,7 @@ class node_core {
             std::unique_ptr<scheduler> s);
   result<void, setup_error> open();
   result<void, setup_error> listen();
+  void leave(instant until);
   void close_links();
   void stop_all(duration deadline);
 

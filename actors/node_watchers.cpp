@@ -4,9 +4,11 @@
 #include <utility>
 
 #include <troupe/down.hpp>
+#include <troupe/log.hpp>
 #include <troupe/self.hpp>
 
 #include "node_core.hpp"
+#include "peers.hpp"
 
 namespace troupe::detail {
 namespace {
@@ -37,22 +39,41 @@ actor run_node_watch(self<helper_protocol> me, ref<node_events> to, std::shared_
 
 void node_watchers::add(const ref<node_events>& who) {
   const auto feed = std::make_shared<node_feed>();
-  for (const std::string& name : nodes_) feed->untold.push_back({name, true, {}});
+  for (const auto& [name, peer] : nodes_) feed->untold.push_back({name, true, {}});
   spawn_options options;
   options.name = "watch of nodes";
   options.mailbox = 1;
   options.worker = 0;
   feed->reader = spawn_actor(node_, nullptr, options, &run_node_watch, who, feed);
-  if (feed->reader) feeds_.push_back(feed);
+  std::erase_if(feeds_, [](const auto& each) { return !poke(*each); });
+  if (feed->reader) return feeds_.push_back(feed);
+  log(log_level::warning,
+      node_.identity().name + ": nobody is told of its nodes: it is at its limit of actors, or stops");
 }
 
-void node_watchers::up(const std::string& name) {
-  nodes_.insert(name);
-  tell({name, true, {}});
+void node_watchers::up(const peer_node& peer) {
+  // Its predecessor's end may be heard of later.
+  if (const auto before = nodes_.find(peer.who.name); before != nodes_.end())
+    down(*before->second, {exit_kind::died, "another process has come under its name"});
+  nodes_[peer.who.name] = &peer;
+  tell({peer.who.name, true, {}});
 }
 
-void node_watchers::down(const std::string& name, const exit_reason& why) {
-  if (nodes_.erase(name) != 0) tell({name, false, why});
+void node_watchers::down(const peer_node& peer, const exit_reason& why) {
+  const auto at = nodes_.find(peer.who.name);
+  if (at == nodes_.end() || at->second != &peer) return;
+  nodes_.erase(at);
+  tell({peer.who.name, false, why});
+}
+
+/// False: it has ended.
+bool node_watchers::poke(const node_feed& feed) {
+  const result<void> poked = feed.reader.try_send<nodes_changed>();
+  return poked || poked.error() != errc::no_such_actor;  // full: it will look anyway
+}
+
+void node_watchers::end() {
+  for (const auto& feed : feeds_) node_.face().kill(feed->reader);
 }
 
 void node_watchers::tell(const node_feed::event& what) {
@@ -64,8 +85,7 @@ void node_watchers::tell(const node_feed::event& what) {
       return false;
     }
     feed->untold.push_back(what);
-    const result<void> poked = feed->reader.try_send<nodes_changed>();
-    return !poked && poked.error() == errc::no_such_actor;  // full: it will look anyway
+    return !poke(*feed);
   });
 }
 

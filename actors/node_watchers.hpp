@@ -5,8 +5,8 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +16,7 @@
 namespace troupe::detail {
 
 class node_core;
+class peer_node;
 
 /// To a helper: there is something in its feed.
 struct nodes_changed {};
@@ -36,14 +37,17 @@ class node_watchers {
 
   /// It hears of all nodes that are up, then of changes, until it ends.
   void add(const ref<node_events>& who);
-  void up(const std::string& name);
-  void down(const std::string& name, const exit_reason& why);
+  void up(const peer_node& peer);
+  void down(const peer_node& peer, const exit_reason& why);
+  /// The node stops: nobody is told any more.
+  void end();
 
  private:
   void tell(const node_feed::event& what);
+  static bool poke(const node_feed& feed);
 
   node_core& node_;
-  std::set<std::string> nodes_;  // that are up
+  std::map<std::string, const peer_node*> nodes_;  // that are up
   std::vector<std::shared_ptr<node_feed>> feeds_;
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "delivery.hpp"
+#include "meetings.hpp"
 #include "node_core.hpp"
 #include "peers.hpp"
 
@@ -55,7 +56,11 @@ void forward_outside(peer_node& peer) {
 }
 
 errc reserve_outside(peer_node& peer) noexcept {
-  if (!peer.link.up()) return errc::unreachable;
+  if (!peer.link.up() && !meetings::can_meet(peer)) return errc::unreachable;
+  if (!peer.link.up()) {
+    peer.node.all_meetings().begin(peer);
+    return errc::full;
+  }
   const std::lock_guard lock(peer.outside_guard);
   if (peer.outside_reserved >= peer_node::most_outside) return errc::full;
   ++peer.outside_reserved;

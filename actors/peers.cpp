@@ -200,6 +200,7 @@ void peers::stream_up(worker& on, session& s, out_stream& stream) {
 void peers::link_up(session& s) {
   peer_node* const peer = intern(s.peer());
   s.cookie = peer;
+  peer->near.store(s.is_near(), std::memory_order_relaxed);
   std::uint32_t number = 0;
   {
     const std::lock_guard lock(guard_);
@@ -210,9 +211,8 @@ void peers::link_up(session& s) {
   }
   log(log_level::info, node_.identity().name + ": linked with " + s.peer().name + " over " +
                            std::string(to_string(s.lane())) + " (" + s.lane_reason() + ")");
-  node_.workers().at(0).post([this, peer, number, where = peer_place{s.dialled_at(), s.is_near()}](worker&) {
-    node_.all_names().peer_up(*peer, number, where);
-  });
+  node_.workers().at(0).post(
+      [this, peer, number, at = s.dialled_at()](worker&) { node_.all_names().peer_up(*peer, number, at); });
 }
 
 route_binding peers::bind(session& from, std::uint64_t target, std::string_view schema) {

@@ -8,7 +8,7 @@
 // | who.id, index    | anyone; they never change                                                     |
 // | who.name         | written once, before the first link is up; read by whoever knows of the link  |
 // | link             | link_state.hpp; the mutex is the table's                                      |
-// | introducer       | anyone                                                                        |
+// | introducer, near | anyone                                                                        |
 // | outside…         | under its mutex                                                               |
 #pragma once
 
@@ -40,6 +40,7 @@ class peer_node {
   void consumed(std::uint32_t number, const held_credit& credit);
 
   link_state link;
+  std::atomic<bool> near{false};  // on this host, by the last link; relaxed: read for what has come over that
   std::atomic<peer_node*> introducer{nullptr};  // who sent a ref of it last (meetings.hpp); relaxed: a hint
   std::atomic<std::uint32_t> requests_here{0};  // of its actors, not yet answered; relaxed: none, or some
   std::atomic<std::uint32_t> watched_here{0};   // its monitors of this node's actors, and the links with them

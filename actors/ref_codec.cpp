@@ -22,6 +22,12 @@ T get(reader& in) noexcept {
   return value;
 }
 
+/// Who sent a ref of it first knows it best; the next one counts if that one has gone.
+void be_introduced(peer_node& whom, peer_node& by) noexcept {
+  const peer_node* const known = whom.introducer.load(std::memory_order_relaxed);
+  if (known == nullptr || !known->link.up()) whom.introducer.store(&by, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 void encode_address(writer& out, const address& a) {
@@ -58,7 +64,7 @@ void decode_address(reader& in, address& a) {
       const auto id = get<incarnation>(in);
       here = id == node.identity().id;
       if (!here && in.ok()) peer = node.all_peers().intern(id);
-      if (peer != nullptr) peer->introducer.store(link, std::memory_order_relaxed);
+      if (peer != nullptr && link != &node.all_peers().self()) be_introduced(*peer, *link);
       break;
     }
     default: return in.fail();

@@ -1,5 +1,6 @@
 #include "root.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <troupe/self.hpp>
@@ -34,7 +35,8 @@ actor run_root(self<root_protocol> me) {
         const address& from = address_of(said.from);
         if (!from.is_remote()) return;
         for (const name_change& change : said.changes) node.all_names().peer_said(*from.peer(), change);
-        for (const introduction& each : said.nodes) node.all_nodes().introduced(each);
+        const std::size_t heard = std::min(said.nodes.size(), nodes_per_message);
+        for (std::size_t i = 0; i < heard; ++i) node.all_nodes().introduced(*from.peer(), said.nodes[i]);
         if (said.all) node.all_names().peer_has_said_all(*from.peer());
       },
       [&](const spawn_request& what) { return spawn_here(node, what); },
@@ -61,10 +63,12 @@ actor run_announcer(self<names_changed> me, ref<root_protocol> to) {
   while (more) {
     std::uint64_t last = 0;
     std::vector<name_change> changes = node.all_names().changes_after(told, most, last);
-    std::uint64_t last_node = 0;
-    std::vector<introduction> nodes =
-        node.all_nodes().introductions_to(*address_of(to).peer(), introduced, nodes_per_message, last_node);
-    const bool all = changes.size() < most && nodes.size() < nodes_per_message;
+    std::uint64_t last_node = introduced;
+    std::vector<introduction> nodes;
+    if (changes.empty())  // apart from them: a message to a peer may be no larger than the largest name
+      nodes =
+          node.all_nodes().introductions_to(*address_of(to).peer(), introduced, nodes_per_message, last_node);
+    const bool all = changes.empty() && nodes.size() < nodes_per_message;
     const result<void> heard = co_await to.ask<names_said>(from, give(changes), all, give(nodes));
     if (!heard && heard.error() == errc::too_large && most > 1) {  // long schemas: fewer at a time
       most /= 2;

@@ -306,7 +306,9 @@ TEST_CASE("row 14: idle strangers hold a bounded number of slots") {
   attacked_node victim;
   std::vector<std::unique_ptr<raw_peer>> strangers;
   for (int i = 0; i < 400; ++i) strangers.push_back(std::make_unique<raw_peer>(victim.at));
-  CHECK(strangers.back()->is_closed());
+  CHECK(strangers.front()->is_closed());
+  raw_peer honest(victim.at);
+  CHECK(honest.link());  // at once: the oldest gives way
   CHECK(victim.others_unharmed());
 }
 

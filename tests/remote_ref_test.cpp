@@ -109,7 +109,7 @@ TEST_CASE(
       CHECK((told && *told == "ok"));
     });
     CHECK(all.log->wait_for(1) == lines{"now"});
-    CHECK(link_to(all.nodes.back, "third").lane == how.lane());
+    CHECK(eventually([&] { return link_to(all.nodes.back, "third").lane == how.lane(); }));
     all.finish();
   }
 }
@@ -125,7 +125,7 @@ TEST_CASE("remote ref: who monitors a third node's actor waits for the link, and
       CHECK((told && *told == "ok"));
     });
     CHECK(all.log->wait_for(1) == lines{"after the monitor"});
-    CHECK(link_to(all.nodes.back, "third").lane == how.lane());
+    CHECK(eventually([&] { return link_to(all.nodes.back, "third").lane == how.lane(); }));
     all.third.stop(all.reader);
     play(all.nodes.front, [&](self<nothing>&) -> troupe::task<void> {
       const auto ended = co_await all.far.ask<watched>().within(patience);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <troupe/assert.hpp>
 #include <troupe/log.hpp>
@@ -12,7 +13,7 @@
 namespace troupe::detail {
 namespace {
 
-constexpr unsigned most_handshakes = 256;  // of strangers, at a time
+constexpr std::size_t most_handshakes = 256;  // of strangers, at a time
 constexpr duration retry_after = std::chrono::milliseconds(50);
 constexpr duration most_retry_after =
     std::chrono::seconds(5);  // of who dials again; so long a link must live to be a good one
@@ -81,8 +82,7 @@ class hub_on_workers final : public hub, public link_owner {
     std::shared_ptr<detail::link> connection;
     worker* home;
     std::shared_ptr<link_session> session;  // once it is up
-    bool stranger = false;                  // accepted, and still shaking hands
-    joined adopted = {};                    // … or adopted: to be told
+    joined adopted = {};                    // shaking hands, and adopted: to be told
     std::optional<endpoint> dialled = {};
     std::optional<lasting_join> lasting = {};
     instant since = {};  // it is up
@@ -104,6 +104,8 @@ class hub_on_workers final : public hub, public link_owner {
   std::optional<setup_error> too_open(const endpoint& at) const;
   void start_listening(descriptor listener, const endpoint& at);
   void accepted(descriptor socket, bool local);
+  void dismiss_oldest_stranger();
+  bool has_all_links() const noexcept { return links_.size() - strangers_.size() >= options_.max_links; }
   std::vector<endpoint> ways_to(const endpoint& to) const;
   void dial_to_carry_on(joining& j);
   void carry_on_later(joining& j, bool nobody);
@@ -116,7 +118,7 @@ class hub_on_workers final : public hub, public link_owner {
   void dial_later(const lasting_join& lost, const node_identity& who);
   void finish_join(joining& j, result<session*, setup_error> how);
   void close_if_empty();
-  std::string has_all_links() const;
+  std::string says_has_all_links() const;
   std::string advice(const joining& j) const;
 
   scheduler& workers_;
@@ -131,7 +133,7 @@ class hub_on_workers final : public hub, public link_owner {
   std::map<std::uint64_t, one_link> links_;
   std::uint64_t next_number_ = 1;
   unsigned next_home_ = 0;
-  unsigned strangers_ = 0;
+  std::set<std::uint64_t> strangers_;  // links that were accepted, and still shake hands
   bool closing_ = false;
   std::function<void()> on_closed_;
 };
@@ -186,18 +188,28 @@ std::uint64_t hub_on_workers::new_link(worker& home, bool stranger,
                                        std::function<void(detail::link&)> begin) {
   const std::uint64_t number = next_number_++;
   auto made = std::make_shared<detail::link>(*this, home, number);
-  links_[number] = {made, &home, nullptr, stranger};
-  strangers_ += stranger ? 1 : 0;
+  links_[number] = {made, &home, nullptr};
+  if (stranger) strangers_.insert(number);
   home.post([made, begin = std::move(begin)](worker&) { begin(*made); });
   return number;
 }
 
 void hub_on_workers::accepted(descriptor socket, bool local) {
-  if (closing_ || strangers_ >= most_handshakes) return;  // hangs up
+  const bool crowded = links_.size() >= options_.max_links + 2 * most_handshakes;
+  if (closing_ || crowded) return;  // hangs up
+  if (strangers_.size() >= most_handshakes) dismiss_oldest_stranger();
   auto owned = std::make_shared<descriptor>(std::move(socket));
-  const bool full = links_.size() >= options_.max_links;
+  const bool full = has_all_links();
   new_link(next_home(), true,
            [owned, local, full](detail::link& l) { l.accept(std::move(*owned), local, full); });
+}
+
+/// Who means it has shaken hands long before others have taken all the room; who is silent does not keep others out.
+void hub_on_workers::dismiss_oldest_stranger() {
+  const auto oldest = strangers_.begin();
+  const one_link& l = links_.at(*oldest);
+  l.home->post([connection = l.connection](worker&) { connection->dismiss(); });
+  strangers_.erase(oldest);
 }
 
 std::vector<endpoint> hub_on_workers::ways_to(const endpoint& to) const {
@@ -215,7 +227,7 @@ void hub_on_workers::join(const endpoint& to, instant until, joined done) {
 void hub_on_workers::adopt(inherited_link link, duration patience, joined done) {
   TROUPE_ASSERT(current_worker == &zero_, "call hub::adopt on worker 0");
   if (closing_) return done(setup_error("this node is closing"));
-  if (links_.size() >= options_.max_links) return done(setup_error(has_all_links()));
+  if (has_all_links()) return done(setup_error(says_has_all_links()));
   auto owned = std::make_shared<inherited_link>(std::move(link));
   const std::uint64_t number = new_link(
       next_home(), false, [owned, patience](detail::link& l) { l.adopt(std::move(*owned), patience); });
@@ -229,8 +241,8 @@ void hub_on_workers::dial(joining& j) {
     j.last.text = "this node is closing";
     return attempt_failed(j, j.last);
   }
-  if (links_.size() >= options_.max_links) {
-    j.last.text = has_all_links();
+  if (has_all_links()) {
+    j.last.text = says_has_all_links();
     return attempt_failed(j, j.last);
   }
   j.link = new_link(next_home(), false, [ways = ways_to(j.to)](detail::link& l) { l.dial(ways); });
@@ -261,7 +273,7 @@ joining* hub_on_workers::join_of(std::uint64_t link) {
   return at != joins_.end() ? at->get() : nullptr;
 }
 
-std::string hub_on_workers::has_all_links() const {
+std::string hub_on_workers::says_has_all_links() const {
   return "this node has its " + std::to_string(options_.max_links) + " links already";
 }
 
@@ -320,7 +332,7 @@ void hub_on_workers::dial_later(const lasting_join& lost, const node_identity& w
   if (closing_ || lost.until <= zero_.now()) return;
   const auto dialled = [](const auto& j) { return !j->lost.empty() && j->carries == 0; };
   if (std::ranges::any_of(joins_, [&](const auto& j) { return dialled(j) && j->to == lost.to; })) return;
-  if (std::ranges::count_if(joins_, dialled) >= options_.max_links / 4) {
+  if (std::ranges::count_if(joins_, dialled) >= std::max(1u, options_.max_links / 4)) {
     log(log_level::warning, options_.self.name + ": does not dial " + lost.to.url() +
                                 ": as many as it may are being dialled already");
     return;
@@ -341,7 +353,8 @@ void hub_on_workers::finish_join(joining& j, result<session*, setup_error> how) 
   joins_.erase(at);
   const bool again = !own->lost.empty();
   for (auto& [number, l] : links_) {
-    if (how && l.session.get() == *how) l.lasting = {own->to, own->pause, again ? own->until : instant{}};
+    const bool is_it = how && l.session.get() == *how;
+    if (is_it && !(again && l.lasting)) l.lasting = {own->to, own->pause, again ? own->until : instant{}};
   }
   own->done(std::move(how));
   close_if_empty();
@@ -350,8 +363,7 @@ void hub_on_workers::finish_join(joining& j, result<session*, setup_error> how) 
 void hub_on_workers::link_is_up(std::uint64_t number, std::shared_ptr<link_session> session) {
   zero_.post([this, number, session](worker&) {
     one_link& l = links_.at(number);
-    strangers_ -= l.stranger ? 1 : 0;
-    l.stranger = false;
+    strangers_.erase(number);
     l.session = session;
     l.since = zero_.now();
     if (l.adopted) std::exchange(l.adopted, nullptr)(session.get());
@@ -402,7 +414,7 @@ void hub_on_workers::stop_dialling(session& linked) {
 void hub_on_workers::link_failed(std::uint64_t number, refusal why, bool nobody) {
   zero_.post([this, number, why = std::move(why), nobody](worker&) {
     const auto at = links_.find(number);
-    strangers_ -= at->second.stranger ? 1 : 0;
+    strangers_.erase(number);
     const joined adopted = std::move(at->second.adopted);
     links_.erase(at);
     if (adopted) adopted(setup_error(why.text));

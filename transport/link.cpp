@@ -45,12 +45,17 @@ void link::adopt(inherited_link over, duration patience) {
 std::optional<endpoint> link::way_back() const {
   if (peer_.port == 0) return std::nullopt;
   // A stranger does not send this node elsewhere.
-  const bool is_known = secure_ || peer_.host.empty() || peer_.host == from_.host;
+  const bool is_known =
+      secure_ || kind_ == lane_kind::local_socket || peer_.host.empty() || peer_.host == from_.host;
   if (!is_known) return accepted_ || from_.host.empty() ? std::nullopt : std::optional(from_);
   endpoint at;
   at.port = peer_.port;
   at.host = !peer_.host.empty() ? peer_.host : from_.host.empty() ? "127.0.0.1" : from_.host;
   return at;
+}
+
+void link::dismiss() {
+  if (!session_) greeter_.abort("more handshakes at a time than there may be, and this was the oldest");
 }
 
 void link::close() {

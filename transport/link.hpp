@@ -55,6 +55,8 @@ class link : public std::enable_shared_from_this<link> {
   /// For a suspended session, whose home worker is the link's.
   void dial_again(std::vector<endpoint> to, std::shared_ptr<link_session> session);
   void close();
+  /// Ends its handshake, if that is under way.
+  void dismiss();
 
   /// Where the peer can be dialled, once it is up; nothing: it does not listen.
   std::optional<endpoint> way_back() const;

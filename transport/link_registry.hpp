@@ -25,6 +25,10 @@ class link_registry {
     const auto [at, first] = links_.try_emplace(peer, entry{dialer, link, final, {}});
     if (first) return true;
     entry& other = at->second;
+    if (other.link == link) {  // it tries another way to the same node
+      other.final |= final;
+      return true;
+    }
     if (other.final || !(dialer < other.dialer)) return false;
     other = {dialer, link, final, {}};
     return true;

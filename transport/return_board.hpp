@@ -11,6 +11,7 @@
 #include <bit>
 #include <cstdint>
 #include <memory>
+#include <new>
 
 #include <troupe/detail/atomic.hpp>
 
@@ -28,10 +29,11 @@ class return_board {
   std::uint64_t take_acked() const noexcept { return acked_.load(std::memory_order_acquire); }
 
   /// False: more than a whole window waits to be taken over, so the peer gave back what it never had.
-  bool credited(std::uint32_t window, std::uint32_t bytes) {
+  bool credited(std::uint32_t window, std::uint32_t bytes) noexcept {
     if (window >= windows_ || bytes > window_bytes_) return false;
     auto& block = owed_[window / 64];  // shown to the stream's worker by the mark
-    if (!block) block = std::make_unique<counters>();
+    if (!block) block.reset(new (std::nothrow) counters());
+    if (!block) return false;
     const std::uint32_t before = (*block)[window % 64].fetch_add(bytes, std::memory_order_relaxed);
     if (before > window_bytes_ - bytes) return false;
     marked_[window / 64].fetch_or(std::uint64_t{1} << window % 64, std::memory_order_release);

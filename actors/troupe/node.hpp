@@ -190,8 +190,9 @@ class node {
   std::vector<dead_letter> dead_letters() const;  // the last 64
   std::uint64_t live_actors() const noexcept;
 
-  /// Ordered stop: no new actors, every actor stopped in reverse order of birth, killed at the deadline,
-  /// links closed with a goodbye, threads joined. Off the workers only; idempotent. False if some actor did not end
+  /// Ordered stop: the node's names are withdrawn, of which peers hear first (they have a second at most, and a quarter of the
+  /// deadline); no new actors, every actor stopped in reverse order of birth, killed at the deadline, links closed
+  /// with a goodbye, threads joined. Off the workers only; idempotent. False if some actor did not end
   /// by the deadline and had to be killed: overdue() names it. Actors whose turn came only after the deadline are killed
   /// as well, and not named.
   bool stop();

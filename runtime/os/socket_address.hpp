@@ -24,7 +24,7 @@ result<socket_address, setup_error> address_of(const endpoint& e, int family = A
 /// As above, in the family that `socket` was opened for.
 result<socket_address, setup_error> address_for(int socket, const endpoint& e);
 
-/// All of a name's, in the order of the system's resolver (RFC 6724), at most 16.
+/// All of a name's, at most 16: those of IPv4 first, else in the order of the system's resolver (RFC 6724).
 result<std::vector<endpoint>, setup_error> addresses_of(const endpoint& e);
 
 endpoint endpoint_of(const socket_address& address);
