@@ -145,8 +145,8 @@ TEST_CASE("remote ref: a third node that has gone is unreachable") {
       CHECK(back.has_value());
     });
     all.third.stop();
+    CHECK(eventually([&] { return link_to(all.nodes.front, "third").lane == "none"; }));
     play(all.nodes.front, [&](self<nothing>&) -> troupe::task<void> {
-      CHECK(eventually([&] { return link_to(all.nodes.front, "third").lane == "none"; }));
       const auto told = co_await all.far.ask<tell>(all.seen, "too late").within(patience);
       CHECK((told && *told == "unreachable"));
       const auto tried = co_await all.far.ask<attempt>(all.seen).within(patience);
