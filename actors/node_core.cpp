@@ -231,9 +231,9 @@ bool node_core::stop(duration deadline) {
 
 void node_core::stop_all(duration deadline) {
   stop_by_ = world().now() + deadline;
-  leave(world().now() + std::min<duration>(deadline / 4, most_farewell));
   forget_overdue();
   actors_.begin();
+  leave(world().now() + std::min<duration>(deadline / 4, most_farewell));
   auto* const c = new control(order::stop);
   c->deadline = stop_by_;
   root_->command(root_generation, c);

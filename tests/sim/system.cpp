@@ -469,6 +469,7 @@ std::vector<const process*> start_system(const scene_ptr& s) {
                      static_cast<std::uint16_t>(1000 + i)});
   }
   const bool heavy = world.random(16) == 0;
+  const bool introduced = world.random(2) == 0;  // else they know each other by what each joins
   std::vector<const process*> all;
   for (std::size_t i = 0; i < nodes; ++i) {
     troupe::node_options options;
@@ -480,6 +481,7 @@ std::vector<const process*> start_system(const scene_ptr& s) {
     options.ring_bytes = 256 * 1024;  // the least: they wrap often
     options.max_message = message_limit;
     options.join_deadline = 500ms;
+    if (!introduced) options.mesh = 0;
     options.lanes = world.random(4) == 0 ? troupe::lane_choice::tcp : troupe::lane_choice::automatic;
     const unsigned workers = options.workers;
     const auto promised = std::make_shared<journal_promise>();
