@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -100,11 +99,12 @@ result<std::vector<endpoint>, setup_error> addresses_of(const endpoint& e) {
   const auto found = look_up(e, AF_UNSPEC);
   if (!found) return found.error();
   std::vector<endpoint> all;
-  for (const addrinfo* a = found->get(); a != nullptr && all.size() != most; a = a->ai_next)
-    all.push_back(endpoint_of(copy_of(*a)));
   // First those that are reached from everywhere: each attempt takes time of the same handshake.
-  std::ranges::stable_partition(all,
-                                [](const endpoint& each) { return each.host.find(':') == each.host.npos; });
+  for (const bool v4 : {true, false}) {
+    for (const addrinfo* a = found->get(); a != nullptr && all.size() != most; a = a->ai_next) {
+      if ((a->ai_family == AF_INET) == v4) all.push_back(endpoint_of(copy_of(*a)));
+    }
+  }
   return all;
 }
 
