@@ -56,7 +56,12 @@ struct joining {
 class hub_on_workers final : public hub, public link_owner {
  public:
   hub_on_workers(scheduler& workers, session_host& host, const link_options& options)
-      : workers_(workers), host_(host), options_(options), zero_(workers.at(0)), resolver_(zero_.world()) {
+      : workers_(workers),
+        host_(host),
+        options_(options),
+        zero_(workers.at(0)),
+        registry_(options.max_links),
+        resolver_(zero_.world()) {
     if (options.announce) announced_ = *options.announce;
   }
   ~hub_on_workers() override {
@@ -199,9 +204,7 @@ void hub_on_workers::accepted(descriptor socket, bool local) {
   if (closing_ || crowded) return;  // hangs up
   if (strangers_.size() >= most_handshakes) dismiss_oldest_stranger();
   auto owned = std::make_shared<descriptor>(std::move(socket));
-  const bool full = has_all_links();
-  new_link(next_home(), true,
-           [owned, local, full](detail::link& l) { l.accept(std::move(*owned), local, full); });
+  new_link(next_home(), true, [owned, local](detail::link& l) { l.accept(std::move(*owned), local); });
 }
 
 /// Who means it has shaken hands long before others have taken all the room; who is silent does not keep others out.

@@ -10,9 +10,8 @@
 
 namespace troupe::detail {
 
-void link::accept(descriptor socket, bool local, bool full) {
+void link::accept(descriptor socket, bool local) {
   accepted_ = true;
-  full_ = full;
   kind_ = local ? lane_kind::local_socket : lane_kind::tcp;
   greeter_.begin(owner_.options().handshake_deadline);
   from_ = home_.world().remote_endpoint(socket.get());
@@ -262,11 +261,6 @@ std::optional<refusal> link::objection(const incarnation& dialer) {
         "node '" + peer_.node.name + "' dialled itself: remove the address from its list of nodes to join";
     return no;
   }
-  if (full_) {
-    no.text = "node '" + owner_.options().self.name + "' has its " +
-              std::to_string(owner_.options().max_links) + " links already";
-    return no;
-  }
   const result<void> admitted = owner_.host().admit(peer_.node);
   if (!admitted) {
     no.code = refusal_code::not_admitted;
@@ -276,8 +270,14 @@ std::optional<refusal> link::objection(const incarnation& dialer) {
       no.text += "; give the nodes different names, or end the other one first";
     return no;
   }
-  claimed_ = owner_.registry().claim(peer_.node.id, dialer, number_, !accepted_);
+  const auto claim = owner_.registry().claim(peer_.node.id, dialer, number_, !accepted_);
+  claimed_ = claim == link_registry::outcome::claimed;
   if (claimed_) return std::nullopt;
+  if (claim == link_registry::outcome::full) {
+    no.text = "node '" + owner_.options().self.name + "' has its " +
+              std::to_string(owner_.options().max_links) + " links already";
+    return no;
+  }
   const auto other = owner_.registry().session_with(peer_.node.id);
   if (other && other->id() != peer_.session) other->supersede(link_end::unreachable);
   no.code = refusal_code::already_linked;

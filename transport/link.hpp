@@ -46,8 +46,7 @@ class link : public std::enable_shared_from_this<link> {
   link(link_owner& owner, worker& home, std::uint64_t number)
       : owner_(owner), home_(home), number_(number), greeter_(home) {}
 
-  /// `full`: there are as many links as there may be; it can only be for one of them.
-  void accept(descriptor socket, bool local, bool full);
+  void accept(descriptor socket, bool local);
   /// Over a connected local socket: hub::adopt.
   void adopt(inherited_link over, duration patience);
   /// Tries the endpoints in turn until one can be connected to.
@@ -105,7 +104,6 @@ class link : public std::enable_shared_from_this<link> {
   std::uint64_t number_;
   greeter greeter_;
   bool accepted_ = false;
-  bool full_ = false;
   bool secure_ = false;             // who the peer is was proved
   std::uint64_t session_name_ = 0;  // of a session that it can dial for again
   lane_kind kind_ = lane_kind::tcp;

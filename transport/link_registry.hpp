@@ -1,4 +1,4 @@
-// Which peers this node is linked with, or about to be: one link for each incarnation.
+// Which peers this node is linked with, or about to be: one link for each incarnation, and no more than there may be.
 //
 // Rule. Handshakes run on several workers, so both nodes may dial each other at once. Each handshake claims
 // its peer before it goes on: an acceptor before it says welcome, a dialer, for good, before it says confirm;
@@ -19,19 +19,24 @@ class link_session;
 
 class link_registry {
  public:
+  enum class outcome : std::uint8_t { claimed, taken, full };
+
+  explicit link_registry(std::size_t most) : most_(most) {}
+
   /// `link` wants to be the one with `peer`; `dialer` is the node that dialled it.
-  bool claim(const incarnation& peer, const incarnation& dialer, std::uint64_t link, bool final) {
+  outcome claim(const incarnation& peer, const incarnation& dialer, std::uint64_t link, bool final) {
     const std::lock_guard lock(mutex_);
+    if (links_.size() >= most_ && !links_.contains(peer)) return outcome::full;
     const auto [at, first] = links_.try_emplace(peer, entry{dialer, link, final, {}});
-    if (first) return true;
+    if (first) return outcome::claimed;
     entry& other = at->second;
     if (other.link == link) {  // it tries another way to the same node
       other.final |= final;
-      return true;
+      return outcome::claimed;
     }
-    if (other.final || !(dialer < other.dialer)) return false;
+    if (other.final || !(dialer < other.dialer)) return outcome::taken;
     other = {dialer, link, final, {}};
-    return true;
+    return outcome::claimed;
   }
   /// The dialer has confirmed; false if another link has taken the claim over.
   bool make_final(const incarnation& peer, std::uint64_t link) {
@@ -66,6 +71,7 @@ class link_registry {
     bool final;
     std::weak_ptr<link_session> session;
   };
+  const std::size_t most_;
   std::mutex mutex_;
   std::map<incarnation, entry> links_;
 };
