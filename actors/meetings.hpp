@@ -1,12 +1,12 @@
 // How this node gets to know a third one, whose actor a peer has sent it a ref of. Lives on worker 0.
 //
 // Who sent the ref, the introducer, is asked where that node can be dialled, and it is dialled there; nothing is relayed. Who
-// sends to such an actor, asks or monitors it waits until that has succeeded or failed (link_send.cpp). It is tried once for each
-// time that a ref of that node comes; a node that has been linked is dialled again by the hub only.
+// sends to such an actor, asks or monitors it waits until that has succeeded or failed (link_send.cpp). It is tried once each
+// time that a ref of that node comes while none is under way, with 64 at a time; a node that has been linked is dialled again by the hub only.
 //
 // | operation  | who                                                                        |
 // | can_meet   | any thread                                                                 |
-// | begin      | any worker                                                                 |
+// | begin      | any thread                                                                 |
 // | over, end  | worker 0                                                                   |
 #pragma once
 

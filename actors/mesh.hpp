@@ -2,14 +2,16 @@
 //
 // Nodes introduce to each other those that they are linked with; whoever hears of a node that it has no link with dials it. So
 // that not everybody tells everybody of everybody, each introduces one node only: the eldest, that is, of those that it is
-// linked with and that can be dialled, the one with the smallest incarnation. The eldest, who has none before it, introduces
-// all. A node that joins anyone is thus sent to the eldest, which tells it of all and all of it; and where two meshes meet, each
-// hears of the other's eldest. If the eldest goes, the next one is it, and nothing is voted on. So a node hears of each other once
-// or twice, and of the eldest from everybody.
+// linked with and that can be dialled, the one with the smallest incarnation; and, if that can be dialled from this host only,
+// also the eldest of those that other hosts can dial. The eldest, who has none before it, introduces all. A node that joins
+// anyone is thus sent to the eldest, which tells it of all and all of it; and where two meshes meet, each hears of the other's
+// eldest. If the eldest goes, the next one is it, and nothing is voted on. So a node hears of each other once or twice, and
+// of the eldest from everybody. Who is itself the eldest when it joins hears of nobody: the others dial it.
 //
-// A node dials as many as node_options::mesh on its own, those that it was told to join aside. An introduction is not repeated: who
-// could not be dialled for half a minute and two leases is met when it joins, or when a ref of it comes. Of two that hear of each other the one with the smaller incarnation
-// dials at once, the other if that does not help. Nobody is sent to a loopback address of another host.
+// A node dials as many as node_options::mesh on its own, those that it was told to join aside. Of two that hear of each other the
+// one with the smaller incarnation dials at once, the other if that does not help. An introduction is not repeated: who could
+// not be dialled for half a minute and two leases is met when it joins, or when a ref of it comes. Nobody is sent to a loopback
+// address of another host.
 #pragma once
 
 #include <cstdint>

@@ -4,7 +4,7 @@
 // | worker_state                    | its worker; books() also read by whoever sums           |
 // | slots                           | own worker's free list; a mutex for everybody else      |
 // | peers                           | a mutex; peer_node objects stay where they are          |
-// | names, mesh, watchers           | worker 0                                                |
+// | names, mesh, meetings, watchers | worker 0; meetings::begin any worker or thread          |
 // | kinds, dead letters and overdue | a mutex each                                            |
 // | alarms, labels, watch           | see their headers                                       |
 #pragma once

@@ -41,7 +41,8 @@ class peer_node {
 
   link_state link;
   std::atomic<bool> near{false};  // on this host, by the last link; relaxed: read for what has come over that
-  std::atomic<peer_node*> introducer{nullptr};  // who sent a ref of it last (meetings.hpp); relaxed: a hint
+  std::atomic<peer_node*> introducer{
+      nullptr};  // who sent a ref of it, and is linked (meetings.hpp); relaxed: a hint
   std::atomic<std::uint32_t> requests_here{0};  // of its actors, not yet answered; relaxed: none, or some
   std::atomic<std::uint32_t> watched_here{0};   // its monitors of this node's actors, and the links with them
 

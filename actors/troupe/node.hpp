@@ -152,7 +152,7 @@ class node {
   void watch_nodes(const ref<node_events>& who);
 
   /// Makes an actor of this node known by name, to this node and every node it is linked with, until it ends.
-  /// co_await it: result<void> (bad_name, no_such_actor, name_taken, limit_reached, too_large).
+  /// co_await it: result<void> (bad_name, no_such_actor, name_taken, limit_reached, too_large, stopped).
   template <class P>
   publish_operation publish(std::string name, const ref<P>& who) {
     detail::check_protocol_travels(static_cast<typename ref<P>::accepts*>(nullptr));
