@@ -215,6 +215,11 @@ void peers::link_up(session& s) {
       [this, peer, number, at = s.dialled_at()](worker&) { node_.all_names().peer_up(*peer, number, at); });
 }
 
+void peers::lane_changed(session& s) {
+  log(log_level::info, node_.identity().name + ": the link with " + s.peer().name + " goes on over " +
+                           std::string(to_string(s.lane())) + " (" + s.lane_reason() + ")");
+}
+
 route_binding peers::bind(session& from, std::uint64_t target, std::string_view schema) {
   const auto nowhere = [&](errc why) {
     return route_binding{&deliver_nowhere, static_cast<std::uint64_t>(why), target};

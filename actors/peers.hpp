@@ -85,6 +85,7 @@ class peers : public session_host {
   void reply(session& s, std::uint64_t correlation, errc status, reader& body, const bulk& apart) override;
   void control(session& s, const control_note& note) override;
   void link_stalled(session& s) override;
+  void lane_changed(session& s) override;
   void stream_acked(worker& on, std::uint64_t messages) override;
   void stream_down(worker& on, session& s, std::uint64_t unacked) override;
   void link_down(session& s, link_end why, std::string_view text) override;

@@ -62,7 +62,8 @@ struct record {
   unsigned streams_down = 0;
   bool handed_over_early = false;  // before link_up
   bool linked = false;
-  std::vector<bool> stalls;  // and goings on
+  std::vector<bool> stalls;      // and goings on
+  std::vector<lane_kind> lanes;  // to which the link has changed
 };
 
 class recording_host : public session_host {
@@ -122,6 +123,9 @@ class recording_host : public session_host {
   }
   void link_stalled(session& s) override {
     change([&](record& r) { r.stalls.push_back(s.stalled()); });
+  }
+  void lane_changed(session& s) override {
+    change([&](record& r) { r.lanes.push_back(s.lane()); });
   }
   void stream_acked(worker&, std::uint64_t messages) override {
     change([&](record& r) { r.acked += messages; });

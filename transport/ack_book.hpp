@@ -1,6 +1,6 @@
 // What this side has received and still has to acknowledge, for each of the peer's streams. Acknowledgements
 // ride on whatever the home worker's stream sends; when it sends nothing they become due 20 ms after the
-// first frame or after 256 KiB. Each is said once: an idle link is silent but for its probes (link_session.hpp). Home worker
+// first frame or after 256 KiB. Each is said once to a lane: an idle link is silent but for its probes (link_session.hpp). Home worker
 // only.
 #pragma once
 
@@ -36,6 +36,12 @@ class ack_book {
       if (e.said != e.received) return true;
     }
     return false;
+  }
+
+  /// What was said may not have been heard.
+  void say_again() {
+    for (entry& e : streams_) e.said = 0;
+    if (anything_to_say()) make_due();
   }
 
   bool take(segment_header& into) {

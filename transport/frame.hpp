@@ -15,6 +15,8 @@
 // | 6 goodbye   | 0                   | nothing: the last frame of its stream                    |
 // | 7 chunk     | 0                   | what comes next of the message or answer under way       |
 // | 8 loans     | 0, 1, 2             | loans that go back, u64 each; or slabs not mapped, or mapped, u32 |
+// | 9 reads     | which move          | nothing: the peer's rings are read from now on           |
+// | 10 moved    | which move          | nothing: nothing more goes over the socket               |
 // | 12 probe    | 0                   | nothing: it is there to be acknowledged                  |
 // | 13–15       | any                 | for later versions: skipped, as a probe is               |
 //
@@ -39,6 +41,8 @@ enum class frame_kind : std::uint8_t {
   goodbye = 6,
   chunk = 7,
   loans = 8,
+  reads = 9,  // these two since minor version 1 (link_session.hpp)
+  moved = 10,
   probe = 12,  // the first of those that are skipped
 };
 
@@ -130,7 +134,7 @@ inline bool next_frame(byte_view& rest, frame_view& view) noexcept {
   view.ignorable = kind >= static_cast<std::uint8_t>(frame_kind::probe);
   view.body = {};
   if (view.ignorable) return true;
-  if (kind == 0 || kind > static_cast<std::uint8_t>(frame_kind::loans)) return false;
+  if (kind == 0 || kind > static_cast<std::uint8_t>(frame_kind::moved)) return false;
   if (flags != 0 && !take_extensions(body, flags, view.header)) return false;
   view.body = body;
   return true;

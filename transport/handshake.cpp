@@ -119,8 +119,8 @@ std::vector<std::byte> greet(greeting_kind kind, const memory_offer& m) {
   });
 }
 
-std::vector<std::byte> greet(const resumption& r) {
-  return finish(greeting_kind::resume, [&](writer& out) {
+std::vector<std::byte> greet(const resumption& r, greeting_kind kind) {
+  return finish(kind, [&](writer& out) {
     put(out, r.from);
     put(out, r.to);
     put(out, r.session);

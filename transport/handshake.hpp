@@ -13,6 +13,11 @@
 //                    <-     resumed, or refused: the session is gone
 //   confirm          ->
 //
+// A session over a socket moves to shared memory over a local socket, which the same node dials:
+//
+//   move             ->
+//   memory           <->    or refused; and so on as above
+//
 // A greeting is an 8-byte header (magic u32, kind u8, wire major u8, length of the whole u16) and at most 4
 // KiB in all, so a stranger is found out by its first eight bytes. The header and `refused` stay as they are
 // in every later version; a hello may grow at its end. Sessions speak the smaller of the two minor versions.
@@ -29,7 +34,8 @@ namespace troupe::detail {
 
 inline constexpr std::uint32_t greeting_magic = 0x50525454;  // "TTRP"
 inline constexpr std::uint8_t wire_major = 2;
-inline constexpr std::uint8_t wire_minor = 0;
+inline constexpr std::uint8_t wire_minor = 1;
+inline constexpr std::uint8_t minor_with_moves = 1;  // sessions can move to shared memory
 inline constexpr std::size_t greeting_header_bytes = 8;
 inline constexpr std::size_t max_greeting = 4096;
 inline constexpr std::size_t max_greeting_text = 512;
@@ -43,6 +49,7 @@ enum class greeting_kind : std::uint8_t {
   mapped = 6,
   resume = 7,
   resumed = 8,
+  move = 9,
 };
 
 struct greeting_header {
@@ -75,7 +82,7 @@ struct resumption {
   incarnation to;
   std::uint64_t session = 0;
   std::uint32_t attempt = 0;  // counted by the dialer: of two, the later one counts
-  arrived_frames arrived;
+  arrived_frames arrived;     // empty in a move
 };
 
 enum class refusal_code : std::uint8_t {
@@ -107,8 +114,8 @@ std::vector<std::byte> greet(greeting_kind kind, byte_view body = {});
 std::vector<std::byte> greet(greeting_kind kind, const hello& h);
 std::vector<std::byte> greet(const refusal& r);
 std::vector<std::byte> greet(greeting_kind kind, const memory_offer& m);
-std::vector<std::byte> greet(const resumption& r);
-std::vector<std::byte> greet(const arrived_frames& arrived);  // resumed
+std::vector<std::byte> greet(const resumption& r, greeting_kind kind = greeting_kind::resume);  // or move
+std::vector<std::byte> greet(const arrived_frames& arrived);                                    // resumed
 
 /// Empty text: a stranger's bytes, or a length that is not allowed.
 std::optional<greeting_header> parse_header(byte_view eight) noexcept;

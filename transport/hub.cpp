@@ -21,6 +21,8 @@ constexpr duration most_resume_after = std::chrono::seconds(1);  // the lease is
 constexpr duration dialler_first =
     std::chrono::milliseconds(400);  // before who was dialled dials for a session
 constexpr duration sure_of_nobody = std::chrono::milliseconds(200);  // and the second time
+constexpr duration move_after = std::chrono::seconds(1);             // a session over a socket tries memory
+constexpr duration most_move_after = std::chrono::minutes(1);
 constexpr int backlog = 512;
 
 /// Where nodes of this user on this host find the one that listens on `port`.
@@ -33,7 +35,7 @@ endpoint beside(env& world, std::uint16_t port) {
 
 class hub_on_workers;
 
-/// One join(): dials until it is linked. Or dials for a link that has lost its connection. Worker 0.
+/// One join(): dials until it is linked. Or dials for a link that has lost its connection, or could have a better lane. Worker 0.
 struct joining {
   joining(hub_on_workers& of, endpoint at, instant deadline, hub::joined d)
       : hub_(of), to(std::move(at)), until(deadline), done(std::move(d)) {}
@@ -46,6 +48,7 @@ struct joining {
   std::uint64_t link = 0;                    // the attempt that is under way
   std::string lost;                          // the peer that it was linked with: it is dialled again
   std::uint64_t carries = 0;                 // the link whose session is to go on
+  bool moves = false;                        // to shared memory
   std::optional<instant> nobody_since = {};  // nobody listens there, and did not either then
   duration pause = retry_after;
   refusal last;
@@ -113,6 +116,8 @@ class hub_on_workers final : public hub, public link_owner {
   bool has_all_links() const noexcept { return links_.size() - strangers_.size() >= options_.max_links; }
   std::vector<endpoint> ways_to(const endpoint& to) const;
   void dial_to_carry_on(joining& j);
+  void seek_memory(std::uint64_t link);
+  void dial_to_move(joining& j);
   void carry_on_later(joining& j, bool nobody);
   void drop(joining& j);
   session* linked_with(const incarnation& peer) const;
@@ -238,6 +243,7 @@ void hub_on_workers::adopt(inherited_link link, duration patience, joined done) 
 }
 
 void hub_on_workers::dial(joining& j) {
+  if (j.moves) return dial_to_move(j);
   if (j.carries != 0) return dial_to_carry_on(j);
   if (session* const existing = linked_with(j.last.who)) return finish_join(j, existing);
   if (closing_) {
@@ -257,6 +263,30 @@ void hub_on_workers::dial_to_carry_on(joining& j) {
   if (closing_ || !lost->suspended()) return drop(j);
   j.link = new_link(lost->home(), false,
                     [ways = ways_to(j.to), lost](detail::link& l) { l.dial_again(ways, lost); });
+}
+
+/// Who had dialled does so for a session that is, or will be, over a socket although both are on one host and want memory: there may
+/// be some later.
+void hub_on_workers::seek_memory(std::uint64_t link) {
+  const one_link& l = links_.at(link);
+  if (!l.dialled || !l.session->may_move()) return;
+  if (std::ranges::any_of(joins_, [&](const auto& j) { return j->moves && j->carries == link; })) return;
+  const endpoint at =
+      l.dialled->family == endpoint::kind::local ? *l.dialled : beside(zero_.world(), l.dialled->port);
+  joining& j = *joins_.emplace_back(std::make_unique<joining>(*this, at, instant::max(), joined{}));
+  j.lost = l.session->peer().name;
+  j.carries = link;
+  j.moves = true;
+  j.pause = options_.seek_memory;
+  wait_to_dial(j);
+}
+
+void hub_on_workers::dial_to_move(joining& j) {
+  const std::shared_ptr<link_session> session = links_.at(j.carries).session;
+  if (closing_ || session->lane() == lane_kind::shm) return drop(j);
+  if (session->suspended()) return wait_to_dial(j);
+  j.link = new_link(session->home(), false,
+                    [at = j.to, session](detail::link& l) { l.dial_to_move(at, session); });
 }
 
 void hub_on_workers::drop(joining& j) {
@@ -291,6 +321,7 @@ std::string hub_on_workers::advice(const joining& j) const {
 
 void hub_on_workers::attempt_failed(joining& j, refusal why, bool nobody) {
   j.link = 0;
+  if (j.moves) return closing_ || !links_.contains(j.carries) ? drop(j) : wait_to_dial(j);
   if (j.carries != 0) return carry_on_later(j, nobody);
   j.last = std::move(why);
   const bool hopeless = j.last.code == refusal_code::version || j.last.code == refusal_code::self;
@@ -322,7 +353,8 @@ void hub_on_workers::wait_to_dial(joining& j) {
   const auto jitter = static_cast<std::uint64_t>((j.pause * 2 / 5).count());
   const auto more = duration(static_cast<duration::rep>(zero_.world().random() % jitter));
   zero_.timers().arm(j.retry, zero_.now() + j.pause + more);
-  if (!j.lost.empty()) j.pause = std::min(2 * j.pause, j.carries == 0 ? most_retry_after : most_resume_after);
+  const duration most = j.moves ? most_move_after : j.carries == 0 ? most_retry_after : most_resume_after;
+  if (!j.lost.empty()) j.pause = std::min(2 * j.pause, most);
 }
 
 void hub_on_workers::meet(const node_identity& who, const endpoint& at, duration pause, instant until) {
@@ -375,6 +407,7 @@ void hub_on_workers::link_is_up(std::uint64_t number, std::shared_ptr<link_sessi
       finish_join(*j, session.get());
     }
     stop_dialling(*session);
+    if (session->lane() != lane_kind::shm) seek_memory(number);
   });
 }
 
@@ -384,9 +417,11 @@ void hub_on_workers::link_is_suspended(std::uint64_t number, bool peer_dials) {
     const auto at = links_.find(number);
     if (closing_ || at == links_.end()) return;
     const one_link& l = at->second;
+    seek_memory(number);
     const std::optional<endpoint> to = l.dialled ? l.dialled : l.connection->way_back();
     if (!to) return;
-    const auto same = std::ranges::find(joins_, number, [](const auto& j) { return j->carries; });
+    const auto same =
+        std::ranges::find_if(joins_, [&](const auto& j) { return j->carries == number && !j->moves; });
     const bool is_new = same == joins_.end();
     if (!is_new) (*same)->nobody_since.reset();
     if (!is_new && (*same)->link != 0) return;  // its attempt ends, and it looks again

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bulk_pool.hpp"
+#include "handshake.hpp"
 #include "link_security.hpp"
 #include "scheduler.hpp"
 #include "session.hpp"
@@ -16,6 +17,7 @@ namespace troupe::detail {
 
 struct link_options {
   node_identity self;
+  std::uint8_t minor = wire_minor;        // what it speaks at most
   bool tcp_only = false;                  // never shared memory or local sockets
   std::uint32_t window = 128 * 1024;      // bytes of credit per (sending worker, destination)
   std::uint32_t max_destinations = 1024;  // windows in use at once, per stream
@@ -29,7 +31,9 @@ struct link_options {
   std::optional<endpoint> announce = {};  // TCP; where others dial this node, if not where it listens
   duration handshake_deadline = std::chrono::seconds(5);
   duration lease = std::chrono::seconds(10);  // how long a session lives without a word from the peer
-  duration rejoin = std::chrono::hours(1);    // how long it dials again whom it had joined; 0: not
+  duration seek_memory =
+      std::chrono::seconds(1);  // before a session over a socket tries it; then twice as long, and so on
+  duration rejoin = std::chrono::hours(1);             // how long it dials again whom it had joined; 0: not
   std::shared_ptr<const link_security> security = {};  // null: TCP is plain
   bool plaintext = false;                              // also beyond loopback
   std::shared_ptr<bulk_pool> bulks =

@@ -41,17 +41,19 @@ class lane_port {
   virtual void publish(std::size_t bytes) = 0;
 };
 
+class lane;
+
 class lane_events {
  public:
   virtual ~lane_events() = default;
-  /// One segment, not yet checked beyond its length. How many bytes were taken, also from elsewhere; 0: the session is over, stop
-  /// reading.
+  /// One segment, whole: its length is right, and its checksum if the lane has any. How many bytes were taken, also from elsewhere;
+  /// 0: the session is over, stop reading.
   virtual std::size_t segment_arrived(const segment_header& header, byte_view frames) = 0;
   /// A part of a segment.
   virtual void something_arrived() = 0;
   /// Nothing more arrives over this connection: why, and `violated` if what it carried cannot be. Comes once for each, unless stop() or
   /// detach() came first.
-  virtual void lane_ended(link_end why, std::string text) = 0;
+  virtual void lane_ended(lane& which, link_end why, std::string text) = 0;
   /// Everything published has left this process.
   virtual void lane_drained() = 0;
   virtual void room_appeared(unsigned stream) = 0;
@@ -74,40 +76,15 @@ struct connection {
 class lane {
  public:
   virtual ~lane() = default;
-  virtual lane_kind kind() const noexcept = 0;
   /// Of its segments.
-  virtual sum checksum() const noexcept { return sum::xxh3; }
+  virtual sum checksum() const noexcept = 0;
   virtual lane_port& port(unsigned stream) noexcept = 0;
   /// Starts to read.
   virtual void start(lane_events& events) = 0;
-  virtual bool drained() const noexcept = 0;
-  /// The peer has acknowledged the frames of `stream` up to `sequence`.
-  virtual void acked(std::uint8_t stream, std::uint64_t sequence) {
-    static_cast<void>(stream);
-    static_cast<void>(sequence);
-  }
-  /// Whether it can go on over another connection: then it has the next two.
-  virtual bool lasts() const noexcept { return false; }
-  /// Gives up the connection and keeps what was published. `done` runs later, when nothing is in flight; nothing arrives any more.
-  virtual void detach(std::function<void()> done) { static_cast<void>(done); }
-  /// After detach() is done: goes on with `over`, and sends again what was not acknowledged.
-  virtual void attach(connection over) { static_cast<void>(over); }
-  /// The peer has said something that was not read yet.
-  virtual bool unread() noexcept = 0;
-  /// Whether memory can be lent to the peer: then it has the next three.
-  virtual bool lends() const noexcept { return false; }
-  /// The peer hears of the slab, or with no `file` (negative) that it is gone, before anything that is published after this.
-  /// False: it cannot be told now. Any thread, before stop().
-  virtual bool tell_of_slab(const slab_name& name, int file) {
-    static_cast<void>(name);
-    static_cast<void>(file);
-    return false;
-  }
-  /// What the peer has told of slabs until now comes to lane_events. What is wrong with it, or null.
-  virtual const char* hear_of_slabs() { return nullptr; }
-  /// As far as that is known: else there may be slabs that will not be heard of any more.
-  virtual bool connected() const noexcept { return true; }
-  /// Gives up the connection; `done` runs later on the home worker, when nothing is in flight any more.
+  /// Gives up the connection, and keeps what the peer may not have. `done` runs later on the home worker, when nothing is in flight;
+  /// nothing arrives any more.
+  virtual void detach(std::function<void()> done) = 0;
+  /// The same for good.
   virtual void stop(std::function<void()> done) = 0;
 };
 

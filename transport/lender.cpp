@@ -60,7 +60,7 @@ lender::standing lender::tell(const bulk_place& at) {
   if (found != slabs_.end()) return found->second;
   if (!tell_of_gone() || slabs_.size() >= most_slabs_of_a_link) return standing::gone;
   slabs_.emplace(at.slab.number, standing::told);
-  const bool told = tell_(at.slab, at.descriptor);
+  const bool told = tell_ && tell_(at.slab, at.descriptor);
   if (!told) slabs_.erase(at.slab.number);
   return told ? standing::told : standing::gone;
 }
@@ -79,11 +79,17 @@ bool lender::tell_of_gone() {
   if (untold_ == 0) return true;
   for (auto s = slabs_.begin(); s != slabs_.end();) {
     const bool is_gone = s->second == standing::gone;
-    if (is_gone && !tell_({s->first, 0}, -1)) return false;
+    if (is_gone && !(tell_ && tell_({s->first, 0}, -1))) return false;
     untold_ -= is_gone ? 1 : 0;
     s = is_gone ? slabs_.erase(s) : std::next(s);
   }
   return true;
+}
+
+void lender::tell_over(teller tell) {
+  const std::lock_guard lock(guard_);
+  tell_ = std::move(tell);
+  if (tell_) tell_of_gone();
 }
 
 bool lender::given_back(std::uint64_t number) {

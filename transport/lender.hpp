@@ -11,7 +11,7 @@
 //
 // | operation                            | who                                                   |
 // | lender: lend, given_back             | any worker that sends; given_back also the home worker |
-// | lender: mapped, refused, close       | the session's home worker                             |
+// | lender: mapped, refused, close, tell_over | the session's home worker                             |
 // | lender: slab_gone                    | any thread, under the pool's mutex                    |
 // | outgoing_loans: everything           | the worker of its stream                              |
 //
@@ -37,7 +37,7 @@ class lender final : public slab_watcher {
   static constexpr std::size_t most_encodings = 64u << 20;
 
   /// Tells the peer of a slab, with its descriptor, or that it is gone, without one, before whatever is sent later. From any
-  /// thread, and not after close(). False: it could not be told.
+  /// thread, and not after close() or tell_over(). False: it could not be told.
   using teller = std::function<bool(const slab_name&, int descriptor)>;
   lender(std::shared_ptr<bulk_pool> pool, teller tell);
   ~lender();
@@ -48,6 +48,8 @@ class lender final : public slab_watcher {
   /// Memory that is out on loan, to be written before its frame is published. Nothing: there is none, or the peer has not
   /// mapped it, or has too many. The handle keeps the memory while it is written, whatever becomes of the loan.
   std::optional<std::pair<loan_entry, bulk>> lend_encoding(std::size_t bytes);
+  /// The lane over which it told of slabs is gone; without another one it lends only of slabs that the peer knows.
+  void tell_over(teller tell);
   /// By the peer, or since it was not sent. False: that was not lent.
   bool given_back(std::uint64_t number);
   /// The peer has mapped that slab, or cannot.
@@ -75,7 +77,7 @@ class lender final : public slab_watcher {
   bool tell_of_gone();
 
   const std::shared_ptr<bulk_pool> pool_;
-  const teller tell_;
+  teller tell_;
   const std::size_t most_encodings_;
   std::mutex guard_;
   bool closed_ = false;

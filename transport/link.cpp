@@ -5,9 +5,6 @@
 
 #include <troupe/detail/checked.hpp>
 
-#include "shm_lane.hpp"
-#include "socket_lane.hpp"
-
 namespace troupe::detail {
 
 void link::accept(descriptor socket, bool local) {
@@ -74,6 +71,10 @@ detached link::run_accepted() {
     co_await carry_on(*first);
     co_return fail();
   }
+  if (first && first->header.kind == greeting_kind::move) {
+    co_await move(*first);
+    co_return fail();
+  }
   good = first.has_value();
   if (good) good = co_await greet_as_acceptor(*first);
   co_await become_session(good);
@@ -94,8 +95,8 @@ detached link::run_adopted() {
 
 task<void> link::become_session(bool greeted) {
   if (!greeted) co_return fail();
-  std::shared_ptr<lane> over = co_await choose_lane();
-  if (!over) co_return fail();
+  chosen_lane over = co_await choose_lane();
+  if (!over.socket && !over.memory) co_return fail();
   finish(std::move(over));
 }
 
@@ -170,6 +171,7 @@ hello link::own_hello() const {
   const link_options& o = owner_.options();
   hello h;
   h.node = o.self;
+  h.minor = o.minor;
   h.workers = static_cast<std::uint8_t>(owner_.workers().size());
   h.window = o.window;
   h.max_destinations = o.max_destinations;
@@ -249,6 +251,7 @@ task<bool> link::read_hello(const heard& from) {
   }
   if (!may_be(parsed->node)) co_return false;
   peer_ = std::move(*parsed);
+  peer_.minor = std::min(peer_.minor, owner_.options().minor);
   co_return true;
 }
 
@@ -304,7 +307,8 @@ bool link::take_refusal(const heard& from) {
   return true;
 }
 
-task<std::shared_ptr<lane>> link::choose_lane() {
+task<link::chosen_lane> link::choose_lane() {
+  chosen_lane chosen;
   if (kind_ == lane_kind::tcp) {
     lane_reason_ = owner_.options().tcp_only ? "this node uses TCP only"
                    : accepted_               ? "the peer came over TCP"
@@ -313,18 +317,16 @@ task<std::shared_ptr<lane>> link::choose_lane() {
   } else if (owner_.options().tcp_only || !peer_.wants_shm) {
     lane_reason_ = "one side does not want shared memory";
   } else {
-    std::shared_ptr<lane> shared = co_await share_memory();
-    if (shared) co_return shared;
-    if (!greeter_.failure().empty()) co_return nullptr;
+    std::optional<shm_pair> memory = co_await share_memory(peer_.workers);
+    if (memory) {
+      lane_reason_ = "the peer is on this host";
+      chosen.memory = std::make_shared<shm_lane>(home_, std::move(*memory), take_connection());
+    }
+    if (memory || !greeter_.failure().empty()) co_return chosen;
   }
-  std::shared_ptr<lane> over = over_socket();
-  co_return over;
-}
-
-std::vector<worker*> link::all_workers() const {
-  std::vector<worker*> all;
-  for (unsigned i = 0; i < owner_.workers().size(); ++i) all.push_back(&owner_.workers().at(i));
-  return all;
+  socket_lane::setup s{home_, owner_.workers(), take_connection(), owner_.options().send_buffer};
+  chosen.socket = std::make_shared<socket_lane>(std::move(s));
+  co_return chosen;
 }
 
 connection link::take_connection() {
@@ -335,46 +337,40 @@ connection link::take_connection() {
   return over;
 }
 
-std::shared_ptr<lane> link::over_socket() {
-  socket_lane::setup s{home_, all_workers(), take_connection(), owner_.options().send_buffer};
-  return std::make_shared<socket_lane>(std::move(s));
-}
-
-task<std::shared_ptr<lane>> link::share_memory() {
+/// Nothing without a failure: one of the two sides cannot, as lane_reason_ says, and the socket is as it was.
+task<std::optional<shm_pair>> link::share_memory(unsigned peer_streams) {
   const link_options& o = owner_.options();
-  shm_pair memory =
-      prepare_shm(home_.world(), owner_.workers().size(), peer_.workers, {o.ring_bytes, o.bulks});
+  std::optional<shm_pair> memory =
+      prepare_shm(home_.world(), owner_.workers().size(), peer_streams, {o.ring_bytes, o.bulks});
   std::vector<int> pass;
-  if (memory.offer.ok) pass = {memory.memory_fd.get(), memory.bell.heard.get()};
-  const bool offered = co_await greeter_.say(greet(greeting_kind::memory, memory.offer), std::move(pass));
-  if (!offered) co_return nullptr;
+  if (memory->offer.ok) pass = {memory->memory_fd.get(), memory->bell.heard.get()};
+  const bool offered = co_await greeter_.say(greet(greeting_kind::memory, memory->offer), std::move(pass));
+  if (!offered) co_return std::nullopt;
   std::optional<heard> theirs = co_await greeter_.hear(2);
-  if (!theirs) co_return nullptr;
+  if (!theirs || take_refusal(*theirs)) co_return std::nullopt;
 
-  memory_offer verdict = map_peer_shm(home_.world(), memory, *theirs);
+  memory_offer verdict = map_peer_shm(home_.world(), *memory, *theirs);
   const bool said = co_await greeter_.say(greet(greeting_kind::mapped, verdict));
-  if (!said) co_return nullptr;
+  if (!said) co_return std::nullopt;
   const std::optional<heard> answer = co_await greeter_.hear();
-  if (!answer) co_return nullptr;
+  if (!answer) co_return std::nullopt;
   const std::optional<memory_offer> their_verdict = parse_memory_offer(answer->body);
   if (answer->header.kind != greeting_kind::mapped || !their_verdict) {
     greeter_.fail("the peer broke off while memory was being shared");
-    co_return nullptr;
+    co_return std::nullopt;
   }
   if (!verdict.ok || !their_verdict->ok) {
     lane_reason_ = "shared memory could not be set up: " + (verdict.ok ? their_verdict->text : verdict.text);
-    co_return nullptr;
+    co_return std::nullopt;
   }
-  lane_reason_ = "the peer is on this host";
-  std::shared_ptr<lane> made =
-      std::make_shared<shm_lane>(home_, std::move(memory), greeter_.take().socket, std::move(process_.pidfd));
-  co_return made;
+  co_return memory;
 }
 
-void link::finish(std::shared_ptr<lane> over) {
+void link::finish(chosen_lane over) {
   const auto self = shared_from_this();
   greeter_.end();
   const link_options& o = owner_.options();
+  const std::uint64_t id = peer_.session == own_hello().session ? peer_.session : 0;
   link_session::setup s{
       .workers = owner_.workers(),
       .home = home_,
@@ -384,13 +380,16 @@ void link::finish(std::shared_ptr<lane> over) {
       .send = {peer_.window, std::min(o.max_destinations, peer_.max_destinations),
                std::min(o.max_routes, peer_.max_routes), peer_.max_message},
       .receive = {o.window, o.max_destinations, o.max_routes, o.max_message},
-      .over = std::move(over),
+      .socket = std::move(over.socket),
+      .memory = std::move(over.memory),
       .lane_reason = lane_reason_,
+      .send_buffer = o.send_buffer,
+      .may_move = near_ && !secure_ && !o.tcp_only && peer_.wants_shm && peer_.minor >= minor_with_moves,
       .dialled_at = way_back(),
       .near = near_,
       .lease = o.lease,
       .bulks = o.bulks,
-      .id = peer_.session == own_hello().session ? peer_.session : 0,
+      .id = id,
       .secure = secure_,
       .dialled = !accepted_,
       .suspended = [self](bool peer_dials) { self->owner_.link_is_suspended(self->number_, peer_dials); },

@@ -53,6 +53,8 @@ class link : public std::enable_shared_from_this<link> {
   void dial(std::vector<endpoint> to);
   /// For a suspended session, whose home worker is the link's.
   void dial_again(std::vector<endpoint> to, std::shared_ptr<link_session> session);
+  /// For a session over a socket, whose home worker is the link's: it is to move to shared memory, over a local socket.
+  void dial_to_move(endpoint to, std::shared_ptr<link_session> session);
   void close();
   /// Ends its handshake, if that is under way.
   void dismiss();
@@ -65,6 +67,7 @@ class link : public std::enable_shared_from_this<link> {
   detached run_dialled(std::vector<endpoint> to);
   detached run_adopted();
   detached run_dialled_again(std::vector<endpoint> to, std::shared_ptr<link_session> session);
+  detached run_dialled_to_move(endpoint to, std::shared_ptr<link_session> session);
   task<void> become_session(bool greeted);
   task<bool> reach(endpoint at);
   task<std::vector<endpoint>> addresses_of(std::vector<endpoint> ways);
@@ -74,6 +77,9 @@ class link : public std::enable_shared_from_this<link> {
   task<bool> greet_as_dialer();
   task<bool> same_version(const heard& from);
   task<void> carry_on(const heard& first);
+  std::shared_ptr<link_session> session_that(const resumption& asked);
+  task<void> move(const heard& first);
+  void move_over(std::shared_ptr<link_session> session, std::uint32_t number, shm_pair memory);
   task<bool> ask_to_carry_on(std::shared_ptr<link_session> session);
   bool judge(link_session& session);
   task<bool> refuse_to_carry_on(refusal_code why);
@@ -89,15 +95,17 @@ class link : public std::enable_shared_from_this<link> {
   std::optional<refusal> objection(const incarnation& dialer);
   task<bool> refuse(refusal why);
   bool take_refusal(const heard& from);
-  task<std::shared_ptr<lane>> choose_lane();
-  task<std::shared_ptr<lane>> share_memory();
-  std::shared_ptr<lane> over_socket();
-  void finish(std::shared_ptr<lane> over);
+  struct chosen_lane {
+    std::shared_ptr<socket_lane> socket;  // at most one of these; neither: the handshake has failed
+    std::shared_ptr<shm_lane> memory;
+  };
+  task<chosen_lane> choose_lane();
+  task<std::optional<shm_pair>> share_memory(unsigned peer_streams);
+  void finish(chosen_lane over);
   void gone(link_end why);
   void fail();
 
   hello own_hello() const;
-  std::vector<worker*> all_workers() const;
 
   link_owner& owner_;
   worker& home_;

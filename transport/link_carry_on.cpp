@@ -42,17 +42,23 @@ link::preparation link::prepare(link_session& session, std::uint32_t attempt,
   return {this, &session, attempt, &standing};
 }
 
+/// The session that a peer names, if it is that peer.
+std::shared_ptr<link_session> link::session_that(const resumption& asked) {
+  const std::shared_ptr<link_session> session = owner_.registry().session_with(asked.from);
+  const bool known = session && session->id() == asked.session && asked.to == owner_.options().self.id;
+  return known ? session : nullptr;
+}
+
 /// The peer has dialled for a session that it names.
 task<void> link::carry_on(const heard& first) {
   const bool speaks_it = co_await same_version(first);
   if (!speaks_it) co_return;
   const std::optional<resumption> asked = parse_resumption(first.body);
   if (!asked) co_return greeter_.fail("the peer asks for a session in a way that does not parse");
-  const std::shared_ptr<link_session> session = owner_.registry().session_with(asked->from);
+  const std::shared_ptr<link_session> session = session_that(*asked);
   link_session::standing here = refusal_code::gone;
-  const bool known = session && session->id() == asked->session && asked->to == owner_.options().self.id;
-  if (known && !(may_be(session->peer()) && as_secure_as(*session))) co_return;
-  if (known) co_await prepare(*session, asked->attempt, here);
+  if (session && !(may_be(session->peer()) && as_secure_as(*session))) co_return;
+  if (session) co_await prepare(*session, asked->attempt, here);
   if (!here) {
     co_await refuse_to_carry_on(here.error());
     co_return;

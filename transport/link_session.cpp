@@ -21,8 +21,12 @@ link_session::link_session(setup s)
       home_(s.home),
       host_(s.host),
       peer_(std::move(s.peer)),
-      lane_(std::move(s.over)),
+      socket_(std::move(s.socket)),
+      memory_(std::move(s.memory)),
+      kind_(memory_ ? lane_kind::shm : socket_->kind()),
       lane_reason_(std::move(s.lane_reason)),
+      send_buffer_(s.send_buffer),
+      may_move_(s.may_move),
       dialled_at_(std::move(s.dialled_at)),
       near_(s.near),
       id_(s.id),
@@ -32,19 +36,16 @@ link_session::link_session(setup s)
       up_(std::move(s.up)),
       gone_(std::move(s.gone)),
       lease_(s.lease),
+      bulks_(std::move(s.bulks)),
       acks_(s.peer_streams, s.home, [this] { home_stream().flush_soon(); }),
       given_(s.workers.size(), false) {
-  if (lane_->lends()) {
-    lender_ = std::make_unique<lender>(std::move(s.bulks), [this](const slab_name& name, int file) {
-      return lane_->tell_of_slab(name, file);
-    });
-    borrower_ = std::make_shared<borrower>([this] { flush_home(); });
-  }
+  if (memory_) begin_to_lend();
+  troupe::detail::lane* const over =
+      memory_ ? static_cast<troupe::detail::lane*>(memory_.get()) : socket_.get();
   for (unsigned i = 0; i < workers_.size(); ++i) {
     worker& on = workers_.at(i);
     home_duties* const duties = &on == &home_ ? this : nullptr;
-    const sending_stream::setup each{*this,  host_,  *this,        on, lane_->port(i), lane_->checksum(),
-                                     duties, s.send, lender_.get()};
+    const sending_stream::setup each{*this, host_, *this, on, *over, duties, s.send, lender_.get()};
     streams_.push_back(std::make_shared<sending_stream>(each));
   }
   receiving_.reserve(s.peer_streams);
@@ -60,14 +61,20 @@ std::uint64_t link_session::frames_out() const noexcept {
 }
 
 void link_session::on_each_worker(std::function<void(worker&, sending_stream&)> what,
-                                  void (link_session::*then)()) {
-  waiting_for_ = workers_.size();
-  const auto self = shared_from_this();
+                                  std::function<void()> then) {
+  struct round {
+    std::shared_ptr<link_session> self;
+    std::function<void(worker&, sending_stream&)> what;
+    std::function<void()> then;
+    unsigned waiting_for;  // the home worker's
+  };
+  const auto all =
+      std::make_shared<round>(round{shared_from_this(), std::move(what), std::move(then), workers_.size()});
   for (unsigned i = 0; i < workers_.size(); ++i) {
-    workers_.at(i).post([self, i, what, then](worker& on) {
-      what(on, *self->streams_[i]);
-      self->home_.post([self, then](worker&) {
-        if (--self->waiting_for_ == 0) (self.get()->*then)();
+    workers_.at(i).post([all, i](worker& on) {
+      all->what(on, *all->self->streams_[i]);
+      all->self->home_.post([all](worker&) {
+        if (--all->waiting_for == 0) all->then();
       });
     });
   }
@@ -75,7 +82,7 @@ void link_session::on_each_worker(std::function<void(worker&, sending_stream&)> 
 
 void link_session::start() {
   on_each_worker([this](worker& on, sending_stream& stream) { host_.stream_up(on, *this, stream); },
-                 &link_session::streams_are_up);
+                 [this] { streams_are_up(); });
 }
 
 void link_session::streams_are_up() {
@@ -84,13 +91,17 @@ void link_session::streams_are_up() {
   std::exchange(up_, nullptr)();
   if (ending_) return end(ending_->why, std::move(ending_->text));
   if (life_ == life::up && close_wanted_) begin_closing(true);
-  lane_->start(*this);
+  if (memory_) {
+    memory_->start(*this);
+  } else {
+    socket_->start(*this);
+  }
   if (live()) home_.timers().arm(lease_timer_, home_.now() + lease_ / looks_in_a_lease);
 }
 
 void link_session::look_for_life() {
   if (life_ == life::closing) return;  // which has patience of its own
-  if (std::exchange(heard_, false) || lane_->unread()) {
+  if (std::exchange(heard_, false) || (memory_ && memory_->unread())) {
     silent_ = 0;
     tell_of(stalled_, false);
   } else {
@@ -116,15 +127,20 @@ void link_session::suspend(std::string text) {
   progress_ = progress;
   if (fruitless_ == most_fruitless)
     return end(link_end::unreachable, "connections break before anything goes on: " + text);
-  detached_ = false;
   suspended_since_ = home_.now();
   stalled_.store(false, std::memory_order_relaxed);
   tell_of(suspended_, true);
-  lane_->detach([self = shared_from_this()] { self->detached(); });
+  const auto done = [self = shared_from_this()] { self->part_detached(); };
+  detaching_ = (socket_ ? 1u : 0u) + (memory_ ? 2u : 0u);
+  stage_ = stage::none;
+  if (socket_) socket_->detach(done);
+  if (!memory_) return;
+  memory_->detach(done);
+  on_each_worker([](worker&, sending_stream& stream) { stream.pause(); }, done);
 }
 
-void link_session::detached() {
-  detached_ = true;
+void link_session::part_detached() {
+  if (life_ != life::up || --detaching_ != 0) return;
   const bool peer_dials = preparing_ && !is_ours(attempt_);
   if (preparing_) std::exchange(preparing_, nullptr)(arrived());
   if (on_suspended_ && !mutated(mutant::deaf_resume)) on_suspended_(peer_dials);
@@ -144,26 +160,26 @@ void link_session::prepare(std::uint32_t attempt, prepared then) {
   attempt_ = attempt;
   if (!is_ours(attempt)) heard_ = true;
   if (preparing_) std::exchange(preparing_, nullptr)(refusal_code::already_linked);
-  if (suspended() && detached_) return then(arrived());
+  if (suspended() && detaching_ == 0) return then(arrived());
   preparing_ = std::move(then);
   if (!suspended()) suspend("the peer has dialled again");
 }
 
 bool link_session::resume(std::uint32_t attempt, connection over, const arrived_frames& there) {
-  if (!can_resume() || attempt != attempt_ || !suspended() || !detached_) return false;
+  if (!can_resume() || attempt != attempt_ || !suspended() || detaching_ != 0) return false;
   if (there.size() != streams_.size())
     return violated("it goes on with another number of streams than it began with");
   for (unsigned i = 0; i < streams_.size(); ++i) {
     if (there[i] < streams_[i]->last_ack() || !streams_[i]->note_ack(there[i]))
       return violated("it goes on with frames that were never sent, or without some that were acknowledged");
-    if (!mutated(mutant::lazy_trim) && !mutated(mutant::no_dedup))
-      lane_->acked(static_cast<std::uint8_t>(i), there[i]);
+    if (socket_ && !mutated(mutant::lazy_trim) && !mutated(mutant::no_dedup))
+      socket_->acked(static_cast<std::uint8_t>(i), there[i]);
   }
   heard_ = true;
   ahead_ = 0;
   resumed_.fetch_add(1, std::memory_order_relaxed);
   tell_of(suspended_, false);
-  lane_->attach(std::move(over));
+  go_over(std::move(over));
   for (const auto& stream : streams_) stream->poke();
   return true;
 }
@@ -185,10 +201,6 @@ std::size_t link_session::segment_arrived(const segment_header& header, byte_vie
   if (!live()) return 0;
   std::size_t worth = header.length;
   heard_ = true;
-  if (lane_->checksum() == sum::xxh3 && checksum_of(header, frames) != header.checksum) {
-    lane_ended(link_end::violated, "a segment with a wrong checksum");
-    return 0;
-  }
   if (header.stream >= receiving_.size()) return violated("a segment of a stream that does not exist");
   receiving_stream& from = receiving_[header.stream];
   if (header.ack != 0) {
@@ -196,7 +208,7 @@ std::size_t link_session::segment_arrived(const segment_header& header, byte_vie
       return violated("an acknowledgement of frames that were never sent");
     }
     given_[header.acked_stream] = true;
-    lane_->acked(header.acked_stream, header.ack);
+    if (socket_) socket_->acked(header.acked_stream, header.ack);
   }
   if (header.frames == 0) {
     if (!frames.empty()) return violated("a segment of no frames with something in it");
@@ -216,6 +228,7 @@ std::size_t link_session::segment_arrived(const segment_header& header, byte_vie
     if (given_[i]) streams_[i]->poke();
     given_[i] = false;
   }
+  if (stage_ == stage::settling) move_if_settled();
   if (all_goodbyes_in()) {
     if (life_ == life::up) begin_closing(false);
     if (acks_.anything_to_say()) acks_.make_due();
@@ -297,10 +310,12 @@ const char* link_session::slab_passed(const slab_name& name, const descriptor& f
 const char* link_session::slab_gone(std::uint32_t number) { return borrower_->unmap(number); }
 
 const char* link_session::borrowed(const loan_entry& l, bulk& out) {
-  if (borrower_ == nullptr) return "a loan over a lane that lends nothing";
+  if (borrower_ == nullptr) return "a loan in a session that lends nothing";
   if (!borrower_->knows(l.slab)) {
-    if (const char* const wrong = lane_->hear_of_slabs()) return wrong;
-    if (!borrower_->knows(l.slab) && !lane_->connected()) borrower_->refuse(l.slab);
+    if (memory_) {
+      if (const char* const wrong = memory_->hear_of_slabs()) return wrong;
+    }
+    if (!borrower_->knows(l.slab) && !(memory_ && memory_->connected())) borrower_->refuse(l.slab);
   }
   return borrower_->borrow(l, out);
 }
@@ -311,13 +326,13 @@ const char* link_session::loan_returned(std::uint64_t number) {
 }
 
 const char* link_session::slab_mapped(std::uint32_t slab) {
-  if (lender_ == nullptr) return "a slab is mapped on a lane that lends nothing";
+  if (lender_ == nullptr) return "a slab is mapped in a session that lends nothing";
   lender_->mapped(slab);
   return nullptr;
 }
 
 const char* link_session::slab_refused(std::uint32_t slab) {
-  if (lender_ == nullptr) return "a slab is refused on a lane that lends nothing";
+  if (lender_ == nullptr) return "a slab is refused in a session that lends nothing";
   lender_->refused(slab);
   return nullptr;
 }
@@ -346,10 +361,16 @@ void link_session::port_violated(std::string text) {
   home_.post([self = shared_from_this(), text = std::move(text)](worker&) { self->violated(text); });
 }
 
-void link_session::lane_ended(link_end why, std::string text) {
+void link_session::lane_ended(troupe::detail::lane& which, link_end why, std::string text) {
+  const bool is_memory = &which == memory_.get();
+  if (is_memory && why == link_end::violated) return end(why, std::move(text));
+  if (!is_memory && stage_ == stage::moved && why == link_end::unreachable) return let_go_of_socket();
   if (life_ == life::closing) return end(closing_end(), "it was closing");
-  if (why != link_end::died && can_resume()) return suspend(std::move(text));
-  end(why, std::move(text));
+  died_ = died_ || why == link_end::died;
+  if (died_ && is_memory && stage_ != stage::none) return;  // when all that came over the socket is taken
+  if (!died_ && can_resume()) return suspend(std::move(text));
+  if (!is_memory && memory_ && !memory_->take_rest()) return;
+  end(died_ ? link_end::died : why, std::move(text));
 }
 
 void link_session::close() {
@@ -387,7 +408,9 @@ bool link_session::all_goodbyes_in() const noexcept {
 }
 
 void link_session::finish_if_done() {
-  if (life_ != life::closing || !all_goodbyes_in() || acks_.anything_to_say() || !lane_->drained()) return;
+  if (life_ != life::closing || !all_goodbyes_in() || acks_.anything_to_say() ||
+      (socket_ && !socket_->drained()))
+    return;
   if (std::ranges::all_of(streams_, [](const auto& s) { return s->goodbye_acked(); }))
     end(closing_end(), "both have said goodbye");
 }
@@ -407,14 +430,17 @@ void link_session::end(link_end why, std::string text) {
     lender_->close();
     borrower_->close();
   }
-  parts_ = 2;
-  lane_->stop([self = shared_from_this()] { self->part_stopped(); });
+  const auto done = [self = shared_from_this()] { self->part_stopped(); };
+  stage_ = stage::none;
+  parts_ += 1 + (socket_ ? 1u : 0u) + (memory_ ? 1u : 0u);
+  if (socket_) socket_->stop(done);
+  if (memory_) memory_->stop(done);
   on_each_worker([this](worker& on, sending_stream& stream) { host_.stream_down(on, *this, stream.stop()); },
-                 &link_session::part_stopped);
+                 done);
 }
 
 void link_session::part_stopped() {
-  if (--parts_ != 0) return;
+  if (--parts_ != 0 || life_ != life::ended) return;
   host_.link_down(*this, ending_->why, ending_->text);
   std::exchange(gone_, nullptr)(ending_->why);
 }

@@ -1,5 +1,4 @@
-// A session over one lane: the streams of every worker, what the peer's streams bring, acknowledgements, and
-// an orderly end.
+// A session: the streams of every worker, what the peer's streams bring, acknowledgements, and an orderly end.
 //
 // Life, all on the home worker:
 //   starting  stream_up on every worker, then link_up; nothing is read before
@@ -10,12 +9,23 @@
 //             second, or ten are over
 //   ended     the lane stops and every stream is closed on its own worker; then link_down, then `gone`
 //
-// Connections. If the lane lasts (socket_lane.hpp), the session outlives a connection that breaks while it is up: it is suspended,
-// streams go on to publish until the lane is full, and it is dialled for again (hub.cpp, link.cpp). For each attempt,
+// Connections. The session outlives a connection that breaks while it is up: it is suspended, streams go on to publish until the
+// socket's lane is full, and it is dialled for again (hub.cpp, link_carry_on.cpp). For each attempt,
 // which is numbered, both sides first let go of the connection they have (prepare), so that what has arrived does not
 // change any more, tell each other, and then go on over the new one (resume): each sends again what the other lacks. What comes
 // twice all the same is dropped by its number. A connection with which nothing goes on, eight times in a row, ends the session.
 // Both sides may dial, if they know where: who dialled first counts odd attempts, the other even ones, and the later counts.
+//
+// Lanes. A session has a socket's lane, or shared memory, or both while it moves (session_move.cpp):
+//   to memory    who dialled asks for it over a local socket (hub.cpp, link_move.cpp). Once both have mapped the rings, each reads them and
+//                says so over the socket (reads); who hears that lets its streams pause until all that they sent is acknowledged,
+//                then go on over the rings, where it says that they do (moved). So what comes over one lane is never ahead of
+//                the other. Who has moved, and heard that the peer has, lets go of the socket.
+//   to a socket  if the connection beside the memory ends and the peer lives, the session is suspended. What was published in a ring
+//                stays in it: streams pause, and each side takes what the other's rings still hold when it goes on over the new
+//                connection, before anything that comes over that.
+// If anything breaks while it moves, the session is suspended, too, and goes on over a socket: what is in the rings is taken, and
+// what the socket's lane keeps is sent again.
 //
 // The lease. A peer that is stopped, or cut off without a word, keeps its connection. So a session looks five times in a lease
 // whether anything has come, and if nothing has, says something that is to be acknowledged. Silent at two looks in a row it is
@@ -28,6 +38,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -37,6 +48,8 @@
 #include "receiving_stream.hpp"
 #include "scheduler.hpp"
 #include "sending_stream.hpp"
+#include "shm_lane.hpp"
+#include "socket_lane.hpp"
 
 namespace troupe::detail {
 
@@ -58,10 +71,13 @@ class link_session final : public session,
     session_host& host;
     node_identity peer;
     unsigned peer_streams;
-    credit_limits send;     // what the peer grants us
-    credit_limits receive;  // what we grant it
-    std::shared_ptr<troupe::detail::lane> over;
+    credit_limits send;                   // what the peer grants us
+    credit_limits receive;                // what we grant it
+    std::shared_ptr<socket_lane> socket;  // one of these two
+    std::shared_ptr<shm_lane> memory;
     std::string lane_reason;
+    std::uint32_t send_buffer;  // of a socket's lane
+    bool may_move;              // to shared memory
     std::optional<endpoint> dialled_at;
     bool near;
     duration lease;
@@ -79,8 +95,8 @@ class link_session final : public session,
 
   const node_identity& peer() const noexcept override { return peer_; }
   worker& home() const noexcept override { return home_; }
-  lane_kind lane() const noexcept override { return lane_->kind(); }
-  const std::string& lane_reason() const noexcept override { return lane_reason_; }
+  lane_kind lane() const noexcept override { return kind_.load(std::memory_order_relaxed); }
+  std::string lane_reason() const override;
   const std::optional<endpoint>& dialled_at() const noexcept override { return dialled_at_; }
   bool is_near() const noexcept override { return near_; }
   std::uint64_t frames_out() const noexcept override;
@@ -107,6 +123,14 @@ class link_session final : public session,
   void prepare(std::uint32_t attempt, prepared then);
   /// False: not this one.
   bool resume(std::uint32_t attempt, connection over, const arrived_frames& there);
+  // To move to shared memory.
+  bool may_move() const noexcept { return may_move_; }
+  unsigned peer_streams() const noexcept { return static_cast<unsigned>(receiving_.size()); }
+  /// Home worker.
+  std::uint32_t next_move() const noexcept { return move_ + 1; }
+  /// Both sides have mapped these rings for the move of that number. Home worker.
+  void move_to(std::shared_ptr<shm_lane> memory, std::uint32_t number);
+
   /// There is nobody any more who knows it, as `why` says.
   void forgotten(std::string why);
 
@@ -120,7 +144,7 @@ class link_session final : public session,
   // lane_events
   std::size_t segment_arrived(const segment_header& header, byte_view frames) override;
   void something_arrived() override { heard_ = true; }
-  void lane_ended(link_end why, std::string text) override;
+  void lane_ended(troupe::detail::lane& which, link_end why, std::string text) override;
   void lane_drained() override { finish_if_done(); }
   void room_appeared(unsigned stream) override { streams_[stream]->poke(); }
   void port_violated(std::string text) override;
@@ -135,6 +159,7 @@ class link_session final : public session,
   const char* borrowed(const loan_entry& l, bulk& out) override;
   const char* loan_returned(std::uint64_t number) override;
   const char* slab_refused(std::uint32_t slab) override;
+  const char* lane_note(frame_kind what, std::uint32_t move) override;
   // home_duties
   bool take_ack(segment_header& into) override;
   bool ack_due() const noexcept override { return acks_.due(); }
@@ -142,7 +167,8 @@ class link_session final : public session,
   void write_loan_notes(sending_stream& through) override;
 
   sending_stream& home_stream() noexcept { return *streams_[home_.index()]; }
-  void on_each_worker(std::function<void(worker&, sending_stream&)> what, void (link_session::*then)());
+  /// `then` on the home worker.
+  void on_each_worker(std::function<void(worker&, sending_stream&)> what, std::function<void()> then);
   void streams_are_up();
   bool violated(std::string text);
   void begin_closing(bool by_us);
@@ -151,10 +177,18 @@ class link_session final : public session,
   void look_for_life();
   void tell_of(std::atomic<bool>& state, bool is);
   bool is_ours(std::uint32_t attempt) const noexcept { return (attempt % 2 == 1) == dialled_; }
-  bool can_resume() const noexcept { return id_ != 0 && lane_->lasts() && life_ == life::up; }
+  bool can_resume() const noexcept { return id_ != 0 && life_ == life::up; }
   void suspend(std::string text);
   arrived_frames arrived() const;
-  void detached();
+  void part_detached();
+  void go_over(connection over);
+  void leave_memory();
+  void begin_to_lend();
+  void pause_for_move();
+  void move_if_settled();
+  void streams_have_moved();
+  void let_go_of_socket();
+  void now_over(lane_kind kind, std::string reason);
   std::uint64_t acked() const noexcept;
   link_end closing_end() const noexcept { return closed_by_us_ ? link_end::closed : link_end::left; }
   bool all_goodbyes_in() const noexcept;
@@ -167,8 +201,13 @@ class link_session final : public session,
   worker& home_;
   session_host& host_;
   node_identity peer_;
-  std::shared_ptr<troupe::detail::lane> lane_;
+  std::shared_ptr<socket_lane> socket_;
+  std::shared_ptr<shm_lane> memory_;
+  std::atomic<lane_kind> kind_;
+  mutable std::mutex reason_guard_;
   std::string lane_reason_;
+  const std::uint32_t send_buffer_;
+  const bool may_move_;
   const std::optional<endpoint> dialled_at_;
   const bool near_;
   const std::uint64_t id_;
@@ -183,12 +222,14 @@ class link_session final : public session,
   unsigned waited_ = 0;           // closing: how often the timer has run out
   std::uint64_t acked_then_ = 0;  // what acked() was when it was armed
   std::optional<ending> ending_;
+  bool died_ = false;  // the peer's process has
   const duration lease_;
+  const std::shared_ptr<bulk_pool> bulks_;
   bool heard_ = true;    // anything since the last look
   unsigned silent_ = 0;  // looks in a row
   std::atomic<bool> stalled_{false};
   std::atomic<bool> suspended_{false};
-  bool detached_ = false;      // … and nothing of the last connection is in flight
+  unsigned detaching_ = 0;     // lanes and streams that have not let go of the last connection
   std::uint32_t attempt_ = 0;  // the last one
   std::uint32_t ahead_ = 0;    // of the peer's, for the next one
   instant suspended_since_{};
@@ -196,8 +237,20 @@ class link_session final : public session,
   std::uint64_t progress_ = 0;  // frames that had gone either way when it was suspended last
   unsigned fruitless_ = 0;
   std::atomic<std::uint64_t> resumed_{0};
-  unsigned waiting_for_ = 0;  // workers that have not done what on_each_worker asked
-  unsigned parts_ = 0;        // of the lane and the streams, how many have not stopped
+  unsigned parts_ = 0;  // of the lanes and the streams, how many have not stopped
+
+  enum class stage : std::uint8_t {
+    none,
+    reading,   // both lanes; the streams go on over the socket
+    pausing,   // they do, on their workers
+    settling,  // until what they sent is acknowledged
+    moving,    // they do, on their workers
+    moved,     // and the peer has not said so
+  };
+  stage stage_ = stage::none;
+  std::uint32_t move_ = 0;        // the last one
+  std::uint32_t peer_reads_ = 0;  // the rings of that move
+  std::uint32_t peer_moved_ = 0;
 
   ack_book acks_;
   std::vector<std::shared_ptr<sending_stream>> streams_;  // ours, by worker
@@ -208,7 +261,7 @@ class link_session final : public session,
     std::uint32_t window;
   };
   std::vector<debt> debts_;         // windows that we owe credit for
-  std::unique_ptr<lender> lender_;  // these two: null if the lane lends nothing
+  std::unique_ptr<lender> lender_;  // these two: null if it never had memory
   std::shared_ptr<borrower> borrower_;
   std::vector<std::uint64_t> giving_back_;  // loans; these two wait for room
   std::atomic<std::uint64_t> frames_in_{0};

@@ -66,6 +66,10 @@ const char* receiving_stream::take_frame(const frame_view& frame, instant now) {
     case frame_kind::control: return take_control(frame);
     case frame_kind::chunk: return take_chunk(frame.body);
     case frame_kind::loans: return take_loan_notes(frame);
+    case frame_kind::reads:
+    case frame_kind::moved:
+      return frame.body.empty() ? sink_.lane_note(frame.header.kind, frame.header.route)
+                                : "a lane's note with a body";
     default: break;
   }
   if (!frame.body.empty()) return "a goodbye with a body";

@@ -32,6 +32,8 @@ class frame_sink {
   virtual const char* loan_returned(std::uint64_t number) = 0;
   virtual const char* slab_refused(std::uint32_t slab) = 0;
   virtual const char* slab_mapped(std::uint32_t slab) = 0;
+  /// The peer reads the rings of that move; or has sent the last over the socket.
+  virtual const char* lane_note(frame_kind what, std::uint32_t move) = 0;
 };
 
 class receiving_stream {

@@ -10,7 +10,7 @@ void segment_builder::seal() {
   if (room_.empty()) return;
   if (frames_ == 0) {
     room_ = {};
-    port_.publish(0);
+    port_->publish(0);
     return;
   }
   segment_header header;
@@ -42,14 +42,14 @@ void segment_builder::publish(segment_header header) {
       records_.back() = {next_ - 1, records_.back().messages + messages_};
     }
   }
-  if (mutated(mutant::early_publish)) port_.publish(used_);
+  if (mutated(mutant::early_publish)) port_->publish(used_);
   store_comes();
   seal_segment(header, room_.first(used_), sum_);
   sealed_.store(next_ - 1, std::memory_order_relaxed);  // before the peer can see the frames and answer them
   room_ = {};
   frames_ = 0;
   messages_ = 0;
-  if (!mutated(mutant::early_publish)) port_.publish(used_);
+  if (!mutated(mutant::early_publish)) port_->publish(used_);
 }
 
 std::uint64_t segment_builder::acked(std::uint64_t sequence) noexcept {

@@ -5,10 +5,14 @@
 // Records hold (last sequence, messages) for each segment with messages. They are bounded: when the peer
 // acknowledges nothing for a long time the newest record grows instead of a new one being added. The
 // bytes themselves are the lane's to keep (replay_buffer.hpp).
+//
+// A stream that moves to another lane pauses first: from then on it publishes acknowledgements only.
 #pragma once
 
 #include <atomic>
 #include <deque>
+
+#include <troupe/assert.hpp>
 
 #include "lane.hpp"
 
@@ -27,20 +31,21 @@ class segment_builder {
   static constexpr std::size_t max_records = 4096;
 
   segment_builder(lane_port& port, sum how, std::uint8_t stream, ack_source* acks) noexcept
-      : port_(port), acks_(acks), sum_(how), stream_(stream) {}
+      : port_(&port), acks_(acks), sum_(how), stream_(stream) {}
 
   /// What is left of the open segment, at least `bytes` (up to max_frame); seals it and opens another if it
   /// has less. Empty: the lane is full.
   byte_span space(std::size_t bytes, room from) {
     if (!room_.empty() && room_.size() - used_ < bytes) seal();
     if (room_.empty()) {
-      room_ = port_.open(from);
+      if (paused_ && from != room::acknowledgement) return {};
+      room_ = port_->open(from);
       if (room_.empty()) return {};
       used_ = segment_header_bytes;
     }
     return room_.subspan(used_);
   }
-  bool has_room(unsigned segments) { return port_.has_room(segments); }
+  bool has_room(unsigned segments) { return !paused_ && port_->has_room(segments); }
 
   /// The first `bytes` of space() are a frame now.
   void add(std::size_t bytes, bool is_message) noexcept {
@@ -54,6 +59,19 @@ class segment_builder {
   void seal();
   /// Publishes a segment that only acknowledges. False: nothing to say, or the lane is full.
   bool seal_ack();
+
+  /// Publishes what there is.
+  void pause() {
+    seal();
+    paused_ = true;
+  }
+  /// Ends the pause.
+  void move_to(lane_port& port, sum how) {
+    TROUPE_ASSERT(paused_ && room_.empty(), "a stream pauses before it moves to another lane");
+    port_ = &port;
+    sum_ = how;
+    paused_ = false;
+  }
 
   /// The number of the last frame that was published; an ack beyond it is a lie. Any thread.
   std::uint64_t sealed() const noexcept { return sealed_.load(std::memory_order_relaxed); }
@@ -72,7 +90,7 @@ class segment_builder {
   };
   void publish(segment_header header);
 
-  lane_port& port_;
+  lane_port* port_;
   ack_source* acks_;
   sum sum_;
   byte_span room_;
@@ -80,6 +98,7 @@ class segment_builder {
   std::uint32_t messages_ = 0;
   std::uint16_t frames_ = 0;
   std::uint8_t stream_;
+  bool paused_ = false;
   std::uint64_t next_ = 1;
   std::atomic<std::uint64_t> sealed_{0};
   std::atomic<std::uint64_t> frame_counter_{0};

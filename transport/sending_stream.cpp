@@ -19,7 +19,8 @@ sending_stream::sending_stream(const setup& s)
       events_(s.events),
       on_(s.on),
       duties_(s.duties),
-      builder_(s.port, s.checksum, static_cast<std::uint8_t>(s.on.index()), s.duties),
+      builder_(s.over.port(s.on.index()), s.over.checksum(), static_cast<std::uint8_t>(s.on.index()),
+               s.duties),
       limits_(s.limits),
       destinations_(s.limits, s.on, flush_),
       board_(s.limits.windows, s.limits.most_out()) {
@@ -405,6 +406,14 @@ void sending_stream::serve_waiters() {
 
 void sending_stream::refuse_waiters() {
   while (room_waiter* const w = destinations_.take_any()) w->on_done(*w, send_outcome::closed);
+}
+
+void sending_stream::go_on(lane& over, lender* lends) {
+  if (life_ == life::stopped) return;
+  builder_.move_to(over.port(on_.index()), over.checksum());
+  loans_.reset();
+  if (lends != nullptr) loans_.emplace(*lends);
+  flush_soon();
 }
 
 void sending_stream::finish() {

@@ -15,7 +15,7 @@
 // goodbye. stopped: nothing is sent any more.
 //
 // | operation                         | who                                                         |
-// | note_ack, note_credit             | the session's home worker                                   |
+// | note_ack, note_credit, settled    | the session's home worker                                   |
 // | poke, builder().sealed, goodbye   | any thread                                                  |
 // | everything else                   | the stream's own worker                                     |
 #pragma once
@@ -54,8 +54,7 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
     session_host& host;
     lane_events& events;
     worker& on;
-    lane_port& port;
-    sum checksum;
+    lane& over;
     home_duties* duties;  // null but for the home worker's stream
     credit_limits limits;
     lender* lends;  // null: the lane does not
@@ -90,6 +89,16 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
 
   /// Writes one frame whose body is at hand; false: the lane is full, or goodbye was said.
   bool put(const frame_header& header, byte_view body);
+
+  /// As put(); what finds no room goes later.
+  void say(const frame_header& header) { put_or_keep(header, {}); }
+
+  /// From now on nothing is published but acknowledgements.
+  void pause() { builder_.pause(); }
+  /// After pause(): over this lane; `lends`: null if it does not lend.
+  void go_on(lane& over, lender* lends);
+  /// All that was published is acknowledged. Home worker, after pause().
+  bool settled() const noexcept { return last_ack_ == builder_.sealed(); }
 
   void finish();
   /// Closes it for good; how many messages are not acknowledged.

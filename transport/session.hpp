@@ -125,6 +125,9 @@ class session_host {
   /// is the session's end if it goes on; or the session goes on.
   virtual void link_stalled(session& s) = 0;
 
+  /// The session goes on over another lane.
+  virtual void lane_changed(session& s) = 0;
+
   /// The peer has acknowledged `messages` more of this worker's messages.
   virtual void stream_acked(worker& on, std::uint64_t messages) = 0;
   /// The session has ended: this worker's stream is closed, its waiters were called, `unacked` messages were
@@ -204,8 +207,8 @@ class session {
 
   virtual const node_identity& peer() const noexcept = 0;
   virtual worker& home() const noexcept = 0;
-  virtual lane_kind lane() const noexcept = 0;
-  virtual const std::string& lane_reason() const noexcept = 0;  // why this lane and no better one
+  virtual lane_kind lane() const noexcept = 0;  // any thread; it may move
+  virtual std::string lane_reason() const = 0;  // any thread; why this lane and no better one
   /// Where others can dial the peer over TCP, as far as this side knows; nothing: it does not listen.
   virtual const std::optional<endpoint>& dialled_at() const noexcept = 0;
   virtual bool is_near() const noexcept = 0;  // on this host: what is loopback there is loopback here

@@ -24,7 +24,7 @@ class shm_lane::stream_port final : public lane_port {
     const byte_span space = writer_.open(from == room::ordinary ? lane_reserve : 0);
     if (writer_.violated() && !violated.exchange(true, std::memory_order_relaxed)) {
       lane_.home_.post([lane = lane_.shared_from_this()](worker& home) {
-        const bool runs = lane->events_ != nullptr && !lane->stopping_;
+        const bool runs = lane->events_ != nullptr && !lane->detached_;
         if (runs) home.schedule(lane->poll_);  // which looks at the flag
       });
     }
@@ -49,11 +49,11 @@ class shm_lane::stream_port final : public lane_port {
   ring_sender writer_;
 };
 
-shm_lane::shm_lane(worker& home, shm_pair memory, descriptor socket, descriptor pidfd)
+shm_lane::shm_lane(worker& home, shm_pair memory, connection beside)
     : home_(home),
       memory_(std::move(memory)),
-      socket_(std::move(socket)),
-      watch_(home, std::move(pidfd), peer_watch::after_death::all_is_here,
+      socket_(std::move(beside.socket)),
+      watch_(home, std::move(beside.pidfd), peer_watch::after_death::all_is_here,
              [this](link_end why) { peer_is_gone(why); }) {
   for (unsigned i = 0; i < memory_.streams; ++i) ports_.push_back(std::make_unique<stream_port>(*this, i));
   for (unsigned i = 0; i < memory_.peer_streams; ++i) {
@@ -83,7 +83,7 @@ void shm_lane::ring_peer() noexcept {
 }
 
 void shm_lane::doorbell_rang(std::int32_t) {
-  if (stopping_) return close_if_idle();
+  if (detached_) return close_if_idle();
   memory_.mine.sleep().awake();
   just_rang_ = true;
   home_.schedule(poll_);
@@ -104,7 +104,7 @@ void shm_lane::offer_room() {
 }
 
 void shm_lane::poll() {
-  if (stopping_) return close_if_idle();
+  if (detached_) return close_if_idle();
   for (const auto& port : ports_) {
     if (port->violated.load(std::memory_order_relaxed)) {
       violated("a ring's read position that never was written");
@@ -169,7 +169,7 @@ shm_lane::found shm_lane::read_ring(unsigned stream, std::size_t at_most) {
 }
 
 shm_lane::found shm_lane::violated(const char* how) {
-  events_->lane_ended(link_end::violated, how);
+  events_->lane_ended(*this, link_end::violated, how);
   return found::the_end;
 }
 
@@ -207,7 +207,7 @@ const char* shm_lane::hear_of_slabs() {
 }
 
 void shm_lane::socket_readable(std::int32_t result) {
-  if (stopping_) return close_if_idle();
+  if (detached_) return close_if_idle();
   if (const char* const wrong = hear_of_slabs()) {
     violated(wrong);
   } else if (connected_ && result >= 0) {
@@ -217,30 +217,48 @@ void shm_lane::socket_readable(std::int32_t result) {
   }
 }
 
-/// What the peer committed before it went is still delivered: at most one ringful each and what it has lent, however it goes on.
+/// At most one ringful each and what it has lent, however it goes on.
+bool shm_lane::take_rest() {
+  if (const char* const wrong = hear_of_slabs()) {
+    violated(wrong);
+    return false;
+  }
+  return read_all(largest_ring + lender::most_encodings) != found::the_end;
+}
+
+/// What the peer committed before it went is still delivered.
 void shm_lane::peer_is_gone(link_end why) {
-  if (read_all(largest_ring + lender::most_encodings) == found::the_end) return;
+  if (!take_rest()) return;
   events_->lane_ended(
-      why, why == link_end::died ? "the peer's process has ended" : "the connection ended without a goodbye");
+      *this, why,
+      why == link_end::died ? "the peer's process has ended" : "the connection ended without a goodbye");
+}
+
+void shm_lane::detach(std::function<void()> done) {
+  on_idle_ = std::move(done);
+  if (!std::exchange(detached_, true)) {
+    home_.forget(lookout_);
+    if (doorbell_op_.in_flight) home_.io().cancel(doorbell_op_);
+    if (socket_op_.in_flight) home_.io().cancel(socket_op_);
+    watch_.stop([this] { close_if_idle(); });
+  }
+  home_.post([self = shared_from_this()](worker&) { self->close_if_idle(); });
 }
 
 void shm_lane::stop(std::function<void()> done) {
-  stopping_ = true;
-  on_stopped_ = std::move(done);
-  home_.forget(lookout_);
-  if (doorbell_op_.in_flight) home_.io().cancel(doorbell_op_);
-  if (socket_op_.in_flight) home_.io().cancel(socket_op_);
-  watch_.stop([this] { close_if_idle(); });
-  home_.post([self = shared_from_this()](worker&) { self->close_if_idle(); });
+  stopped_ = true;
+  detach(std::move(done));
 }
 
 void shm_lane::close_if_idle() {
   const bool busy = doorbell_op_.in_flight || socket_op_.in_flight || !watch_.idle() || poll_.queued;
-  if (busy || !on_stopped_) return;
-  home_.io().forget(socket_.get());
-  home_.io().forget(memory_.ear.get());
-  socket_.reset();
-  std::exchange(on_stopped_, nullptr)();
+  if (busy || !on_idle_) return;
+  if (stopped_ && socket_) {
+    home_.io().forget(socket_.get());
+    home_.io().forget(memory_.ear.get());
+    socket_.reset();
+  }
+  std::exchange(on_idle_, nullptr)();
 }
 
 }  // namespace troupe::detail

@@ -13,7 +13,7 @@
 // | ports: open, publish                 | the stream's own worker        |
 // | reading, the gate, telling of room   | the home worker                |
 // | ringing the peer's doorbell          | any worker                     |
-// | tell_of_slab                         | any thread                     |
+// | tell_of_slab                         | any thread, before stop()      |
 #pragma once
 
 #include <array>
@@ -29,19 +29,24 @@ namespace troupe::detail {
 
 class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane> {
  public:
-  shm_lane(worker& home, shm_pair memory, descriptor socket, descriptor pidfd);
+  shm_lane(worker& home, shm_pair memory, connection beside);
   ~shm_lane() override;
 
-  lane_kind kind() const noexcept override { return lane_kind::shm; }
   sum checksum() const noexcept override { return sum::none; }
   lane_port& port(unsigned stream) noexcept override;
   void start(lane_events& events) override;
-  bool drained() const noexcept override { return true; }  // published is as good as received
-  bool unread() noexcept override { return has_something(readers_); }
-  bool lends() const noexcept override { return true; }
-  bool tell_of_slab(const slab_name& name, int file) override;
-  const char* hear_of_slabs() override;
-  bool connected() const noexcept override { return connected_; }
+  /// The peer has said something that was not read yet.
+  bool unread() noexcept { return has_something(readers_); }
+  /// The peer hears of the slab, or with no `file` (negative) that it is gone, before anything that is published after this.
+  /// False: it cannot be told now.
+  bool tell_of_slab(const slab_name& name, int file);
+  /// What the peer has told of slabs until now comes to lane_events. What is wrong with it, or null.
+  const char* hear_of_slabs();
+  /// As far as that is known: else there may be slabs that will not be heard of any more.
+  bool connected() const noexcept { return connected_; }
+  void detach(std::function<void()> done) override;
+  /// What the peer had published before it gave the lane up, too, comes to lane_events. False: the session is over.
+  bool take_rest();
   void stop(std::function<void()> done) override;
 
  private:
@@ -83,8 +88,9 @@ class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane
   bool just_rang_ = false;
   bool deaf_ = false;  // nobody can ring any more
   bool connected_ = true;
-  bool stopping_ = false;
-  std::function<void()> on_stopped_;
+  bool detached_ = false;
+  bool stopped_ = false;
+  std::function<void()> on_idle_;
   bound_io<shm_lane, &shm_lane::doorbell_rang> doorbell_op_{*this};
   bound_io<shm_lane, &shm_lane::socket_readable> socket_op_{*this};
   bound_run<shm_lane, &shm_lane::poll> poll_{*this};

@@ -76,7 +76,7 @@ socket_lane::socket_lane(setup s)
       outgoing_([this](chunk_ptr c) { recycle(std::move(c)); }),
       checksum_(s.over.channel ? sum::none : sum::xxh3) {
   for (unsigned i = 0; i < s.workers.size(); ++i)
-    ports_.push_back(std::make_unique<stream_port>(*this, i, s.workers[i] == &home_));
+    ports_.push_back(std::make_unique<stream_port>(*this, i, &s.workers.at(i) == &home_));
   connect(std::move(s.over));
 }
 
@@ -89,7 +89,7 @@ lane_port& socket_lane::port(unsigned stream) noexcept { return *ports_[stream];
 void socket_lane::connect(connection over) {
   socket_ = std::move(over.socket);
   secure_ = over.channel ? std::make_unique<encryption>(over) : nullptr;
-  kind_.store(over.kind, std::memory_order_relaxed);
+  kind_ = over.kind;
   broken_ = disconnecting_ = false;
   if (!mutated(mutant::kept_part)) filled_ = 0;
   watch_.emplace(home_, std::move(over.pidfd), peer_watch::after_death::the_rest_comes,
@@ -98,7 +98,8 @@ void socket_lane::connect(connection over) {
 
 void socket_lane::connection_ended(link_end why) {
   events_->lane_ended(
-      why, why == link_end::died ? "the peer's process has ended" : "the connection ended without a goodbye");
+      *this, why,
+      why == link_end::died ? "the peer's process has ended" : "the connection ended without a goodbye");
 }
 
 void socket_lane::start(lane_events& events) {
@@ -262,7 +263,8 @@ bool socket_lane::take_in(byte_view cipher) {
   send_more();  // what the channel has to say, or what it could not encrypt before
   if (secure_->channel->state() == secure_channel::stage::open) return true;
   const std::string& why = secure_->channel->failure();
-  events_->lane_ended(link_end::unreachable, why.empty() ? "the connection ended without a goodbye" : why);
+  events_->lane_ended(*this, link_end::unreachable,
+                      why.empty() ? "the connection ended without a goodbye" : why);
   return false;
 }
 
@@ -271,12 +273,16 @@ bool socket_lane::parse() {
   while (filled_ - at >= segment_header_bytes) {
     const segment_header header = read_segment_header(buffer_.get() + at);
     if (!plausible(header)) {
-      events_->lane_ended(link_end::violated, "a segment with an impossible length");
+      events_->lane_ended(*this, link_end::violated, "a segment with an impossible length");
       return false;
     }
     if (filled_ - at < header.length) break;
-    const byte_view whole(buffer_.get() + at, header.length);
-    if (events_->segment_arrived(header, whole.subspan(segment_header_bytes)) == 0) return false;
+    const byte_view frames = byte_view(buffer_.get() + at, header.length).subspan(segment_header_bytes);
+    if (checksum_ == sum::xxh3 && checksum_of(header, frames) != header.checksum) {
+      events_->lane_ended(*this, link_end::violated, "a segment with a wrong checksum");
+      return false;
+    }
+    if (events_->segment_arrived(header, frames) == 0) return false;
     at += header.length;
   }
   std::memmove(buffer_.get(), buffer_.get() + at, filled_ - at);

@@ -22,6 +22,7 @@
 #include "lane.hpp"
 #include "peer_watch.hpp"
 #include "replay_buffer.hpp"
+#include "scheduler.hpp"
 #include "send_room.hpp"
 
 namespace troupe::detail {
@@ -30,23 +31,23 @@ class socket_lane final : public lane, public std::enable_shared_from_this<socke
  public:
   struct setup {
     worker& home;
-    std::vector<worker*> workers;  // by index; a port for each
+    scheduler& workers;  // a port for each
     connection over;
     std::uint32_t send_buffer;
   };
   explicit socket_lane(setup s);
   ~socket_lane() override;
 
-  lane_kind kind() const noexcept override { return kind_.load(std::memory_order_relaxed); }
+  lane_kind kind() const noexcept { return kind_; }
   sum checksum() const noexcept override { return checksum_; }
   lane_port& port(unsigned stream) noexcept override;
   void start(lane_events& events) override;
-  bool drained() const noexcept override;
-  void acked(std::uint8_t stream, std::uint64_t sequence) override;
-  bool lasts() const noexcept override { return true; }
+  bool drained() const noexcept;
+  /// The peer has acknowledged the frames of `stream` up to `sequence`.
+  void acked(std::uint8_t stream, std::uint64_t sequence);
   void detach(std::function<void()> done) override;
-  void attach(connection over) override;
-  bool unread() noexcept override { return false; }  // what has come is read in each turn
+  /// After detach() is done: goes on with `over`, and sends again what was not acknowledged.
+  void attach(connection over);
   void stop(std::function<void()> done) override;
 
  private:
@@ -77,7 +78,7 @@ class socket_lane final : public lane, public std::enable_shared_from_this<socke
   void close_if_idle();
 
   worker& home_;
-  std::atomic<lane_kind> kind_;
+  lane_kind kind_;
   descriptor socket_;
   lane_events* events_ = nullptr;
   send_room room_;

@@ -38,7 +38,7 @@ class no_session final : public session {
   const node_identity& peer() const noexcept override { return peer_; }
   worker& home() const noexcept override { std::abort(); }
   lane_kind lane() const noexcept override { return lane_kind::tcp; }
-  const std::string& lane_reason() const noexcept override { return peer_.name; }
+  std::string lane_reason() const override { return peer_.name; }
   const std::optional<troupe::endpoint>& dialled_at() const noexcept override { return nowhere_; }
   bool is_near() const noexcept override { return false; }
   std::uint64_t frames_out() const noexcept override { return 0; }
@@ -76,6 +76,7 @@ class receiver_under_attack final : frame_sink, session_host {
   const char* borrowed(const loan_entry&, troupe::bulk&) override { return "nothing is lent"; }
   const char* loan_returned(std::uint64_t) override { return nullptr; }
   const char* slab_refused(std::uint32_t) override { return nullptr; }
+  const char* lane_note(frame_kind, std::uint32_t) override { return nullptr; }
   const char* slab_mapped(std::uint32_t) override { return nullptr; }
 
   troupe::result<void> admit(const node_identity&) override { return {}; }
@@ -92,6 +93,7 @@ class receiver_under_attack final : frame_sink, session_host {
     wire_must(note.text.size() <= 256, "a note is too long");
   }
   void link_stalled(session&) override {}
+  void lane_changed(session&) override {}
   void stream_acked(worker&, std::uint64_t) override {}
   void stream_down(worker&, session&, std::uint64_t) override {}
   void link_down(session&, link_end, std::string_view) override {}

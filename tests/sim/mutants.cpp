@@ -59,6 +59,8 @@ const std::vector<planted>& all_mutants() {
       {mutant::deaf_resume, "deaf_resume", "nobody dials for a session that has lost its connection"},
       {mutant::unheard_gone, "unheard_gone", "a session goes on though the peer does not know it any more"},
       {mutant::kept_connection, "kept_connection", "the end of a connection is not noticed"},
+      {mutant::eager_move, "eager_move", "streams move to memory before what they sent is acknowledged"},
+      {mutant::deaf_memory, "deaf_memory", "what is left in the rings of lost memory is not taken"},
   };
 #else
   static const std::vector<planted> all;

@@ -49,6 +49,8 @@ enum class mutant : std::uint8_t {
   deaf_resume,
   unheard_gone,
   kept_connection,
+  eager_move,
+  deaf_memory,
 };
 
 #ifdef TROUPE_SIM_CHECKED
