@@ -156,6 +156,7 @@ node_core::node_core(node_options options, std::shared_ptr<const link_security> 
   bulks_ = std::make_shared<bulk_pool>(*options_.world, options_.shared_memory);
   link_options links;
   links.self = identity_;
+  links.minor = std::min(options_.wire_minor, links.minor);
   links.tcp_only = options_.lanes == lane_choice::tcp;
   links.max_message = options_.max_message;
   links.max_links = options_.most_links;

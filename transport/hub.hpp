@@ -31,8 +31,8 @@ struct link_options {
   std::optional<endpoint> announce = {};  // TCP; where others dial this node, if not where it listens
   duration handshake_deadline = std::chrono::seconds(5);
   duration lease = std::chrono::seconds(10);  // how long a session lives without a word from the peer
-  duration seek_memory =
-      std::chrono::seconds(1);  // before a session over a socket tries it; then twice as long, and so on
+  duration seek_memory = std::chrono::milliseconds(
+      100);  // before a session over a socket tries shared memory; then twice as long, and so on to a minute
   duration rejoin = std::chrono::hours(1);             // how long it dials again whom it had joined; 0: not
   std::shared_ptr<const link_security> security = {};  // null: TCP is plain
   bool plaintext = false;                              // also beyond loopback

@@ -65,6 +65,8 @@ struct node_options {
   duration stop_deadline = std::chrono::seconds(5);  // for the ordered stop of all actors
   duration lease = std::chrono::seconds(
       10);  // of a link: so long without a word from the peer, be it that connections break, and it is DOWN; 500 ms to 1 h
+  std::uint8_t wire_minor =
+      255;  // it speaks this minor version of the wire at most: an older one, until all nodes know the newer
   std::uint32_t most_actors = 16u << 20;
   std::uint32_t most_links = 1024;  // with other nodes
   std::uint64_t mailbox_memory =

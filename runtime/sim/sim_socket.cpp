@@ -28,7 +28,7 @@ void sim_socket::let_go() {
   const connection_ptr c = std::exchange(connection_, nullptr);
   c->ends[end_] = nullptr;
   c->owners[end_] = nullptr;
-  const bool unread = !c->flows[1 - end_].arrived.empty();
+  const bool unread = !c->local && !c->flows[1 - end_].arrived.empty();  // a local one loses nothing by that
   world_.transmit(c, end_, {.what = unread ? sim_piece::kind::rst : sim_piece::kind::fin});
 }
 
@@ -78,6 +78,7 @@ std::int32_t sim_socket::put(std::span<const std::byte> bytes, std::vector<objec
   if (orphaned()) return -EPIPE;
   if (connection_ == nullptr) return failed_ != 0 ? -failed_ : -ENOTCONN;
   if (connection_->broken) return -ECONNRESET;
+  if (connection_->hung_up) return -EPIPE;
   mine().bytes += bytes.size();
   sim_piece p;
   p.bytes.assign(bytes.begin(), bytes.end());
@@ -97,7 +98,8 @@ std::int32_t sim_socket::try_outward(waiting& w) {
     if (failed_ != 0) return -failed_;
     return connection_ != nullptr ? 0 : not_yet;
   }
-  if (orphaned() || connection_ == nullptr || connection_->broken) return put(w.from, {});
+  if (orphaned() || connection_ == nullptr || connection_->broken || connection_->hung_up)
+    return put(w.from, {});
   std::size_t room = sim_flow::room - std::min(sim_flow::room, mine().bytes);
   if (room == 0) return not_yet;
   room = std::min(room, w.from.size());

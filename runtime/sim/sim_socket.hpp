@@ -35,7 +35,8 @@ struct sim_flow {
 /// Both directions; flow i carries what end i sends.
 struct sim_connection {
   bool local = false;
-  bool broken = false;  // reset: nothing arrives any more
+  bool broken = false;   // reset: nothing arrives any more
+  bool hung_up = false;  // both ways: nothing is sent any more
   sim_flow flows[2];
   sim_socket* ends[2] = {nullptr, nullptr};
   const sim_process* owners[2] = {nullptr, nullptr};

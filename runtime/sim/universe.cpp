@@ -13,12 +13,12 @@ using namespace std::chrono_literals;
 using sim::fault;
 
 /// Those that strike at drawn times; the others befall operations.
-constexpr std::array strikes = {fault::clog,  fault::cut,   fault::reset, fault::jump,
+constexpr std::array strikes = {fault::clog,  fault::cut,   fault::reset, fault::hang_up,   fault::jump,
                                 fault::stall, fault::pause, fault::kill,  fault::power_loss};
 
 std::array<chance, sim::fault_kinds> split_all(chance& from) noexcept {
   const auto one = [&] { return from.split(); };
-  return {one(), one(), one(), one(), one(), one(), one(), one(),
+  return {one(), one(), one(), one(), one(), one(), one(), one(), one(),
           one(), one(), one(), one(), one(), one(), one(), one()};
 }
 
@@ -225,12 +225,13 @@ void universe::strike() {
   at(now_ + duration(static_cast<duration::rep>(strikes_.between(mean / 4, 2 * mean))), [this] { strike(); });
 }
 
-connection_ptr universe::some_connection(chance& by) {
-  std::vector<connection_ptr> remote;
+connection_ptr universe::some_connection(chance& by, bool local) {
+  std::vector<connection_ptr> those;
   for (const auto& w : connections_) {
-    if (connection_ptr c = w.lock(); c != nullptr && !c->local && !c->broken) remote.push_back(std::move(c));
+    connection_ptr c = w.lock();
+    if (c != nullptr && c->local == local && !c->broken && !c->hung_up) those.push_back(std::move(c));
   }
-  return remote.empty() ? nullptr : remote[by.below(remote.size())];
+  return those.empty() ? nullptr : those[by.below(those.size())];
 }
 
 void universe::store_comes(sim_process& by) {
@@ -264,7 +265,7 @@ void universe::strike(fault kind) {
     case fault::clog:
     case fault::cut:
     case fault::reset: {
-      const connection_ptr c = some_connection(by);
+      const connection_ptr c = some_connection(by, false);
       if (c == nullptr) return;
       sim_flow& flow = c->flows[by.below(2)];
       if (kind == fault::reset) reset(c);
@@ -273,6 +274,13 @@ void universe::strike(fault kind) {
         flow.slow_until = now_ + by.between(1ms, 500ms);
         flow.slowness = by.between(1ms, 50ms);
       }
+      break;
+    }
+    case fault::hang_up: {
+      const connection_ptr c = some_connection(by, true);
+      if (c == nullptr) return;
+      c->hung_up = true;  // what was sent before is still there to be read
+      for (unsigned from : {0u, 1u}) transmit(c, from, {.what = sim_piece::kind::fin});
       break;
     }
     case fault::kill:
@@ -323,6 +331,7 @@ std::string_view to_string(fault kind) noexcept {
     case fault::clog: return "clog";
     case fault::cut: return "cut";
     case fault::reset: return "reset";
+    case fault::hang_up: return "hang_up";
     case fault::refuse: return "refuse";
     case fault::no_descriptors: return "no_descriptors";
     case fault::no_segment: return "no_segment";

@@ -93,7 +93,7 @@ class universe {
   void strike(sim::fault kind);
   void deliver(const connection_ptr& c, unsigned from, std::uint64_t number);
   void arrive(const connection_ptr& c, unsigned from);
-  connection_ptr some_connection(chance& by);
+  connection_ptr some_connection(chance& by, bool local);
   sim_process* some_process(chance& by);
   bool lose_power(const std::string& host, chance& by);
 

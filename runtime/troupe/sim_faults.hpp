@@ -12,6 +12,7 @@ enum class fault : std::uint8_t {
   clog,            // a connection becomes slow for a while
   cut,             // one direction of a connection carries nothing for a while
   reset,           // a connection breaks, and what was buffered in it is lost
+  hang_up,         // a connection over a local socket ends, and both processes live
   refuse,          // nobody answers a connection attempt
   no_descriptors,  // the process may open no socket, or accept none, for now
   no_segment,      // the host gives no shared memory
@@ -26,7 +27,7 @@ enum class fault : std::uint8_t {
   torn_store,  // it dies just before it stores to shared memory
   no_memory,   // there is no memory for a message
 };
-inline constexpr std::size_t fault_kinds = 16;
+inline constexpr std::size_t fault_kinds = 17;
 std::string_view to_string(fault kind) noexcept;
 
 /// A set of fault kinds; a value.

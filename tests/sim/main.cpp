@@ -66,6 +66,8 @@ int run(const arguments& a, fault_set allowed) {
   std::map<std::uint64_t, outcome> failed;
   std::uint64_t traces = 0;
   std::uint64_t resumed = 0;
+  std::uint64_t moved = 0;
+  std::uint64_t fell = 0;
   run_seeds(first, count, allowed, a.log, [&](std::uint64_t seed, const outcome& o) {
     for (std::size_t i = 0; i < fault_kinds; ++i) {
       injected[i] += o.injected[i];
@@ -76,6 +78,8 @@ int run(const arguments& a, fault_set allowed) {
       nodes.push_back(o.nodes);
     }
     resumed += o.resumed;
+    moved += o.moved;
+    fell += o.fell;
     traces += o.trace * (2 * seed + 1);  // whatever order they end in
     if (!o.violations.empty()) failed.emplace(seed, o);
   });
@@ -92,7 +96,9 @@ int run(const arguments& a, fault_set allowed) {
     std::printf("seed %llu:\n%sreplay: %s --log\n", static_cast<unsigned long long>(seed),
                 o.violations.c_str(), replay(a, seed, shrink(seed, allowed)).c_str());
   }
-  std::printf("sessions resumed %llu\n", static_cast<unsigned long long>(resumed));
+  std::printf("sessions resumed %llu, moved to memory %llu and back %llu\n",
+              static_cast<unsigned long long>(resumed), static_cast<unsigned long long>(moved),
+              static_cast<unsigned long long>(fell));
   std::printf("trace %016llx\n", static_cast<unsigned long long>(traces));
   if (nodes.empty()) nodes = messages = {0};
   std::ranges::sort(messages);

@@ -19,7 +19,7 @@ namespace {
 struct report {
   std::uint64_t seed;
   std::uint64_t over;  // 0 or 1
-  std::uint64_t nodes, messages, trace, resumed;
+  std::uint64_t nodes, messages, trace, resumed, moved, fell;
   troupe::sim::fault_counts injected;
   std::uint64_t violations;  // bytes that follow
 };
@@ -77,7 +77,8 @@ class child {
     next_ = r.seed + stride_;
     running_ = r.over == 0;
     if (running_) return true;
-    outcome o{r.nodes, r.messages, r.trace, r.resumed, r.injected, std::string(r.violations, '\0')};
+    outcome o{r.nodes, r.messages, r.trace,    r.resumed,
+              r.moved, r.fell,     r.injected, std::string(r.violations, '\0')};
     if (!read_all(from_, o.violations.data(), o.violations.size())) fail("seeds: a child broke off");
     done(r.seed, o);
     return true;
@@ -104,7 +105,8 @@ class child {
       write_all(to, &r, sizeof r);
       limit_processor_time();
       const outcome o = run_seed(seed, allowed_, log_);
-      r = {seed, 1, o.nodes, o.messages, o.trace, o.resumed, o.injected, o.violations.size()};
+      r = {seed,      1,       o.nodes, o.messages, o.trace,
+           o.resumed, o.moved, o.fell,  o.injected, o.violations.size()};
       write_all(to, &r, sizeof r);
       write_all(to, o.violations.data(), o.violations.size());
     }

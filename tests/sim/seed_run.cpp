@@ -65,6 +65,8 @@ outcome run_seed(std::uint64_t seed, troupe::sim::fault_set allowed, bool log) {
     if (s == nullptr) return;
     if (is_a_breach(line)) s->violated("protocol: " + std::string(line));
     if (line.find("does not know the session") != line.npos) s->session_gone = true;
+    if (line.find(" goes on over shm") != line.npos) ++s->moved;
+    if (line.find("(shared memory was lost)") != line.npos) ++s->fell;
     if (!log) return;
     const auto when = s->world.elapsed() / std::chrono::microseconds(1);
     std::fprintf(stderr, "%10lld us  %.*s\n", static_cast<long long>(when), static_cast<int>(line.size()),
@@ -104,6 +106,8 @@ outcome run_seed(std::uint64_t seed, troupe::sim::fault_set allowed, bool log) {
       if (l.duplicates != 0) s->violated("session: what " + l.node + " had sent came twice to " + p->name());
     }
   }
+  o.moved = s->moved;
+  o.fell = s->fell;
   o.injected = world.injected();
   if (stuck) {
     static_cast<void>(owned.release());  // a node that is stuck cannot be stopped

@@ -15,6 +15,8 @@ struct outcome {
   std::uint64_t trace = 0;
   std::uint64_t resumed =
       0;  // how often the sessions that live at the end have changed their connection, at each of their ends
+  std::uint64_t moved = 0;  // how often a session went over to shared memory, at each of its ends
+  std::uint64_t fell = 0;   // and back to a socket
   troupe::sim::fault_counts injected{};
   std::string violations;  // a line each; empty: none
 };
