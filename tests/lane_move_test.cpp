@@ -197,3 +197,14 @@ TEST_CASE("move: a node that closes in the midst of a move says goodbye") {
     CHECK(nodes.front.host.with([](record& r) { return r.acked; }) == 1);
   }
 }
+
+TEST_CASE("move: who speaks of a move that a session does not make has broken the rules") {
+  for (const frame_kind what : {frame_kind::reads, frame_kind::moved}) {
+    attacked_node victim;
+    raw_peer peer(victim.at);
+    REQUIRE(peer.link());
+    peer.say(peer.segment({numbers(8u | static_cast<std::uint32_t>(what) << 24, 1u)}));
+    CHECK(peer.is_closed());
+    CHECK(victim.closed_for("a move to memory"));
+  }
+}

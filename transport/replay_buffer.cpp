@@ -50,11 +50,12 @@ std::size_t replay_buffer::sent(std::size_t bytes) {
     return gone;
   }
   append(kept_, std::move(whole));
-  if (mutated(mutant::early_trim)) acked_.fill(~std::uint64_t{1});
+  if (mutated(mutant::early_trim)) acked_.assign(256, ~std::uint64_t{1});
   return drop_acked(kept_);
 }
 
 std::size_t replay_buffer::acked(std::uint8_t stream, std::uint64_t sequence) {
+  if (acked_.size() <= stream) acked_.resize(stream + 1u);
   acked_[stream] = std::max(acked_[stream], sequence);
   return drop_acked(kept_);
 }

@@ -11,10 +11,10 @@
 // twice then, and dropped there by their numbers.
 #pragma once
 
-#include <array>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "segment.hpp"
 
@@ -54,7 +54,7 @@ class replay_buffer {
   void append(chunks& to, chunk_ptr c);
   std::size_t drop_acked(chunks& from);
   bool is_acked(const segment_header& header) const noexcept {
-    return header.first + header.frames <= acked_[header.stream] + 1;
+    return header.stream < acked_.size() && header.first + header.frames <= acked_[header.stream] + 1;
   }
 
   std::function<void(chunk_ptr)> recycle_;
@@ -63,7 +63,7 @@ class replay_buffer {
   chunks acks_;                  // the same, of what only acknowledges
   chunks* under_way_ = nullptr;  // of these two the one whose first chunk goes
   std::size_t unsent_bytes_ = 0;
-  std::array<std::uint64_t, 256> acked_{};  // by stream: the last frame
+  std::vector<std::uint64_t> acked_;  // by stream: the last frame
 };
 
 }  // namespace troupe::detail

@@ -14,6 +14,7 @@
 #include "lane_cases.hpp"
 #include "link_cases.hpp"
 #include "packet.hpp"
+#include "stranger_cases.hpp"
 #include "two_processes.hpp"
 
 namespace bench {
@@ -151,5 +152,6 @@ int main(int argc, char** argv) {
                   }});
   add_tls_cases(all);
   add_link_cases(all);
+  add_stranger_cases(all);
   return run_group("tcp", all, {}, argc, argv);
 }
