@@ -186,7 +186,7 @@ troupe::task<void> ask_on(const troupe::self<troupe::protocol<>>& me, troupe::re
     if (!is_right(q, *a, life)) co_return;
     life = a->life;
     into->answered(peer, asker, *a);
-    co_await me.sleep(1ms);
+    if (!careful) co_await me.sleep(1ms);
   }
 }
 
@@ -199,6 +199,7 @@ troupe::actor run_asker(troupe::self<troupe::protocol<>> me, std::string peer, u
     if (found) {
       into->found(peer);
       co_await ask_on(me, *found, peer, asker, asker == 0, into);
+      co_await me.sleep(1ms);
     } else if (found.error() != troupe::errc::not_found) {
       say("wrong lookup: " + found.error().text());
       co_return;
