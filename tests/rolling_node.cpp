@@ -2,7 +2,7 @@
 // and asks those of the other nodes as long as it runs, each found by name and, when an ask has failed, found again. Version 1
 // speaks the wire's minor version 0; version 2 has one field more in the question and in the answer.
 //
-//   rolling_node_1 NAME LIFE URL LANES ASKERS ENOUGH PEER URL [PEER URL]…
+//   rolling_node_1 NAME LIFE URL LANES ASKERS ENOUGH PEER URL [PEER URL]…      (or mesh for a URL: it does not join that one)
 //
 // SIGTERM stops it in order; its exit code is then 0. What it says, a line each; times are nanoseconds of the steady clock:
 //
@@ -71,7 +71,7 @@ struct settings {
   bool tcp = false;
   unsigned askers = 0;  // for each peer
   unsigned enough = 0;
-  std::map<std::string, std::string> peers;  // and where they listen
+  std::map<std::string, std::string> peers;  // and where they listen; "mesh": others know
 };
 
 /// What the askers have met. Thread-safe.
@@ -242,7 +242,7 @@ int live(const settings& set) {
   const auto into = std::make_shared<report>(set);
   node.spawn(run_publisher, node.spawn(run_echo, set.life));
   for (const auto& [peer, url] : set.peers) {
-    node.spawn(run_joiner, peer, url);
+    if (url != "mesh") node.spawn(run_joiner, peer, url);
     for (unsigned asker = 0; asker < set.askers; ++asker) node.spawn(run_asker, peer, asker, into);
   }
 

@@ -59,7 +59,8 @@ class cluster {
  public:
   explicit cluster(std::string lanes) : lanes_(std::move(lanes)) {}
 
-  void start(unsigned i, unsigned version) {
+  /// `by_mesh`: it joins one of the others only, which tells it of the third.
+  void start(unsigned i, unsigned version, bool by_mesh = false) {
     member& m = members_[i];
     m.lives.push_back({.version = version});
     m.now = {};
@@ -68,7 +69,9 @@ class cluster {
     for (unsigned other = 0; other < count; ++other) {
       if (other == i) continue;
       arguments.push_back(name(other));
-      arguments.push_back(members_[other].port.url());
+      const bool joins = !by_mesh || other == (i + 1) % count;
+      arguments.push_back(joins ? members_[other].port.url() : "mesh");
+      m.now.joined[other] = !joins;
     }
     const auto started = running_.start(name(i), TROUPE_ROLLING_NODE + std::to_string(version), arguments);
     REQUIRE(started.has_value());
@@ -100,9 +103,9 @@ class cluster {
       all_.failed += t.failed;
     }
   }
-  void restart(unsigned i, unsigned version) {
+  void restart(unsigned i, unsigned version, bool by_mesh = false) {
     end(i);
-    start(i, version);
+    start(i, version, by_mesh);
     wait_for_all();
   }
   void check() const {
@@ -207,7 +210,10 @@ class cluster {
     if (what == "lane") {
       std::string lane;
       words >> lane;
-      const bool so = lane == (lanes_ == "tcp" ? "tcp" : "shm") || lane == "none";  // "none": it has gone
+      // Of those that began at the same time one may have dialled the other just before that had its local socket, and version
+      // 1 does not move to memory. "none": it has gone.
+      const bool first = members_[from].lives.size() == 1 && members_[to].lives.size() == 1;
+      const bool so = lane == "none" || lane == (lanes_ == "tcp" ? "tcp" : "shm") || (first && lane == "tcp");
       if (!so) breaks(from, line);
     }
   }
@@ -264,7 +270,7 @@ void roll(const std::string& lanes) {
   for (unsigned i = 0; i < count; ++i) nodes.start(i, 1);
   nodes.wait_for_all();
   for (unsigned i = 0; i < count; ++i) nodes.restart(i, 2);
-  for (unsigned i = 0; i < count; ++i) nodes.restart(i, i == 1 ? 1 : 2);  // one goes back
+  for (unsigned i = 0; i < count; ++i) nodes.restart(i, i == 1 ? 1 : 2, i == 2);  // one goes back
   for (unsigned i = 0; i < count; ++i) nodes.end(i);
   INFO(lanes << ": " << nodes.text());
   nodes.check();
