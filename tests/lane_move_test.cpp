@@ -160,7 +160,7 @@ TEST_CASE("move: memory that is lost gives way to a socket, and comes back, in o
     for (test_node* const each : {&nodes.front, &nodes.back}) {
       if (each->lane() != lane_kind::shm || resumed(*each) < losses) return false;
     }
-    if (losses == 10) return true;
+    if (losses == 5) return true;
     REQUIRE(nodes.hang_up() != 0);
     ++losses;
     return false;

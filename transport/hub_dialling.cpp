@@ -54,7 +54,7 @@ void hub_on_workers::dial_to_carry_on(joining& j) {
 /// Who had dialled does so for a session that is, or will be, over a socket although both are on one host and want memory: there may
 /// be some later.
 void hub_on_workers::seek_memory(std::uint64_t link) {
-  const one_link& l = links_.at(link);
+  one_link& l = links_.at(link);
   if (!l.dialled || !l.session->may_move()) return;
   if (std::ranges::any_of(joins_, [&](const auto& j) { return j->moves && j->carries == link; })) return;
   const endpoint at =
@@ -63,14 +63,19 @@ void hub_on_workers::seek_memory(std::uint64_t link) {
   j.lost = l.session->peer().name;
   j.carries = link;
   j.moves = true;
-  j.pause = options_.seek_memory;
+  // Memory that is lost again and again is sought less and less often.
+  j.pause = std::max(l.seek_memory, options_.seek_memory);
+  l.seek_memory = std::min(2 * j.pause, most_move_after);
   wait_to_dial(j);
 }
 
 void hub_on_workers::dial_to_move(joining& j) {
   const std::shared_ptr<link_session> session = links_.at(j.carries).session;
   if (closing_ || session->lane() == lane_kind::shm) return drop(j);
-  if (session->suspended()) return wait_to_dial(j);
+  if (session->suspended()) {
+    j.pause = std::min(j.pause, most_resume_after);
+    return wait_to_dial(j);
+  }
   j.link = new_link(session->home(), false,
                     [at = j.to, session](detail::link& l) { l.dial_to_move(at, session); });
 }

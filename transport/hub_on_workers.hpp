@@ -83,7 +83,8 @@ class hub_on_workers final : public hub, public link_owner {
     joined adopted = {};                    // shaking hands, and adopted: to be told
     std::optional<endpoint> dialled = {};
     std::optional<lasting_join> lasting = {};
-    instant since = {};  // it is up
+    instant since = {};         // it is up
+    duration seek_memory = {};  // after such a pause, the next time that it is over a socket
   };
 
   scheduler& workers() noexcept override { return workers_; }

@@ -324,7 +324,9 @@ task<link::chosen_lane> link::choose_lane() {
     }
     if (memory || !greeter_.failure().empty()) co_return chosen;
   }
-  socket_lane::setup s{home_, owner_.workers(), take_connection(), owner_.options().send_buffer};
+  connection over = take_connection();
+  socket_lane::setup s{home_, owner_.workers(), std::move(over), owner_.options().send_buffer,
+                       secure_ ? sum::none : sum::xxh3};
   chosen.socket = std::make_shared<socket_lane>(std::move(s));
   co_return chosen;
 }

@@ -15,7 +15,8 @@ detached link::run_dialled_to_move(endpoint to, std::shared_ptr<link_session> se
   const auto self = shared_from_this();
   const std::uint32_t number = session->next_move();
   resumption asked{owner_.options().self.id, session->peer().id, session->id(), number, {}};
-  bool good = co_await reach(std::move(to));
+  bool good = !session->is_moving();
+  if (good) good = co_await reach(std::move(to));
   if (good) good = co_await greeter_.say(greet(asked, greeting_kind::move));
   std::optional<shm_pair> memory;
   if (good) memory = co_await share_memory(session->peer_streams());
@@ -30,7 +31,8 @@ task<void> link::move(const heard& first) {
   const std::optional<resumption> asked = parse_resumption(first.body);
   if (!asked) co_return greeter_.fail("the peer asks to move in a way that does not parse");
   std::shared_ptr<link_session> session = session_that(*asked);
-  const bool may = session && session->may_move() && kind_ == lane_kind::local_socket;
+  const bool may =
+      session && session->may_move() && !session->was_dialled() && kind_ == lane_kind::local_socket;
   if (!may || session->suspended() || session->lane() == lane_kind::shm) {
     co_await refuse_to_carry_on(refusal_code::gone);
     co_return;

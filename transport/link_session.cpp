@@ -39,7 +39,10 @@ link_session::link_session(setup s)
       bulks_(std::move(s.bulks)),
       acks_(s.peer_streams, s.home, [this] { home_stream().flush_soon(); }),
       given_(s.workers.size(), false) {
-  if (memory_) begin_to_lend();
+  if (memory_) {
+    prepare_to_lend();
+    lend_over(memory_);
+  }
   troupe::detail::lane* const over =
       memory_ ? static_cast<troupe::detail::lane*>(memory_.get()) : socket_.get();
   for (unsigned i = 0; i < workers_.size(); ++i) {
@@ -135,6 +138,7 @@ void link_session::suspend(std::string text) {
   stage_ = stage::none;
   if (socket_) socket_->detach(done);
   if (!memory_) return;
+  lender_->tell_over(nullptr);
   memory_->detach(done);
   on_each_worker([](worker&, sending_stream& stream) { stream.pause(); }, done);
 }
@@ -364,7 +368,12 @@ void link_session::port_violated(std::string text) {
 void link_session::lane_ended(troupe::detail::lane& which, link_end why, std::string text) {
   const bool is_memory = &which == memory_.get();
   if (is_memory && why == link_end::violated) return end(why, std::move(text));
-  if (!is_memory && stage_ == stage::moved && why == link_end::unreachable) return let_go_of_socket();
+  if (is_memory && stage_ == stage::reading && why == link_end::unreachable) {
+    stage_ = stage::none;
+    return memory_->detach([] {});  // and keeps it: a peer that has not noticed may still move there
+  }
+  if (!is_memory && stage_ == stage::moved && why == link_end::unreachable && !died_)
+    return let_go_of_socket();
   if (life_ == life::closing) return end(closing_end(), "it was closing");
   died_ = died_ || why == link_end::died;
   if (died_ && is_memory && stage_ != stage::none) return;  // when all that came over the socket is taken
@@ -409,7 +418,7 @@ bool link_session::all_goodbyes_in() const noexcept {
 
 void link_session::finish_if_done() {
   if (life_ != life::closing || !all_goodbyes_in() || acks_.anything_to_say() ||
-      (socket_ && !socket_->drained()))
+      (lane() != lane_kind::shm && !socket_->drained()))
     return;
   if (std::ranges::all_of(streams_, [](const auto& s) { return s->goodbye_acked(); }))
     end(closing_end(), "both have said goodbye");

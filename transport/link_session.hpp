@@ -25,7 +25,7 @@
 //                stays in it: streams pause, and each side takes what the other's rings still hold when it goes on over the new
 //                connection, before anything that comes over that.
 // If anything breaks while it moves, the session is suspended, too, and goes on over a socket: what is in the rings is taken, and
-// what the socket's lane keeps is sent again.
+// what the socket's lane keeps is sent again. But as long as the peer has not said that it reads, this side stays where it is.
 //
 // The lease. A peer that is stopped, or cut off without a word, keeps its connection. So a session looks five times in a lease
 // whether anything has come, and if nothing has, says something that is to be acknowledged. Silent at two looks in a row it is
@@ -36,6 +36,7 @@
 // The object lives until the last posted call that holds it has run.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -125,9 +126,13 @@ class link_session final : public session,
   bool resume(std::uint32_t attempt, connection over, const arrived_frames& there);
   // To move to shared memory.
   bool may_move() const noexcept { return may_move_; }
+  bool was_dialled() const noexcept { return dialled_; }  // by this side
   unsigned peer_streams() const noexcept { return static_cast<unsigned>(receiving_.size()); }
-  /// Home worker.
-  std::uint32_t next_move() const noexcept { return move_ + 1; }
+  // Home worker.
+  bool is_moving() const noexcept { return stage_ != stage::none; }
+  std::uint32_t next_move() noexcept {
+    return asked_ = std::max({asked_, move_, peer_reads_, peer_moved_}) + 1;
+  }
   /// Both sides have mapped these rings for the move of that number. Home worker.
   void move_to(std::shared_ptr<shm_lane> memory, std::uint32_t number);
 
@@ -177,13 +182,14 @@ class link_session final : public session,
   void look_for_life();
   void tell_of(std::atomic<bool>& state, bool is);
   bool is_ours(std::uint32_t attempt) const noexcept { return (attempt % 2 == 1) == dialled_; }
-  bool can_resume() const noexcept { return id_ != 0 && life_ == life::up; }
+  bool can_resume() const noexcept { return id_ != 0 && life_ == life::up && (may_move_ || !memory_); }
   void suspend(std::string text);
   arrived_frames arrived() const;
   void part_detached();
   void go_over(connection over);
   void leave_memory();
-  void begin_to_lend();
+  void prepare_to_lend();
+  void lend_over(const std::shared_ptr<shm_lane>& memory);
   void pause_for_move();
   void move_if_settled();
   void streams_have_moved();
@@ -248,6 +254,7 @@ class link_session final : public session,
     moved,     // and the peer has not said so
   };
   stage stage_ = stage::none;
+  std::uint32_t asked_ = 0;       // for the last one; a number means one pair of rings
   std::uint32_t move_ = 0;        // the last one
   std::uint32_t peer_reads_ = 0;  // the rings of that move
   std::uint32_t peer_moved_ = 0;

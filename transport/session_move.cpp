@@ -22,21 +22,26 @@ void link_session::now_over(lane_kind kind, std::string reason) {
   host_.lane_changed(*this);
 }
 
-/// Over the memory there is now.
-void link_session::begin_to_lend() {
-  lender::teller tell = [lane = memory_](const slab_name& name, int file) {
-    return lane->tell_of_slab(name, file);
-  };
-  if (lender_ != nullptr) return lender_->tell_over(std::move(tell));
-  lender_ = std::make_unique<lender>(bulks_, std::move(tell));
+/// And to borrow.
+void link_session::prepare_to_lend() {
+  if (lender_ != nullptr) return;
+  lender_ = std::make_unique<lender>(bulks_, nullptr);
   borrower_ = std::make_shared<borrower>([this] { flush_home(); });
 }
 
+/// The peer reads what is told there.
+void link_session::lend_over(const std::shared_ptr<shm_lane>& memory) {
+  lender_->tell_over([memory](const slab_name& name, int file) { return memory->tell_of_slab(name, file); });
+}
+
 void link_session::move_to(std::shared_ptr<shm_lane> memory, std::uint32_t number) {
-  if (!may_move_ || !can_resume() || suspended() || memory_ || number <= move_) return;
+  const bool may = may_move_ && can_resume() && !suspended() && !is_moving() && lane() != lane_kind::shm;
+  if (!may || number <= move_) return;
+  if (memory_)
+    leave_memory();  // of a move that came to nothing, as the peer knows: it asks, or answers, for another
   move_ = number;
   memory_ = std::move(memory);
-  begin_to_lend();
+  prepare_to_lend();
   stage_ = stage::reading;
   memory_->start(*this);
   home_stream().say({frame_kind::reads, number, 0, 0, 0});
@@ -65,6 +70,7 @@ void link_session::move_if_settled() {
   const auto is_settled = [](const auto& stream) { return stream->settled() || mutated(mutant::eager_move); };
   if (!std::ranges::all_of(streams_, is_settled)) return;
   stage_ = stage::moving;
+  lend_over(memory_);
   on_each_worker([over = memory_, lends = lender_.get()](
                      worker&, sending_stream& stream) { stream.go_on(*over, lends); },
                  [this] {
@@ -95,14 +101,16 @@ void link_session::go_over(connection over) {
   if (socket_) {
     socket_->attach(std::move(over));
   } else {
-    socket_ =
-        std::make_shared<socket_lane>(socket_lane::setup{home_, workers_, std::move(over), send_buffer_});
+    socket_ = std::make_shared<socket_lane>(
+        socket_lane::setup{home_, workers_, std::move(over), send_buffer_, secure_ ? sum::none : sum::xxh3});
     socket_->start(*this);
   }
   // The lane that is left lives for as long as a stream has it.
   if (left) {
     on_each_worker([left, to = socket_](worker&, sending_stream& stream) { stream.go_on(*to, nullptr); },
-                   [this] { acks_.say_again(); });
+                   [this] {
+                     if (live()) acks_.say_again();
+                   });
   }
   if (left || kind != lane())
     now_over(kind, left ? "shared memory was lost" : "it was dialled again when a connection broke");
@@ -111,7 +119,7 @@ void link_session::go_over(connection over) {
 void link_session::leave_memory() {
   lender_->tell_over(nullptr);
   ++parts_;
-  memory_->stop([self = shared_from_this()] { self->part_stopped(); });
+  memory_->stop([self = shared_from_this(), lane = memory_] { self->part_stopped(); });
   memory_.reset();
 }
 

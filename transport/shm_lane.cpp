@@ -10,7 +10,9 @@
 
 namespace troupe::detail {
 
-static constexpr std::uint32_t slab_magic = 0x42415354;  // "TSAB"
+static constexpr std::uint32_t slab_magic = 0x42415354;   // "TSAB"
+static constexpr std::uint32_t leave_magic = 0x45564C54;  // "TLVE"
+using lane_note = std::array<std::byte, 16>;
 
 class shm_lane::stream_port final : public lane_port {
  public:
@@ -174,7 +176,7 @@ shm_lane::found shm_lane::violated(const char* how) {
 }
 
 bool shm_lane::tell_of_slab(const slab_name& name, int file) {
-  std::array<std::byte, 16> note;
+  lane_note note;
   store<std::uint32_t>(note.data(), slab_magic);
   store<std::uint32_t>(note.data() + 4, name.number);
   store<std::uint64_t>(note.data() + 8, name.size);
@@ -197,6 +199,10 @@ const char* shm_lane::hear_of_slabs() {
     heard_bytes_ = 0;
     const descriptor file = std::move(heard_file_);
     const slab_name name{load<std::uint32_t>(heard_.data() + 4), load<std::uint64_t>(heard_.data() + 8)};
+    if (load<std::uint32_t>(heard_.data()) == leave_magic) {
+      connected_ = false;
+      return nullptr;
+    }
     if (load<std::uint32_t>(heard_.data()) != slab_magic)
       return "bytes on the socket beside the shared memory";
     const char* const wrong =
@@ -237,6 +243,9 @@ void shm_lane::peer_is_gone(link_end why) {
 void shm_lane::detach(std::function<void()> done) {
   on_idle_ = std::move(done);
   if (!std::exchange(detached_, true)) {
+    lane_note leave{};
+    store<std::uint32_t>(leave.data(), leave_magic);
+    static_cast<void>(home_.world().send_descriptors(socket_.get(), leave, {}));  // or it has hung up
     home_.forget(lookout_);
     if (doorbell_op_.in_flight) home_.io().cancel(doorbell_op_);
     if (socket_op_.in_flight) home_.io().cancel(socket_op_);

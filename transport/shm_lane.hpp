@@ -1,7 +1,8 @@
 // The lane over shared memory: one ring for each sending worker and direction, a doorbell each way, and the
 // local socket that the handshake ran on, whose end tells that the peer is gone. Over it go the slabs that are lent (loans.hpp),
 // 16 bytes each: magic u32, number u32, size u64 with a descriptor, or 0 if it is gone. What was sent there can be read at once,
-// so a slab is known before a frame that refers to it.
+// so a slab is known before a frame that refers to it. Who detaches says so there (another magic, and zeros), as if it hung up; what it is
+// told after that it still reads.
 //
 // Sleeping. The home worker reads every ring of the peer's. As long as it finds something it looks again in
 // its next turn; then it only looks whether there is something (lookout), and when it goes to sleep itself it shuts its gate:
@@ -35,8 +36,8 @@ class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane
   sum checksum() const noexcept override { return sum::none; }
   lane_port& port(unsigned stream) noexcept override;
   void start(lane_events& events) override;
-  /// The peer has said something that was not read yet.
-  bool unread() noexcept { return has_something(readers_); }
+  /// The peer has said something that was not read yet, and will be.
+  bool unread() noexcept { return !detached_ && has_something(readers_); }
   /// The peer hears of the slab, or with no `file` (negative) that it is gone, before anything that is published after this.
   /// False: it cannot be told now.
   bool tell_of_slab(const slab_name& name, int file);

@@ -74,7 +74,7 @@ socket_lane::socket_lane(setup s)
             static_cast<unsigned>(s.workers.size())),
       pool_(std::make_unique<pool>()),
       outgoing_([this](chunk_ptr c) { recycle(std::move(c)); }),
-      checksum_(s.over.channel ? sum::none : sum::xxh3) {
+      checksum_(s.checksum) {
   for (unsigned i = 0; i < s.workers.size(); ++i)
     ports_.push_back(std::make_unique<stream_port>(*this, i, &s.workers.at(i) == &home_));
   connect(std::move(s.over));
@@ -247,7 +247,8 @@ void socket_lane::received(std::int32_t result) {
   events_->something_arrived();
   const auto bytes = static_cast<std::size_t>(result);
   if (!secure_) filled_ += bytes;
-  if (secure_ ? take_in(byte_view(secure_->in.get(), bytes)) : parse()) receive_more();
+  const bool goes_on = secure_ ? take_in(byte_view(secure_->in.get(), bytes)) : parse();
+  if (goes_on && !disconnecting_) receive_more();
 }
 
 /// Decrypts all of it, and takes the segments. False: do not go on.

@@ -34,6 +34,7 @@ class socket_lane final : public lane, public std::enable_shared_from_this<socke
     scheduler& workers;  // a port for each
     connection over;
     std::uint32_t send_buffer;
+    sum checksum;  // for good, whatever later connections are
   };
   explicit socket_lane(setup s);
   ~socket_lane() override;
@@ -87,7 +88,7 @@ class socket_lane final : public lane, public std::enable_shared_from_this<socke
   std::vector<std::unique_ptr<stream_port>> ports_;
   replay_buffer outgoing_;
   bool broken_ = false;  // a send failed: nothing more is sent, and receiving will say why
-  const sum checksum_;   // for good, whatever the next connection is
+  const sum checksum_;
   struct encryption;
   std::unique_ptr<encryption> secure_;   // null: this connection is plain
   std::unique_ptr<std::byte[]> buffer_;  // buffer_bytes, not touched before they are needed
