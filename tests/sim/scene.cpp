@@ -148,6 +148,7 @@ void scene::judge(const troupe::sim::fault_counts& injected, std::uint64_t undel
   if (injected[static_cast<std::size_t>(fault::torn_store)] != 0) return;
   // A clock that leaps again and again uses leases up.
   const bool may_end = session_gone || injected[static_cast<std::size_t>(fault::refuse)] != 0 ||
+                       (old_version && injected[static_cast<std::size_t>(fault::hang_up)] != 0) ||
                        injected[static_cast<std::size_t>(fault::jump)] != 0;
   if (!may_end && unknown != 0)
     violated("session: " + std::to_string(unknown) + " messages are in doubt, though no process died");

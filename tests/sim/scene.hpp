@@ -40,8 +40,9 @@ class scene {
   bool over = false;  // no more traffic
   /// The connection of a new session broke before the acceptor had it.
   bool session_gone = false;
-  std::uint64_t moved = 0;  // links, to memory
-  std::uint64_t fell = 0;   // and back
+  bool old_version = false;  // some node's sessions over memory end with the socket beside it
+  std::uint64_t moved = 0;   // links, to memory
+  std::uint64_t fell = 0;    // and back
   std::uint64_t messages = 0;
 
   void violated(const std::string& what) {

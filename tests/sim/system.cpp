@@ -484,6 +484,7 @@ std::vector<const process*> start_system(const scene_ptr& s) {
     if (!introduced) options.mesh = 0;
     options.lanes = world.random(4) == 0 ? troupe::lane_choice::tcp : troupe::lane_choice::automatic;
     if (world.random(4) == 0) options.wire_minor = 0;
+    s->old_version = s->old_version || options.wire_minor == 0;
     const unsigned workers = options.workers;
     const auto promised = std::make_shared<journal_promise>();
     const auto begin = [s, sites, i, workers, heavy, promised](process& p) {
