@@ -180,7 +180,7 @@ TEST_CASE("bulk: what a reader has stays as it was when the link, and the writer
     CHECK(seen.blocking_send<gift>(patience, painted(front, 8 * mib, 5)).has_value());
     kept = taken->get_future().get();
     check_stops(back);
-    CHECK(room_for(front, 8 * mib));
+    CHECK(room_for(front, 16 * mib));
     const troupe::bulk other = painted(front, 16 * mib, 9);  // all there is, and not what is read there
     CHECK(sum_of(kept.trusted_bytes()) == 5 * kept.size());
     check_stops(front);
