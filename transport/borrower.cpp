@@ -4,6 +4,8 @@
 
 namespace troupe::detail {
 
+static constexpr const char* too_many = "more slabs than a peer may pass";
+
 /// Of all links of the process together; relaxed: a count.
 static std::atomic<std::int64_t> mapped_by_all{0};
 
@@ -47,7 +49,7 @@ class borrower::borrowed_block final : public bulk_block {
 };
 
 const char* borrower::map(env& world, const slab_name& name, const descriptor& file) {
-  if (slabs_.size() >= most_slabs_of_a_link) return "more slabs than a peer may pass";
+  if (slabs_.size() >= most_slabs_of_a_link) return too_many;
   if (slabs_.contains(name.number)) return "a slab of a number that is taken";
   if (name.size > bulk_pool::most_bytes) return "a slab over 1 GiB";
   // Who says that slabs are gone of which it has lent something still has them mapped here.
@@ -60,18 +62,17 @@ const char* borrower::map(env& world, const slab_name& name, const descriptor& f
     if (!memory && memory.error() == errc::bad_message)
       return "a slab that is not sealed, or has another size than it was said to have";
   }
-  if (made == nullptr) {
-    refuse(name.number);
-  } else {
-    slabs_.emplace(name.number, std::move(made));
-    mapped_.push_back(name.number);
-  }
+  if (made == nullptr) return refuse(name.number);
+  slabs_.emplace(name.number, std::move(made));
+  mapped_.push_back(name.number);
   return nullptr;
 }
 
-void borrower::refuse(std::uint32_t slab) {
+const char* borrower::refuse(std::uint32_t slab) {
+  if (slabs_.size() >= most_slabs_of_a_link) return too_many;
   slabs_.emplace(slab, nullptr);
   refused_.push_back(slab);
+  return nullptr;
 }
 
 const char* borrower::unmap(std::uint32_t slab) {

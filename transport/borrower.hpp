@@ -32,10 +32,10 @@ class borrower : public std::enable_shared_from_this<borrower> {
   // These answer with what is wrong, or null.
   const char* map(env& world, const slab_name& name, const descriptor& file);
   const char* unmap(std::uint32_t slab);
+  const char* refuse(std::uint32_t slab);
   /// Leaves `out` empty if its slab was refused.
   const char* borrow(const loan_entry& l, bulk& out);
 
-  void refuse(std::uint32_t slab);
   bool knows(std::uint32_t slab) const { return slabs_.contains(slab); }
   /// The loans that nobody here has any more.
   std::vector<std::uint64_t> take_returned();

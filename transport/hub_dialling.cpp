@@ -64,6 +64,8 @@ void hub_on_workers::seek_memory(std::uint64_t link) {
   j.carries = link;
   j.moves = true;
   // Memory that is lost again and again is sought less and less often.
+  if (zero_.now() - l.sought >= 2 * most_move_after) l.seek_memory = {};
+  l.sought = zero_.now();
   j.pause = std::max(l.seek_memory, options_.seek_memory);
   l.seek_memory = std::min(2 * j.pause, most_move_after);
   wait_to_dial(j);

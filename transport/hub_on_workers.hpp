@@ -84,6 +84,7 @@ class hub_on_workers final : public hub, public link_owner {
     std::optional<endpoint> dialled = {};
     std::optional<lasting_join> lasting = {};
     instant since = {};         // it is up
+    instant sought = {};        // memory, the last time
     duration seek_memory = {};  // after such a pause, the next time that it is over a socket
   };
 

@@ -15,7 +15,7 @@ detached link::run_dialled_to_move(endpoint to, std::shared_ptr<link_session> se
   const auto self = shared_from_this();
   const std::uint32_t number = session->next_move();
   resumption asked{owner_.options().self.id, session->peer().id, session->id(), number, {}};
-  bool good = !session->is_moving();
+  bool good = !session->is_moving() && !session->ends_half_move();
   if (good) good = co_await reach(std::move(to));
   if (good) good = co_await greeter_.say(greet(asked, greeting_kind::move));
   std::optional<shm_pair> memory;
@@ -37,6 +37,7 @@ task<void> link::move(const heard& first) {
     co_await refuse_to_carry_on(refusal_code::gone);
     co_return;
   }
+  session->home().post([session](worker&) { session->ends_half_move(); });
   std::optional<shm_pair> memory = co_await share_memory(session->peer_streams());
   if (memory) move_over(std::move(session), asked->attempt, std::move(*memory));
 }

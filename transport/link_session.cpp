@@ -189,7 +189,9 @@ bool link_session::resume(std::uint32_t attempt, connection over, const arrived_
 }
 
 void link_session::forgotten(std::string why) {
-  if (suspended() && !mutated(mutant::unheard_gone)) end(link_end::unreachable, std::move(why));
+  if (!suspended() || mutated(mutant::unheard_gone)) return;
+  if (memory_ && detaching_ == 0 && !memory_->take_rest()) return;
+  end(link_end::unreachable, std::move(why));
 }
 
 void link_session::supersede(link_end why) {
@@ -319,7 +321,9 @@ const char* link_session::borrowed(const loan_entry& l, bulk& out) {
     if (memory_) {
       if (const char* const wrong = memory_->hear_of_slabs()) return wrong;
     }
-    if (!borrower_->knows(l.slab) && !(memory_ && memory_->connected())) borrower_->refuse(l.slab);
+    if (!borrower_->knows(l.slab) && !(memory_ && memory_->connected())) {
+      if (const char* const wrong = borrower_->refuse(l.slab)) return wrong;
+    }
   }
   return borrower_->borrow(l, out);
 }

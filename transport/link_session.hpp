@@ -10,14 +10,15 @@
 //   ended     the lane stops and every stream is closed on its own worker; then link_down, then `gone`
 //
 // Connections. The session outlives a connection that breaks while it is up: it is suspended, streams go on to publish until the
-// socket's lane is full, and it is dialled for again (hub.cpp, link_carry_on.cpp). For each attempt,
+// socket's lane is full, and it is dialled for again (hub_dialling.cpp, link_carry_on.cpp). For each attempt,
 // which is numbered, both sides first let go of the connection they have (prepare), so that what has arrived does not
 // change any more, tell each other, and then go on over the new one (resume): each sends again what the other lacks. What comes
 // twice all the same is dropped by its number. A connection with which nothing goes on, eight times in a row, ends the session.
 // Both sides may dial, if they know where: who dialled first counts odd attempts, the other even ones, and the later counts.
 //
-// Lanes. A session has a socket's lane, or shared memory, or both while it moves (session_move.cpp):
-//   to memory    who dialled asks for it over a local socket (hub.cpp, link_move.cpp). Once both have mapped the rings, each reads them and
+// Lanes. A session has a socket's lane, or shared memory, or both while it moves (session_move.cpp); the one that it has left may still be
+// there, detached:
+//   to memory    who dialled asks for it over a local socket (hub_dialling.cpp, link_move.cpp). Once both have mapped the rings, each reads them and
 //                says so over the socket (reads); who hears that lets its streams pause until all that they sent is acknowledged,
 //                then go on over the rings, where it says that they do (moved). So what comes over one lane is never ahead of
 //                the other. Who has moved, and heard that the peer has, lets go of the socket.
@@ -25,7 +26,8 @@
 //                stays in it: streams pause, and each side takes what the other's rings still hold when it goes on over the new
 //                connection, before anything that comes over that.
 // If anything breaks while it moves, the session is suspended, too, and goes on over a socket: what is in the rings is taken, and
-// what the socket's lane keeps is sent again. But as long as the peer has not said that it reads, this side stays where it is.
+// what the socket's lane keeps is sent again. But as long as the peer has not said that it reads, this side stays where it is if
+// the memory breaks; and the end of the socket says to who has moved that the peer has, too.
 //
 // The lease. A peer that is stopped, or cut off without a word, keeps its connection. So a session looks five times in a lease
 // whether anything has come, and if nothing has, says something that is to be acknowledged. Silent at two looks in a row it is
@@ -130,6 +132,9 @@ class link_session final : public session,
   unsigned peer_streams() const noexcept { return static_cast<unsigned>(receiving_.size()); }
   // Home worker.
   bool is_moving() const noexcept { return stage_ != stage::none; }
+  /// Whether there is memory of a move that came to nothing, to which the peer may have moved all the same: then the session goes on over
+  /// another connection first.
+  bool ends_half_move();
   std::uint32_t next_move() noexcept {
     return asked_ = std::max({asked_, move_, peer_reads_, peer_moved_}) + 1;
   }

@@ -37,8 +37,7 @@ void link_session::lend_over(const std::shared_ptr<shm_lane>& memory) {
 void link_session::move_to(std::shared_ptr<shm_lane> memory, std::uint32_t number) {
   const bool may = may_move_ && can_resume() && !suspended() && !is_moving() && lane() != lane_kind::shm;
   if (!may || number <= move_) return;
-  if (memory_)
-    leave_memory();  // of a move that came to nothing, as the peer knows: it asks, or answers, for another
+  if (ends_half_move()) return;
   move_ = number;
   memory_ = std::move(memory);
   prepare_to_lend();
@@ -46,6 +45,12 @@ void link_session::move_to(std::shared_ptr<shm_lane> memory, std::uint32_t numbe
   memory_->start(*this);
   home_stream().say({frame_kind::reads, number, 0, 0, 0});
   if (peer_reads_ == number) pause_for_move();
+}
+
+bool link_session::ends_half_move() {
+  const bool does = memory_ && can_resume() && !suspended() && !is_moving() && lane() != lane_kind::shm;
+  if (does) suspend("a move to memory came to nothing");
+  return does;
 }
 
 const char* link_session::lane_note(frame_kind what, std::uint32_t move) {
@@ -85,8 +90,10 @@ void link_session::streams_have_moved() {
   if (peer_moved_ == move_) let_go_of_socket();
 }
 
-/// Each side's frames over it are acknowledged; acknowledgements that were still to go over it are not.
+/// This side's frames over it are acknowledged, and the peer's, or it will go on over another connection. Acknowledgements
+/// that were still to go over it are lost.
 void link_session::let_go_of_socket() {
+  if (died_) return end(link_end::died, "the peer's process has ended");
   stage_ = stage::none;
   socket_->detach([] {});
   acks_.say_again();

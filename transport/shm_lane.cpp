@@ -190,7 +190,7 @@ const char* shm_lane::hear_of_slabs() {
   for (std::size_t reads = 0; reads != most_reads; ++reads) {
     auto got = home_.world().receive_descriptors(socket_.get(), std::span(heard_).subspan(heard_bytes_), 1);
     if (!got) {
-      connected_ = got.error() == errc::full && !watch_.dead();
+      connected_ = connected_ && got.error() == errc::full && !watch_.dead();
       return nullptr;
     }
     heard_bytes_ += got->bytes;
@@ -243,15 +243,20 @@ void shm_lane::peer_is_gone(link_end why) {
 void shm_lane::detach(std::function<void()> done) {
   on_idle_ = std::move(done);
   if (!std::exchange(detached_, true)) {
-    lane_note leave{};
-    store<std::uint32_t>(leave.data(), leave_magic);
-    static_cast<void>(home_.world().send_descriptors(socket_.get(), leave, {}));  // or it has hung up
+    if (!stopped_) say_that_it_leaves();
     home_.forget(lookout_);
     if (doorbell_op_.in_flight) home_.io().cancel(doorbell_op_);
     if (socket_op_.in_flight) home_.io().cancel(socket_op_);
     watch_.stop([this] { close_if_idle(); });
   }
   home_.post([self = shared_from_this()](worker&) { self->close_if_idle(); });
+}
+
+/// Who closes the socket need not.
+void shm_lane::say_that_it_leaves() {
+  lane_note leave{};
+  store<std::uint32_t>(leave.data(), leave_magic);
+  static_cast<void>(home_.world().send_descriptors(socket_.get(), leave, {}));  // or the peer has hung up
 }
 
 void shm_lane::stop(std::function<void()> done) {

@@ -74,6 +74,7 @@ class shm_lane final : public lane, public std::enable_shared_from_this<shm_lane
   bool has_news() noexcept;
   bool falls_asleep() noexcept;
   void peer_is_gone(link_end why);
+  void say_that_it_leaves();
   void close_if_idle();
 
   worker& home_;
