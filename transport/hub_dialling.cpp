@@ -56,7 +56,7 @@ void hub_on_workers::dial_to_carry_on(joining& j) {
 void hub_on_workers::seek_memory(std::uint64_t link) {
   one_link& l = links_.at(link);
   if (!l.dialled || !l.session->may_move()) return;
-  // One that is left from before waits for as long as it had to then.
+  // A search that is left from before would wait for as long as it had to then: it begins anew.
   std::erase_if(joins_, [&](const auto& j) { return j->moves && j->carries == link && j->link == 0; });
   if (std::ranges::any_of(joins_, [&](const auto& j) { return j->moves && j->carries == link; })) return;
   const endpoint at =

@@ -9,11 +9,11 @@
 // When the link ends, what is out on loan is spoilt: the peer's process may live on, and read. So its memory is not used again
 // by us; the kernel frees it when the peer has unmapped it, or has ended.
 //
-// | operation                            | who                                                   |
-// | lender: lend, given_back             | any worker that sends; given_back also the home worker |
-// | lender: mapped, refused, close, tell_over | the session's home worker                             |
-// | lender: slab_gone                    | any thread, under the pool's mutex                    |
-// | outgoing_loans: everything           | the worker of its stream                              |
+// | operation                                 | who                                                    |
+// | lender: lend, given_back                  | any worker that sends; given_back also the home worker |
+// | lender: mapped, refused, close, tell_over | the session's home worker                              |
+// | lender: slab_gone                         | any thread, under the pool's mutex                     |
+// | outgoing_loans: everything                | the worker of its stream                               |
 //
 // One mutex, which may be taken under the pool's, never the other way round.
 #pragma once
