@@ -77,13 +77,16 @@ errc actor_core::try_push(std::uint32_t meant, envelope* e) noexcept {
   return room;
 }
 
-/// It is accepted, and has room in a mailbox that is plain.
+/// It is accepted, and has room in a mailbox that is plain, or counts against nothing there.
 [[gnu::always_inline]] inline void actor_core::append_plain(envelope& e, worker& here, worker_state& state,
                                                             instant now) noexcept {
-  state.count.add(entry::accepted_local);
   state.held.add(e.weight);  // more: nobody is told of room
   e.queued_at = coarse_stamp(now);
   box_.add_plain(e);
+  if (e.answer != nullptr) {
+    const std::uint32_t place = box_.lane_of(priority::normal).depth();
+    e.answer->stage.store(static_cast<std::int32_t>(place), std::memory_order_relaxed);
+  }
   if (receiver_ != nullptr && !receiver_->full()) wake(here);
 }
 
@@ -99,11 +102,9 @@ inline send_try actor_core::push_here(std::uint32_t meant, envelope* e) noexcept
     return must_wait ? send_try::must_wait : send_try::unknown;
   }
   e->generation = meant;
+  e->charged = charge::queue;
+  state.count.add(entry::accepted_local);
   append_plain(*e, *here, state, here->known_time());
-  if (e->answer != nullptr) {
-    const std::uint32_t place = box_.lane_of(priority::normal).depth();
-    e->answer->stage.store(static_cast<std::int32_t>(place), std::memory_order_relaxed);
-  }
   return send_try::done;
 }
 
@@ -183,7 +184,12 @@ void actor_core::withdraw(envelope& waiting) noexcept {
 
 void actor_core::deliver(std::uint32_t meant, envelope* e) noexcept {
   e->generation = meant;
-  if (!at_home()) return push(*e);
+  worker* const here = current_worker;
+  if (!lives_on.is(here)) return push(*e);
+  const bool changes =
+      mutated(mutant::drop_message) || mutated(mutant::swallow) || mutated(mutant::early_credit);
+  if (generation() == meant && plain_ && !intake_.has_come() && !changes)
+    return append_plain(*e, *here, state(*here), here->turn_time());
   drain();
   sort_in(e);
 }
@@ -338,11 +344,11 @@ inline void actor_core::admit_neighbours(envelope* e) noexcept {
   e->sender->end(errc::ok);
   e->answer = nullptr;
   e->kind = letter_kind::message;
+  e->charged = charge::queue;
+  state(here).count.add(entry::accepted_local);
   if (plain_ && !mutated(mutant::drop_message) && !mutated(mutant::swallow)) {
     append_plain(*e, here, state(here), here.turn_time());
   } else {
-    e->charged = charge::queue;
-    state().count.add(entry::accepted_local);
     append(e);
   }
 }

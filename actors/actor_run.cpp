@@ -62,6 +62,7 @@ inline bool actor_core::begin_request(envelope* e) noexcept {
   ++messages_out_;
   if (e->answer != nullptr && !begin_request(e)) return nullptr;
   state.count.add(entry::taken);
+  if (e->by_link) state.return_credit(*e->credit());
   return e;
 }
 

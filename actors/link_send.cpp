@@ -74,10 +74,11 @@ void begin_to_wait(link_wait& w) {
 
 send_outcome send_now(const address& to, const envelope& e, std::uint64_t correlation) noexcept {
   if (e.type->wire == nullptr) return send_outcome::closed;
-  out_stream* const stream = stream_to(to);
+  worker_state* const here = to.peer()->node.here();
+  out_stream* const stream = here != nullptr ? here->stream_to(*to.peer()) : nullptr;
   if (stream == nullptr) return can_meet(to) ? send_outcome::blocked : send_outcome::closed;
   const send_outcome how = stream->try_send(as_outgoing(to, e, correlation));
-  if (how == send_outcome::sent) to.peer()->node.count(entry::accepted_local);
+  if (how == send_outcome::sent) here->count.add(entry::accepted_local);
   return how;
 }
 

@@ -102,10 +102,11 @@ inline bool mailbox::has_plain_room(bool spent) const noexcept {
 }
 
 inline void mailbox::add_plain(envelope& e) noexcept {
-  e.charged = charge::queue;
+  const bool counts = e.charged == charge::queue;
   normal_.messages.push(&e);
   normal_.bytes.store(normal_.bytes.load(std::memory_order_relaxed) + e.weight, std::memory_order_relaxed);
-  normal_.room.store(normal_.room.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // depth
+  normal_.room.store(normal_.room.load(std::memory_order_relaxed) + counts,
+                     std::memory_order_relaxed);  // depth
 }
 
 inline bool mailbox::half_empty(const mailbox_lane& l) const noexcept {
@@ -116,13 +117,14 @@ inline bool mailbox::half_empty(const mailbox_lane& l) const noexcept {
 inline envelope* mailbox::take_plain() noexcept {
   mailbox_lane& l = normal_;
   auto* const e = static_cast<envelope*>(l.messages.head);
-  if (e == nullptr || e->charged != charge::queue) return nullptr;
-  if (e->by_link) return nullptr;
+  if (e == nullptr) return nullptr;
+  const bool counts = e->charged == charge::queue;
+  if (counts == e->by_link) return nullptr;
   if (l.waiters.load(std::memory_order_relaxed) != 0 && (e->next == nullptr || half_empty(l))) return nullptr;
   l.messages.pop();
   __builtin_prefetch(l.messages.head);  // in a long queue it is in no cache
   l.bytes.store(l.bytes.load(std::memory_order_relaxed) - e->weight, std::memory_order_relaxed);
-  l.room.store(l.room.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);  // depth
+  l.room.store(l.room.load(std::memory_order_relaxed) - counts, std::memory_order_relaxed);  // depth
   return e;
 }
 

@@ -61,23 +61,26 @@ void deliver_to_actor(std::uint64_t cookie, std::uint64_t target, session& from,
   auto& peer = *static_cast<peer_node*>(from.cookie);
   if (type.is_request != (m.correlation != 0)) return m.body.fail();  // nobody would answer, or could
   if (m.lost) return refuse_inbound(peer, target, m, errc::no_memory);
-  const auto [slot, generation] = split(target);
   linked_envelope* const e = allocate_linked_envelope(type);
   receipt* const asked = e != nullptr && m.correlation != 0 ? receipt_for(peer, m, type.reply) : nullptr;
   if (e == nullptr || (m.correlation != 0 && asked == nullptr)) {
     if (e != nullptr) release_envelope(e);
     return refuse_inbound(peer, target, m, errc::no_memory);
   }
-  type.construct(e->message());
-  const std::size_t encoded = type.owns_nothing ? 0 : m.body.remaining();
-  type.wire->decode(m.body, e->message(), m.longer_schema);
   e->answer = asked;
-  if (!m.body.ok()) return free_unsent(e);
-  e->weight = static_cast<std::uint32_t>(e->block() + encoded);
+  if (type.wire->flat != 0 && type.wire->flat == m.body.remaining()) {
+    m.body.read(e->message(), type.wire->flat);
+  } else {
+    type.construct(e->message());
+    const std::size_t encoded = type.owns_nothing ? 0 : m.body.remaining();
+    type.wire->decode(m.body, e->message(), m.longer_schema);
+    if (!m.body.ok()) return free_unsent(e);
+    e->weight = static_cast<std::uint32_t>(e->block() + encoded);
+  }
   e->note = credit_of(peer, m.credit);
   peer.node.count(entry::accepted_inbound);
-  actor_core* const target_core = peer.node.all_slots().find(slot);
-  target_core->deliver(generation, e);
+  const auto [slot, generation] = split(target);
+  peer.node.all_slots().find(slot)->deliver(generation, e);
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ struct credit_limits {
   /// As far as its own destination goes.
   bool lets_overdraw(std::uint64_t out, std::uint64_t cost, bool is_large) const noexcept {
     if (is_large && out <= window_bytes) return true;
-    return out + cost <= max_message / (is_large ? 4 : 16);
+    return out + cost <= max_message >> (is_large ? 2 : 4);
   }
 };
 

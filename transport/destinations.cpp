@@ -72,7 +72,7 @@ std::uint32_t destination_table::route_number(destination& d) {
 bool destination_table::may_overdraw(destination& d, std::uint64_t cost, bool is_large) noexcept {
   if (!limits_.lets_overdraw(d.out, cost, is_large)) return false;
   const std::uint64_t more = limits_.overdraft(d.out + cost) - limits_.overdraft(d.out);
-  const std::uint64_t most = limits_.most_overdraft() / (is_large ? 1 : 2);
+  const std::uint64_t most = limits_.most_overdraft() >> (is_large ? 0 : 1);
   const bool others_wait = !crowded_.empty() && crowded_.front() != &d;
   const bool may = overdrafts_ + more <= most && (more == 0 || !others_wait);
   d.crowded = !may && is_large;

@@ -90,6 +90,7 @@ inline void write_frame_header(std::byte* to, const frame_header& header, std::s
                               (total != 0 ? flag_chunked : 0u) | (header.lent != 0 ? flag_lends : 0u);
   store<std::uint32_t>(to, length | static_cast<std::uint32_t>(header.kind) << 24 | flags << 28);
   store<std::uint32_t>(to + 4, header.route);
+  if (flags == 0) return;
   std::byte* at = to + frame_word_bytes;
   for (const std::uint64_t extension : {header.correlation, header.remaining_ns, total, header.lent}) {
     if (extension == 0) continue;

@@ -54,7 +54,7 @@ const char* objection_to_extensions(const frame_header& header) {
 
 }  // namespace
 
-const char* receiving_stream::take_frame(const frame_view& frame, instant now) {
+inline const char* receiving_stream::take_frame(const frame_view& frame, instant now) {
   if (!frame.header.is_plain()) {
     if (const char* const wrong = objection_to_extensions(frame.header)) return wrong;
   }
@@ -77,7 +77,7 @@ const char* receiving_stream::take_frame(const frame_view& frame, instant now) {
   return nullptr;
 }
 
-const char* receiving_stream::take_message(const frame_view& frame, instant now) {
+inline const char* receiving_stream::take_message(const frame_view& frame, instant now) {
   if (frame.header.route >= routes_.size()) return "a message on a route that was never named";
   const route_state& route = routes_[frame.header.route];
   if (route.binding.deliver == nullptr) return "a message on a route that was never named";
@@ -100,11 +100,13 @@ const char* receiving_stream::take_message(const frame_view& frame, instant now)
                                : deliver(route, frame.header, deadline, frame.body, false);
 }
 
-const char* receiving_stream::deliver(const route_state& route, const frame_header& header, instant deadline,
-                                      byte_view bytes, bool lost) {
+inline const char* receiving_stream::deliver(const route_state& route, const frame_header& header,
+                                             instant deadline, byte_view bytes, bool lost) {
   const std::uint32_t cost = limits_.cost(header, bytes.size());
   loans lent;
-  if (const char* const wrong = take_loans(header, bytes, lent, lost)) return wrong;
+  if (header.lent != 0) {
+    if (const char* const wrong = take_loans(header, bytes, lent, lost)) return wrong;
+  }
   reader body(bytes, session_.cookie, lent.bulks);
   inbound_message message{body,     route.binding.longer_schema,  lost, header.correlation,
                           deadline, {number_, route.window, cost}};

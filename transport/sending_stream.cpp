@@ -27,6 +27,11 @@ sending_stream::sending_stream(const setup& s)
   if (s.lends != nullptr) loans_.emplace(*s.lends);
 }
 
+/// What it costs is known before it is encoded, and it lends nothing.
+static inline bool is_small_and_flat(const wire_type& type) noexcept {
+  return type.flat != 0 && type.flat <= max_chunk && type.schema.size() <= max_schema_text;
+}
+
 send_outcome sending_stream::try_send(const outgoing& what) {
   if (life_ != life::up) return send_outcome::closed;
   if (!side_queue_.empty() || somebody_waits_) return send_outcome::blocked;
@@ -35,10 +40,31 @@ send_outcome sending_stream::try_send(const outgoing& what) {
   return send_to(*to, what);
 }
 
-send_outcome sending_stream::send_to(destination& to, const outgoing& what) {
+inline send_outcome sending_stream::send_to(destination& to, const outgoing& what) {
+  if (is_small_and_flat(*what.type)) return send_flat(to, what);
   const send_outcome how = send_frame(to, what);
   settle_loans(how == send_outcome::sent);
   return how;
+}
+
+/// The way of nearly every message.
+inline send_outcome sending_stream::send_flat(destination& to, const outgoing& what) {
+  const std::uint32_t size = what.type->flat;
+  const std::uint32_t cost = limits_.cost(size, 0);
+  if (to.chunked != 0 || !destinations_.has_credit(to, cost)) return send_outcome::no_credit;
+  const destination::route* const route = learn_route(to, what.type);
+  if (route == nullptr) return send_outcome::blocked;
+  const frame_header header{frame_kind::message, route->number, what.correlation,
+                            remaining(what.deadline, on_)};
+  const std::size_t bytes = header.bytes() + size;
+  const byte_span space = builder_.space(bytes, room::ordinary);
+  if (space.empty()) return send_outcome::blocked;
+  write_frame_header(space.data(), header, size);
+  std::memcpy(space.data() + header.bytes(), what.message, size);
+  destinations_.spend(to, cost);
+  builder_.add(bytes, true);
+  on_.defer(flush_);
+  return send_outcome::sent;
 }
 
 send_outcome sending_stream::send_frame(destination& to, const outgoing& what) {
@@ -153,8 +179,12 @@ void sending_stream::send_chunks() {
   }
 }
 
-const destination::route* sending_stream::learn_route(destination& to, const wire_type* type) {
-  if (const destination::route* const known = to.find(type)) return known;
+inline const destination::route* sending_stream::learn_route(destination& to, const wire_type* type) {
+  const destination::route* const known = to.find(type);
+  return known != nullptr ? known : name_route(to, type);
+}
+
+const destination::route* sending_stream::name_route(destination& to, const wire_type* type) {
   const auto numbered = schemas_.find(type);
   const bool known_schema = numbered != schemas_.end();
   const std::string_view text = known_schema ? std::string_view{} : type->schema;

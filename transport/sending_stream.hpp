@@ -108,6 +108,7 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
   enum class life : std::uint8_t { up, closing, said_goodbye, stopped };
 
   send_outcome send_to(destination& to, const outgoing& what);
+  send_outcome send_flat(destination& to, const outgoing& what);
   send_outcome send_frame(destination& to, const outgoing& what);
   send_outcome send_large(destination& to, const outgoing& what, frame_header header);
   send_outcome send_chunked(destination& to, const outgoing& what, const frame_header& header,
@@ -120,6 +121,7 @@ class sending_stream final : public out_stream, public std::enable_shared_from_t
   bool send_chunk();
   void send_chunks();
   const destination::route* learn_route(destination& to, const wire_type* type);
+  const destination::route* name_route(destination& to, const wire_type* type);
   send_outcome encode(frame_header& header, const wire_type* type, const void* body, void* context, room from,
                       std::size_t& bytes);
   send_outcome encode_apart(frame_header& header, const wire_type& type, const void* body, void* context,

@@ -119,7 +119,7 @@ void shm_lane::poll() {
   switch (read_all(budget)) {
     case found::something:
       if (!rang && listen()) offer_room();
-      return home_.schedule(poll_);
+      return home_.look_at(lookout_);
     case found::nothing: return home_.look_at(lookout_);
     case found::the_end: return;
   }

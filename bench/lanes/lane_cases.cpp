@@ -36,7 +36,8 @@ struct total {
 struct return_to {
   troupe::ref<parcel> whom;
 };
-using far_protocol = troupe::protocol<parcel, load, sheet, total, return_to>;
+using far_protocol = troupe::protocol<parcel, load, sheet, total>;
+using mirror_protocol = troupe::protocol<parcel, return_to>;
 }  // namespace lanes
 using namespace lanes;
 
@@ -45,20 +46,26 @@ namespace {
 using nothing = troupe::protocol<>;
 using report = std::shared_ptr<std::promise<double>>;
 
-/// Sums what comes, and sends it back if it was told to whom.
+/// Sums what comes.
 troupe::actor run_far(troupe::self<far_protocol> me, std::string name) {
   co_await me.node().publish(name, me.me());
   std::int64_t sum = 0;
-  troupe::ref<parcel> back;
-  const auto take = [&](parcel p) -> troupe::task<void> {
-    sum += p.value;
-    if (back) co_await back.send<parcel>(p.value, 0, 0, 0, 0, 0, 0, 0);
-  };
+  const auto take = [&](const parcel& p) { sum += p.value; };
   const auto take_load = [&](const load& l) { sum += l.value + l.bytes.back(); };
   const auto take_sheet = [&](const sheet& s) { sum += s.value + sum_of_pages(s.bytes.trusted_bytes()); };
   const auto tell = [&](total) { return sum; };
+  co_await me.serve(take, take_load, take_sheet, tell);
+}
+
+/// Sends what comes back to whom it was told.
+troupe::actor run_mirror(troupe::self<mirror_protocol> me) {
+  co_await me.node().publish("mirror", me.me());
+  troupe::ref<parcel> back;
   const auto turn = [&](return_to r) { back = r.whom; };
-  co_await me.serve(take, take_load, take_sheet, tell, turn);
+  const auto take = [&](parcel p) -> troupe::task<void> {
+    co_await back.send<parcel>(p.value, 0, 0, 0, 0, 0, 0, 0);
+  };
+  co_await me.serve(turn, take);
 }
 
 std::string reader_name(unsigned number) { return "reader-" + std::to_string(number); }
@@ -85,6 +92,7 @@ double with_far(connection over, F near, const setting& how, Args... args) {
     auto node = start({.name = "far", .listen = {"tcp://127.0.0.1:0"}, .workers = 1});
     if (!node) check(false, node.error().text.c_str());
     node->spawn(run_far, std::string("far"));
+    node->spawn(run_mirror);
     for (unsigned i = 0; i < sheet_readers; ++i) node->spawn(run_far, reader_name(i));
     tell(node->endpoints().front());
     for (;;) pause();
@@ -97,10 +105,9 @@ double with_far(connection over, F near, const setting& how, Args... args) {
   return value.get();
 }
 
-template <class P>
-troupe::task<troupe::ref<far_protocol>> find(troupe::self<P>& me, std::string name) {
-  const auto far =
-      co_await me.node().template lookup<far_protocol>(std::move(name)).within(std::chrono::seconds(10));
+template <class Far = far_protocol, class P>
+troupe::task<troupe::ref<Far>> find(troupe::self<P>& me, std::string name) {
+  const auto far = co_await me.node().template lookup<Far>(std::move(name)).within(std::chrono::seconds(10));
   check(far.has_value(), "the other node is not there");
   co_return *far;
 }
@@ -108,6 +115,14 @@ template <class P>
 troupe::task<troupe::ref<far_protocol>> find_far(troupe::self<P>& me, std::string url) {
   co_await me.node().join(url);
   const auto far = co_await find(me, "far");
+  co_return far;
+}
+
+/// What is sent to it comes back to `me`.
+troupe::task<troupe::ref<parcel>> find_mirror(troupe::self<parcel>& me, std::string url) {
+  co_await me.node().join(url);
+  const auto far = co_await find<mirror_protocol>(me, "mirror");
+  co_await far.send<return_to>(me.me());
   co_return far;
 }
 
@@ -219,10 +234,9 @@ troupe::actor run_sheet_stream(troupe::self<nothing> me, troupe::ref<far_protoco
 
 /// The median of the rounds.
 troupe::actor run_rtt_beside_bulk(troupe::self<parcel> me, std::string url, report done, setting how) {
-  const auto far = co_await find_far(me, url);
+  const auto far = co_await find_mirror(me, url);
   const auto reader = co_await find(me, reader_name(0));
   me.spawn(run_sheet_stream, reader);
-  co_await far.send<return_to>(me.me());
   const std::uint64_t rounds = how.times(full_lane_rounds);
   std::vector<double> each;
   std::int64_t sum = 0;
@@ -241,8 +255,7 @@ troupe::actor run_rtt_beside_bulk(troupe::self<parcel> me, std::string url, repo
 /// `pause`: before each round, so that both sides sleep.
 troupe::actor run_rtt(troupe::self<parcel> me, std::string url, report done, setting how, std::uint64_t full,
                       troupe::duration pause) {
-  const auto far = co_await find_far(me, url);
-  co_await far.send<return_to>(me.me());
+  const auto far = co_await find_mirror(me, url);
   const std::uint64_t rounds = how.times(full);
   std::int64_t sum = 0;
   double ns = 0;

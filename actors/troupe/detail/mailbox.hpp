@@ -158,8 +158,9 @@ class mailbox {
   bool is_plain() const noexcept { return waits() && others_.own() == nullptr; }
   /// For nearly every message, when nothing is under way to the inlet: there is room.
   bool has_plain_room(bool spent) const noexcept;
+  /// It counts if it is charged to the queue.
   void add_plain(envelope& e) noexcept;
-  /// The next message, if it is no link's, and nobody is to be let in.
+  /// The next message, if it counts or is a link's, and nobody is to be let in.
   envelope* take_plain() noexcept;
   void put_back(envelope& e) noexcept;
   bool empty() const noexcept;

@@ -16,6 +16,7 @@ struct wire_type {
   void (*encode)(writer& out, const void* message);
   /// Fills a default-constructed message. `longer`: the sender's schema has more fields than ours.
   void (*decode)(reader& in, void* message, bool longer);
+  std::uint32_t flat;  // bytes: a message's own are its encoding, and any are a message; 0: they are not
 };
 
 template <class M>
@@ -24,6 +25,7 @@ inline constexpr wire_type wire_type_of = {
     message_schema_hash<M>(),
     [](writer& out, const void* message) { encode_message(out, *static_cast<const M*>(message)); },
     [](reader& in, void* message, bool longer) { decode_message(in, *static_cast<M*>(message), longer); },
+    is_flat<M>() ? sizeof(M) : 0,
 };
 
 }  // namespace troupe::detail
