@@ -19,8 +19,8 @@ struct table_of {
   destination_table table;
 };
 
-constexpr wire_type schema_a{"a", 1, nullptr, nullptr};
-constexpr wire_type schema_b{"b", 2, nullptr, nullptr};
+constexpr wire_type schema_a{"a", 1, nullptr, nullptr, 0};
+constexpr wire_type schema_b{"b", 2, nullptr, nullptr, 0};
 
 struct silent_waiter : room_waiter {
   explicit silent_waiter(std::uint64_t target) : room_waiter([](room_waiter&, send_outcome) noexcept {}) {
