@@ -88,6 +88,7 @@ struct findings {
   std::mutex guard;
   std::vector<std::chrono::nanoseconds> notices;  // from kill to DOWN
   const book done = new_book();                   // what each killer says at its end
+  const book other_ends = new_book();             // of links, than by a kill or a goodbye
 };
 using shared_findings = std::shared_ptr<findings>;
 
@@ -232,7 +233,11 @@ TEST_CASE("kills: processes that are killed at random under load tear, double an
   std::vector<std::unique_ptr<ledger_file>> ledgers;
   for (unsigned i = 0; i < children; ++i)
     ledgers.push_back(std::make_unique<ledger_file>("troupe-ledger-" + std::to_string(i)));
-  troupe::set_log_sink([](troupe::log_level, std::string_view) {});  // lines for each restart
+  troupe::set_log_sink([all](troupe::log_level, std::string_view line) {  // which has lines for each restart
+    const auto says = [line](std::string_view what) { return line.find(what) != std::string_view::npos; };
+    if (says("has ended") && !says("the peer's process has ended") && !says("both have said goodbye"))
+      all->other_ends->add(std::string(line));
+  });
   {
     host node(2, patient());
     const auto basin = node->spawn({.name = "basin"}, run_basin, all);
@@ -267,6 +272,7 @@ TEST_CASE("kills: processes that are killed at random under load tear, double an
   }
   troupe::set_log_sink({});
 
+  CHECK(all->other_ends->all() == lines());
   CHECK(all->wrong_drops.load() == 0);
   CHECK(all->wrong_answers.load() == 0);
   CHECK(all->drops.load() > each);
