@@ -138,18 +138,19 @@ class uring_driver final : public driver_base {
   void turn(std::optional<instant> until) override {
     if (!started_) start();
     const bool nothing_yet = completed_.empty() && !woken_ && ::io_uring_cq_ready(&ring_) == 0;
+    const bool said_so = says_work_waits();
     if (until && nothing_yet)
       sleep(*until);
     else
       enter();
     reap();
+    says_so_for_nothing_ = said_so && completed_.empty() && says_work_waits();
     run_handlers();
     if (until) woken_ = false;
   }
 
   std::optional<bool> has_news() noexcept override {
-    return ::io_uring_cq_ready(&ring_) != 0 ||
-           (IO_URING_READ_ONCE(*ring_.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+    return ::io_uring_cq_ready(&ring_) != 0 || (says_work_waits() && !says_so_for_nothing_);
   }
 
  private:
@@ -170,6 +171,11 @@ class uring_driver final : public driver_base {
   template <class Prepare>
   void submit(io_operation& op, Prepare prepare) {
     submit(user_data(op), prepare);
+  }
+
+  /// That the kernel deferred to us, or that overflowed the completion queue.
+  bool says_work_waits() const noexcept {
+    return (IO_URING_READ_ONCE(*ring_.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
   }
 
   void watch_wake() {
@@ -199,10 +205,9 @@ class uring_driver final : public driver_base {
   /// Submits and collects without waiting; no system call when there is nothing to submit, no work that
   /// the kernel deferred to us, and nothing that overflowed the completion queue.
   void enter() {
-    const unsigned flags = IO_URING_READ_ONCE(*ring_.sq.kflags);
     if (::io_uring_sq_ready(&ring_) > 0)
       entered(::io_uring_submit_and_get_events(&ring_));
-    else if ((flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0)
+    else if (says_work_waits())
       entered(::io_uring_get_events(&ring_));
   }
 
@@ -275,6 +280,9 @@ class uring_driver final : public driver_base {
   bool started_ = false;
   bool wake_watched_ = false;
   bool woken_ = false;  // a wake that no sleep has used up
+  // Another processor hands us work and then says so; if we do the work in between, the kernel says so until there is more. Who looks
+  // out for news would find some for ever.
+  bool says_so_for_nothing_ = false;
   std::vector<completion> completed_;
   std::deque<socket_address> addresses_;  // of connects that are not submitted yet
 };
