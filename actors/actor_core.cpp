@@ -77,16 +77,19 @@ errc actor_core::try_push(std::uint32_t meant, envelope* e) noexcept {
   return room;
 }
 
+/// How far a request is: its place in the queue.
+static inline void note_place(envelope& e, const mailbox_lane& l) noexcept {
+  if (e.answer == nullptr) return;
+  e.answer->stage.store(static_cast<std::int32_t>(l.depth()), std::memory_order_relaxed);
+}
+
 /// It is accepted, and has room in a mailbox that is plain, or counts against nothing there.
 [[gnu::always_inline]] inline void actor_core::append_plain(envelope& e, worker& here, worker_state& state,
                                                             instant now) noexcept {
   state.held.add(e.weight);  // more: nobody is told of room
   e.queued_at = coarse_stamp(now);
   box_.add_plain(e);
-  if (e.answer != nullptr) {
-    const std::uint32_t place = box_.lane_of(priority::normal).depth();
-    e.answer->stage.store(static_cast<std::int32_t>(place), std::memory_order_relaxed);
-  }
+  note_place(e, box_.lane_of(priority::normal));
   if (receiver_ != nullptr && !receiver_->full()) wake(here);
 }
 
@@ -296,10 +299,7 @@ inline void actor_core::append(envelope* e) noexcept {
     state().return_credit(*e->credit());
     e->by_link = false;
   }
-  if (e->answer != nullptr) {
-    const std::uint32_t place = box_.lane_of(*e).depth();
-    e->answer->stage.store(static_cast<std::int32_t>(place), std::memory_order_relaxed);
-  }
+  note_place(*e, box_.lane_of(*e));
   if (receiver_ != nullptr && !receiver_->full()) wake();
 }
 

@@ -254,8 +254,8 @@ TEST_CASE("kills: processes that are killed at random under load tear, double an
     const auto limit = 60s + std::chrono::seconds(2) * each;
     CHECK(all->done->wait_for(children, limit) == lines(children, "as often as wanted"));
     all->over.store(true);
-    for (const ref<service>& s :
-         services) {  // it goes on as if nothing had been, but that its new life may end as it begins
+    // It goes on as if nothing had been, but that its new life may end as it begins.
+    for (const ref<service>& s : services) {
       CHECK(eventually([&] {
         const auto still = s.blocking_ask<question>(patience, 7u, "still there");
         return still && still->sum == checksum("still there", 7);

@@ -104,9 +104,7 @@ inline const char* receiving_stream::deliver(const route_state& route, const fra
                                              instant deadline, byte_view bytes, bool lost) {
   const std::uint32_t cost = limits_.cost(header, bytes.size());
   loans lent;
-  if (header.lent != 0) {
-    if (const char* const wrong = take_loans(header, bytes, lent, lost)) return wrong;
-  }
+  if (const char* const wrong = take_loans(header, bytes, lent, lost)) return wrong;
   reader body(bytes, session_.cookie, lent.bulks);
   inbound_message message{body,     route.binding.longer_schema,  lost, header.correlation,
                           deadline, {number_, route.window, cost}};

@@ -116,13 +116,10 @@ void shm_lane::poll() {
   constexpr std::size_t budget = 128 * 1024;  // bytes of each ring in one turn
   const bool rang = std::exchange(just_rang_, false);
   if (rang) offer_room();
-  switch (read_all(budget)) {
-    case found::something:
-      if (!rang && listen()) offer_room();
-      return home_.look_at(lookout_);
-    case found::nothing: return home_.look_at(lookout_);
-    case found::the_end: return;
-  }
+  const found what = read_all(budget);
+  if (what == found::the_end) return;
+  if (what == found::something && !rang && listen()) offer_room();
+  home_.look_at(lookout_);
 }
 
 bool shm_lane::has_news() noexcept {
