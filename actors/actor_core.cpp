@@ -1,5 +1,6 @@
 #include <troupe/detail/actor_core.hpp>
 
+#include <algorithm>
 #include <utility>
 
 #include <troupe/detail/checked.hpp>
@@ -93,6 +94,10 @@ static inline void note_place(envelope& e, const mailbox_lane& l) noexcept {
   if (receiver_ != nullptr && !receiver_->full()) wake(here);
 }
 
+[[gnu::noinline]] bool actor_core::goes_ahead(const worker& here, const worker_state& state) const noexcept {
+  return state.ahead.has(*here.running, *this);
+}
+
 // The way of nearly every message: no call, and each word is read once.
 inline send_try actor_core::push_here(std::uint32_t meant, envelope* e) noexcept {
   worker* const here = current_worker;
@@ -100,10 +105,13 @@ inline send_try actor_core::push_here(std::uint32_t meant, envelope* e) noexcept
     return send_try::unknown;
   auto& state = *static_cast<worker_state*>(here->owner);
   const bool spent = state.held.spent() && !mutated(mutant::deaf_budget);
-  if (mutated(mutant::drop_message) || mutated(mutant::swallow) || !box_.has_plain_room(spent)) {
-    const bool must_wait = box_.has_plain_waiters() && here->running != this;
+  const bool others_wait = box_.has_plain_waiters();
+  if (mutated(mutant::drop_message) || mutated(mutant::swallow) || !box_.has_plain_room(spent) ||
+      (others_wait && !goes_ahead(*here, state))) {
+    const bool must_wait = others_wait && here->running != this;
     return must_wait ? send_try::must_wait : send_try::unknown;
   }
+  if (others_wait) state.ahead.use();
   e->generation = meant;
   e->charged = charge::queue;
   state.count.add(entry::accepted_local);
@@ -174,8 +182,9 @@ void actor_core::park_here(std::uint32_t meant, envelope* e, waiting_send& sende
   may_move = false;
   if (!crowded_) crowded_ = state().waiting_here.add(self());
   mailbox_lane& lane = box_.lane_of(*e);
+  const bool first = lane.waiting.head == nullptr;
   lane.waiting.push(e);
-  if (box_.has_room(lane, false)) admit_waiting(lane);
+  if (first && box_.has_room(lane, false)) admit_waiting(lane);
 }
 
 void actor_core::withdraw(envelope& waiting) noexcept {
@@ -358,18 +367,22 @@ void actor_core::admit_waiting() noexcept {
   box_.each_lane([this](mailbox_lane& l) { admit_waiting(l); });
 }
 
-void actor_core::admit_waiting(mailbox_lane& l) noexcept {
-  while (l.waiting.head != nullptr && box_.has_room(l, false)) {
+void actor_core::admit_waiting(mailbox_lane& l, std::uint32_t most) noexcept {
+  for (; most != 0 && l.waiting.head != nullptr && box_.has_room(l, false); --most) {
     if (l.depth() != 0 && node_is_full()) return note_starved();
     envelope* const e = box_.pop_waiting(l);
     e->kind == letter_kind::waiting_here ? admit_neighbours(e) : admit(e);
   }
 }
 
-/// While more is being taken: what waits is let in when half the mailbox is empty, and not one by one.
+/// While more is being taken: what waits is let in when half the mailbox is empty, and not one by one. Neighbours have a head
+/// start then, and only as many are let in as there is room for with that.
 void actor_core::admit_in_batches() noexcept {
   box_.each_lane([this](mailbox_lane& l) {
-    if (l.waiting.head != nullptr && box_.half_empty(l)) admit_waiting(l);
+    if (l.waiting.head == nullptr || !box_.half_empty(l)) return;
+    if (!plain_ || !box_.only_neighbours_wait(l)) return admit_waiting(l);
+    const std::uint32_t room = box_.limit() - l.depth();
+    admit_waiting(l, std::max(room / (1 + head_start::messages), 1u));
   });
 }
 

@@ -184,7 +184,11 @@ void send_operation::cancel() noexcept {
 
 error waiting_send::outcome() const noexcept {
   if (link_wait_ != nullptr) return outcome_of(*link_wait_);
-  return wait_.arrived() != nullptr ? wait_.arrived()->outcome : of_.outcome_;
+  if (wait_.arrived() != nullptr) return wait_.arrived()->outcome;
+  worker& here = *current_worker;
+  if (of_.outcome_.code == errc::ok)
+    static_cast<worker_state*>(here.owner)->ahead.give(*here.running, *of_.to_.core());
+  return of_.outcome_;
 }
 
 void waiting_send::on_deadline() noexcept {

@@ -91,7 +91,6 @@ inline envelope* mailbox::to_shed_for(envelope& e, bool spent) noexcept {
 
 inline bool mailbox::has_plain_room(bool spent) const noexcept {
   const mailbox_lane& l = normal_;
-  if (l.waiters.load(std::memory_order_relaxed) != 0) return false;
   const std::uint64_t room = l.room.load(std::memory_order_relaxed);
   const auto depth = static_cast<std::uint32_t>(room);
   if (depth == 0) return true;
@@ -112,6 +111,10 @@ inline void mailbox::add_plain(envelope& e) noexcept {
 inline bool mailbox::half_empty(const mailbox_lane& l) const noexcept {
   return l.depth() <= limit() / 2 &&
          l.bytes.load(std::memory_order_relaxed) <= byte_limit_.load(std::memory_order_relaxed) / 2;
+}
+
+inline bool mailbox::only_neighbours_wait(const mailbox_lane& l) const noexcept {
+  return l.neighbours != 0 && l.waiters.load(std::memory_order_relaxed) == 1;
 }
 
 inline envelope* mailbox::take_plain() noexcept {

@@ -27,6 +27,7 @@
 #include "burst.hpp"
 #include "control.hpp"
 #include "crowds.hpp"
+#include "head_start.hpp"
 #include "held_watch.hpp"
 #include "hub.hpp"
 #include "kind_census.hpp"
@@ -92,6 +93,7 @@ class worker_state {
   mailbox_budget::share held;    // by the mailboxes of this worker's actors
   std::vector<address> starved;  // of them, those where messages wait for the node's room
   crowds waiting_here;           // where neighbours wait for room
+  head_start ahead;              // of those
 
   /// Gives back the credit that a taken or dropped message held; sent to the link at the end of the turn.
   void return_credit(const credit_note& c) noexcept;

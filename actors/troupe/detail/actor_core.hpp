@@ -209,11 +209,12 @@ class actor_core : public strand {
   void turn_away(envelope* waiting, errc why) noexcept;
   void append(envelope* e) noexcept;
   void leave_inlet(envelope& e) noexcept;
+  bool goes_ahead(const worker& here, const worker_state& state) const noexcept;
   void append_plain(envelope& e, worker& here, worker_state& state, instant now) noexcept;
   void admit(envelope* e) noexcept;
   void admit_neighbours(envelope* e) noexcept;
   void admit_waiting() noexcept;
-  void admit_waiting(mailbox_lane& l) noexcept;
+  void admit_waiting(mailbox_lane& l, std::uint32_t most = UINT32_MAX) noexcept;
   void admit_in_batches() noexcept;
   void note_starved() noexcept;
   void forget_starved() noexcept;

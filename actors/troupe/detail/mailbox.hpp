@@ -22,7 +22,8 @@
 //  2. A lane without any message always has room for one, whatever its size and however full the node is: so whoever waits
 //     for room here is woken when a message is taken.
 //  3. A message that finds no room waits with its sender's consent, first come, first served, and is admitted when the
-//     lane has fallen to half its limits, or there is room and no more is being taken. try_send never overtakes it.
+//     lane has fallen to half its limits, or there is room and no more is being taken. try_send never overtakes it, nor does
+//     another send but of a neighbour that has just been let in (head_start.hpp).
 //  4. Under the dropping policies nobody waits: the inlet is bounded by itself, and home sheds when it adds.
 #pragma once
 
@@ -151,12 +152,14 @@ class mailbox {
   bool is_full(const mailbox_lane& l) const noexcept { return !fits(l, 0, l.depth(), false); }
   /// Those that wait are let in when this holds.
   bool half_empty(const mailbox_lane& l) const noexcept;
+  /// Those that wait there have senders of this worker.
+  bool only_neighbours_wait(const mailbox_lane& l) const noexcept;
   /// What has to go before `e` is added: `e` itself, or the oldest of its lane, which is taken out; null: there is room.
   envelope* to_shed_for(envelope& e, bool spent) noexcept;
   void add(envelope& e) noexcept;
   // The short ways, of a mailbox that has one lane and makes senders wait.
   bool is_plain() const noexcept { return waits() && others_.own() == nullptr; }
-  /// For nearly every message, when nothing is under way to the inlet: there is room.
+  /// For nearly every message, when nothing is under way to the inlet: there is room, whoever waits for it.
   bool has_plain_room(bool spent) const noexcept;
   /// It counts if it is charged to the queue.
   void add_plain(envelope& e) noexcept;

@@ -1,5 +1,8 @@
 // ZeroMQ: a pair of sockets, over a Unix socket (for the group shm) or over TCP (TRANSPORT says which).
+#include <unistd.h>
+
 #include <cstring>
+#include <string>
 
 #include <zmq.h>
 
@@ -17,7 +20,10 @@ class pair_socket {
     zmq_setsockopt(socket_, ZMQ_RCVHWM, &room, sizeof room);
   }
   std::string listen() {
-    const std::string where = std::strcmp(TRANSPORT, "tcp") == 0 ? "tcp://127.0.0.1:*" : "ipc://*";
+    // An abstract one: of an end that is killed it leaves nothing in the file system.
+    const std::string where = std::strcmp(TRANSPORT, "tcp") == 0
+                                  ? "tcp://127.0.0.1:*"
+                                  : "ipc://@troupe-bench-zeromq-" + std::to_string(::getpid());
     check(zmq_bind(socket_, where.c_str()) == 0, "zeromq: cannot listen");
     char bound[256];
     std::size_t size = sizeof bound;
