@@ -49,7 +49,7 @@ inline bool actor_core::begin_request(envelope* e) noexcept {
     return false;
   }
   e->answer->stage.store(stage_running, std::memory_order_relaxed);
-  work_deadline = e->answer->deadline;
+  home().work_deadline = e->answer->deadline;
   return true;
 }
 
@@ -73,8 +73,8 @@ inline bool actor_core::has_nothing() const noexcept { return box_.empty() && in
 envelope* actor_core::next_message(const value_type* only, worker_state& state) noexcept {
   for (;;) {
     if (!intake_.empty()) {  // Where nobody waits for room much may come at any time, and most of it is shed.
-      if (turns_left_ <= looks_at_ || box_.empty() || box_.drops()) {
-        looks_at_ = std::max(turns_left_, turns_per_look) - turns_per_look;
+      if (state.turns_left <= state.looks_at || box_.empty() || box_.drops()) {
+        state.looks_at = std::max(state.turns_left, turns_per_look) - turns_per_look;
         look();
       }
       drain_express();
@@ -86,11 +86,11 @@ envelope* actor_core::next_message(const value_type* only, worker_state& state) 
     ++messages_out_;
     if (box_.has_waiters()) admit_in_batches();
     if (e->answer != nullptr && !begin_request(e)) {
-      if (turns_left_ <= 1) {
-        turns_left_ = 0;
+      if (state.turns_left <= 1) {
+        state.turns_left = 0;
         return nullptr;
       }
-      --turns_left_;
+      --state.turns_left;
       continue;
     }
     state.count.add(entry::taken);
@@ -110,17 +110,18 @@ inline void actor_core::go_on(receiver& r) noexcept {
                                                             worker_state& state) noexcept {
   here.resumed_at.store(r.at(), std::memory_order_relaxed);
   r.took = r.taking = true;
+  r.passed_over = false;
   r.take(r, &e);
   r.taking = false;
-  work_deadline = {};
+  here.work_deadline = {};
   note_slice(state);
-  if (turns_left_ != 0) --turns_left_;
+  if (state.turns_left != 0) --state.turns_left;
 }
 
 /// It is over, and its coroutine goes on in this run.
 [[gnu::always_inline]] inline void actor_core::resume_receiver(receiver& r, worker& here,
                                                                worker_state& state) noexcept {
-  --turns_left_;
+  --state.turns_left;
   receiver_ = nullptr;
   r.ended_by = errc::ok;
   resume(r, here);
@@ -141,20 +142,20 @@ inline void actor_core::go_on(receiver& r) noexcept {
     envelope* e = r.only == nullptr ? next_plain(state) : nullptr;
     if (e == nullptr) e = next_message(r.only, state);
     if (e == nullptr) {
-      again_ = !box_.empty() && (controls_.head != nullptr || turns_left_ == 0);
+      again_ = !box_.empty() && (controls_.head != nullptr || state.turns_left == 0);
       if (!again_) expire_overdue();
       return;
     }
     give_message(*e, r, here, state);
     if (!r.over()) {
       go_on(r);
-    } else if (turns_left_ == 0 || run_ends || controls_.head != nullptr || has_ready()) {
+    } else if (state.turns_left == 0 || run_ends || controls_.head != nullptr || has_ready()) {
       end_receive(errc::ok);
     } else {
       resume_receiver(r, here, state);
       if (finished_) return;
     }
-    if (turns_left_ == 0 || run_ends) break;
+    if (state.turns_left == 0 || run_ends) break;
   }
   again_ = receiver_ != nullptr && !box_.empty();
   if (!again_) expire_overdue();
@@ -170,7 +171,7 @@ inline void actor_core::expire_overdue() noexcept {
 [[gnu::always_inline]] inline void actor_core::work_plainly(worker& here, worker_state& state) noexcept {
   do {
     if (has_ready()) {
-      --turns_left_;
+      --state.turns_left;
       resume_next(here);
       note_slice(state);
       continue;
@@ -182,20 +183,22 @@ inline void actor_core::expire_overdue() noexcept {
     give_message(*e, *r, here, state);
     if (!r->over()) {
       if (!plain_) go_on(*r);
-    } else if (!plain_ || turns_left_ == 0 || run_ends || has_ready()) {
+    } else if (!plain_ || state.turns_left == 0 || run_ends || has_ready()) {
       end_receive(errc::ok);
     } else {
       resume_receiver(*r, here, state);
     }
-  } while (plain_ && turns_left_ != 0 && !run_ends);
+  } while (plain_ && state.turns_left != 0 && !run_ends);
 }
 
 /// False: the actor has finished.
 bool actor_core::take_for_the_passed_over(worker& here, worker_state& state, std::uint64_t before) noexcept {
-  const std::uint64_t waits = receiver_ != nullptr && messages_out_ == before ? receiver_->ticket() : 0;
-  if (std::exchange(passed_over_, waits) != waits || waits == 0) return true;
-  passed_over_ = 0;
-  turns_left_ = 1;
+  if (receiver_ == nullptr) return true;
+  const bool again = receiver_->passed_over;
+  receiver_->passed_over = messages_out_ == before;
+  if (!again || !receiver_->passed_over) return true;
+  receiver_->passed_over = false;
+  state.turns_left = 1;
   run_ends = false;
   take_messages(here, state);
   run_ends = true;
@@ -207,20 +210,20 @@ bool actor_core::take_for_the_passed_over(worker& here, worker_state& state, std
 [[gnu::always_inline]] inline void actor_core::work(worker& here, worker_state& state, std::uint64_t before) {
   note_slice(state);
   for (;;) {
-    while (has_ready() && turns_left_ != 0 && !run_ends) {
-      --turns_left_;
+    while (has_ready() && state.turns_left != 0 && !run_ends) {
+      --state.turns_left;
       resume_next(here);
       if (finished_) return;
       note_slice(state);
     }
     take_messages(here, state);
     if (finished_) return;
-    if (!has_ready() || turns_left_ == 0 || run_ends || controls_.head != nullptr) break;
+    if (!has_ready() || state.turns_left == 0 || run_ends || controls_.head != nullptr) break;
   }
   if (again_) {
     if (!take_for_the_passed_over(here, state, before)) return;
-  } else {
-    passed_over_ = 0;
+  } else if (receiver_ != nullptr) {
+    receiver_->passed_over = false;
   }
   const bool goes_on = receiver_ != nullptr && receiver_->only == nullptr && !receiver_->full();
   if (!goes_on) admit_waiting();  // nothing more may be taken for long
@@ -239,7 +242,7 @@ void actor_core::run(runnable& self, worker& on) noexcept {
   core.node_->watch().run_begins();
   strand* const outer = std::exchange(on.running, &core);
   core.again_ = core.run_ends = false;
-  core.turns_left_ = core.looks_at_ = turns_per_run;
+  state.turns_left = state.looks_at = turns_per_run;
   const std::uint64_t before = core.messages_out_;
   if (core.plain_ && core.phase_ == phase::running && !core.intake_.has_come()) core.work_plainly(on, state);
   if (core.has_more_to_do()) {
@@ -249,7 +252,6 @@ void actor_core::run(runnable& self, worker& on) noexcept {
     on.running = outer;
     core.end_run(on, state);
   } else {
-    core.passed_over_ = 0;
     on.running = outer;
   }
   state.out.end();
@@ -272,11 +274,11 @@ void actor_core::end_run(worker& on, worker_state& state) noexcept {
 }
 
 bool actor_core::receive_at_once(worker& here, receiver& r, const std::source_location& at) noexcept {
-  if (turns_left_ == 0 || receiver_ != nullptr || role != wait_role::alone) return false;
   worker_state& state = this->state(here);
+  if (state.turns_left == 0 || receiver_ != nullptr || role != wait_role::alone) return false;
   note_slice(state);
   if (run_ends) return false;
-  const instant own_deadline = work_deadline;
+  const instant own_deadline = here.work_deadline;
   envelope* e = next_plain(state);
   if (e == nullptr) {
     if (has_nothing() || stopping() || controls_.head != nullptr) return false;
@@ -286,8 +288,8 @@ bool actor_core::receive_at_once(worker& here, receiver& r, const std::source_lo
   here.resumed_at.store(at, std::memory_order_relaxed);
   r.took = true;
   r.take(r, e);
-  work_deadline = own_deadline;
-  if (turns_left_ != 0) --turns_left_;
+  here.work_deadline = own_deadline;
+  if (state.turns_left != 0) --state.turns_left;
   return true;
 }
 

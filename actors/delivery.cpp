@@ -132,11 +132,11 @@ inline void waiting_send::begin(std::coroutine_handle<> sender, std::source_loca
 
 inline void waiting_send::begin_here() noexcept {
   const address& to = of_.to_;
-  const strand& me = *wait_.owner();
+  worker& here = wait_.owner()->home();
   envelope* const e = std::exchange(of_.envelope_, nullptr);
   wait_.wait_here(e);
-  if (of_.within_ == duration::max() && me.work_deadline == instant{}) {
-    wait_.begin_untimed(to, e->type->lane, current_worker->turn_time());
+  if (of_.within_ == duration::max() && here.work_deadline == instant{}) {
+    wait_.begin_untimed(to, e->type->lane, here.turn_time());
   } else {
     begin_timed(e->type->lane);
   }
@@ -160,9 +160,9 @@ void waiting_send::begin_elsewhere() noexcept {
 }
 
 void waiting_send::begin_timed(priority lane) noexcept {
-  const strand& me = *wait_.owner();
-  const instant now = me.home().now();
-  wait_.begin(*this, of_.to_, lane, now, earlier(me.work_deadline, after(now, of_.within_)));
+  worker& here = wait_.owner()->home();
+  const instant now = here.now();
+  wait_.begin(*this, of_.to_, lane, now, earlier(here.work_deadline, after(now, of_.within_)));
 }
 
 void send_operation::await_suspend(std::coroutine_handle<> sender, std::source_location at) {
@@ -236,16 +236,17 @@ bool ask_base::await_suspend(std::coroutine_handle<> asker, std::source_location
   if (envelope_ == nullptr) return fail(errc::no_memory);
   wait_.suspend(asker, waits_for_reply, at);
   actor_core& me = *static_cast<actor_core*>(wait_.owner());
-  const instant now = me.home().now();
-  if (me.work_deadline != instant{} && me.work_deadline <= now) {
+  worker& here = me.home();
+  const instant now = here.now();
+  if (here.work_deadline != instant{} && here.work_deadline <= now) {
     fail(errc::expired);
     wait_.complete();
     return true;
   }
-  const bool inherits = !within_ && me.work_deadline != instant{};
+  const bool inherits = !within_ && here.work_deadline != instant{};
   const instant deadline =
-      inherits ? me.work_deadline
-               : earlier(me.work_deadline, after(now, within_.value_or(me.node().options().ask_deadline)));
+      inherits ? here.work_deadline
+               : earlier(here.work_deadline, after(now, within_.value_or(me.node().options().ask_deadline)));
   envelope_->answer->deadline = deadline;
   wait_.begin(timer_, to_, envelope_->type->lane, now, deadline);
   if (to_.is_remote()) {

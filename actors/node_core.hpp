@@ -57,7 +57,9 @@ class worker_state {
   worker& home;
   books count;
   activity shown;
-  burst out;  // of the present run
+  std::uint32_t turns_left = 0;  // of the present run's
+  std::uint32_t looks_at = 0;    // the inlet, when there are so few left
+  burst out;                     // of the present run
   kind_census kinds;
   label_table labels;  // of this worker's actors
 

@@ -53,19 +53,14 @@ struct actor_promise : pooled_frame {
     return actor{std::coroutine_handle<actor_promise>::from_promise(*this), function};
   }
   std::suspend_always initial_suspend() const noexcept { return {}; }
-  std::suspend_always final_suspend() noexcept {
-    if (failure) {
-      actor_threw(*core, std::move(failure));
-    } else {
-      actor_returned(*core);
-    }
+  std::suspend_always final_suspend() const noexcept {
+    actor_returned(*core);  // unless it threw: the first reason counts
     return {};
   }
   void return_void() const noexcept {}
-  void unhandled_exception() noexcept { failure = std::current_exception(); }
+  void unhandled_exception() const noexcept { actor_threw(*core, std::current_exception()); }
 
   actor_core* core;
-  std::exception_ptr failure;
 };
 
 template <class Lambda>

@@ -127,7 +127,7 @@ class self {
   }
 
   /// How much of its time the request that is being served has left; nothing when there is none, or no deadline.
-  std::optional<duration> remaining() const noexcept { return until(mine().work_deadline); }
+  std::optional<duration> remaining() const noexcept { return until(mine().home().work_deadline); }
   /// The same of a request that was taken by receive<M>() or by a handler with a replier. Nothing inherits its deadline,
   /// for the actor may have several: give what is left to .within().
   template <class R>

@@ -296,8 +296,7 @@ class actor_core : public strand {
   // Other threads read or write these.
   intake<letters_per_glance> intake_;
   mailbox box_;
-  tenancy tenancy_;                  // ends when the actor's coroutine has ended
-  std::atomic<bool> closed_{false};  // stop was asked for: nothing new is accepted
+  tenancy tenancy_;  // ends when the actor's coroutine has ended
 
   // Home worker only.
   node_core* node_;
@@ -309,14 +308,11 @@ class actor_core : public strand {
   actor_core* elder_ = nullptr;  // siblings in order of birth; these two belong to the parent's home worker
   actor_core* younger_ = nullptr;
   std::uint64_t birth_number_ = 0;  // written by the spawner, then the parent's home worker's
-  std::uint32_t slot_;
-  std::uint32_t turns_left_ = 0;    // of the present run's
-  std::uint32_t looks_at_ = 0;      // the inlet, when there are so few left
   std::uint64_t messages_out_ = 0;  // taken out of the queue
-  std::uint64_t passed_over_ =
-      0;  // the ticket of a receiver that the last run left without a message, though there was one
-  kind_info* kind_ = nullptr;  // in the census of its origin
-  const std::uint8_t origin_;  // the worker that it begins at, and ends at
+  kind_info* kind_ = nullptr;       // in the census of its origin
+  std::uint32_t slot_;
+  std::atomic<bool> closed_{false};  // stop was asked for: nothing new is accepted; read by any thread
+  const std::uint8_t origin_;        // the worker that it begins at, and ends at
   phase phase_ = phase::free;
   exit_kind how_ = exit_kind::normal;
   bool plain_ =

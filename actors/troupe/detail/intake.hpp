@@ -55,14 +55,14 @@ class intake {
 
   bool has_unsorted() const noexcept { return has_rest() || !inlet_.empty(); }
   /// Of what a look took from the inlet.
-  bool has_rest() const noexcept { return unturned_ != nullptr || unsorted_.head != nullptr; }
+  bool has_rest() const noexcept { return unturned_ != nullptr || unsorted_ != nullptr; }
   /// To look at.
   bool has_come() const noexcept { return !inlet_.empty() || !express_.empty(); }
   bool empty() const noexcept { return !has_unsorted() && express_.empty(); }
   template <class F>
   void each(F&& f) const {
-    for (const letter* chain : {static_cast<const letter*>(unturned_),
-                                static_cast<const letter*>(unsorted_.head), inlet_.peek(), express_.peek()}) {
+    for (const letter* chain : {static_cast<const letter*>(unturned_), static_cast<const letter*>(unsorted_),
+                                inlet_.peek(), express_.peek()}) {
       for (; chain != nullptr; chain = chain->next) f(*chain);
     }
   }
@@ -78,12 +78,14 @@ class intake {
       left = letters_per_glance;
       return express(sort);
     };
+    if (reversed && unturned_ != nullptr) unsorted_ = std::exchange(unturned_, nullptr);
     while (letter* const l = unturned_) {
-      unturned_ = l->next;
-      reversed ? unsorted_.push(l) : unsorted_.push_front(l);
+      unturned_ = std::exchange(l->next, unsorted_);
+      unsorted_ = l;
       if (disturbed()) return false;
     }
-    while (letter* const l = unsorted_.pop()) {
+    while (letter* const l = unsorted_) {
+      unsorted_ = l->next;
       sort(l);
       if (disturbed()) return false;
     }
@@ -93,7 +95,7 @@ class intake {
   inlet inlet_;
   inlet express_;
   letter* unturned_ = nullptr;  // from the inlet, the latest first; all of it is older than unsorted_
-  letter_queue unsorted_;       // in order
+  letter* unsorted_ = nullptr;  // in order
 };
 
 }  // namespace troupe::detail

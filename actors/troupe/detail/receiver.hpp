@@ -53,11 +53,12 @@ class receiver : public operation {
 
   const bool once;
   bool took = false;
-  bool taking = false;    // inside take(): a handler that ends now (by a foreign awaitable) needs no wake-up
-  bool limited = false;   // it ends by itself: .within(d)
-  bool overdue = false;   // its time is over, and it has not looked at what was there by then
-  bool reported = false;  // by the watchdog
-  errc ended_by = errc::ok;  // why it ended without a message: stopped or expired
+  bool taking = false;  // inside take(): a handler that ends now (by a foreign awaitable) needs no wake-up
+  bool limited : 1 = false;      // it ends by itself: .within(d)
+  bool overdue : 1 = false;      // its time is over, and it has not looked at what was there by then
+  bool reported : 1 = false;     // by the watchdog
+  bool passed_over : 1 = false;  // the last run has left it without a message, though there was one
+  errc ended_by = errc::ok;      // why it ended without a message: stopped or expired
   const function take;
   const value_type* only = nullptr;  // a selective receive: messages of other types stay where they are
   running_handler* handlers = nullptr;

@@ -65,11 +65,11 @@ class operation {
     operation* head = nullptr;
     operation* tail = nullptr;
   };
-  void link(list& into) noexcept;
+  list& in() const noexcept;
+  void link() noexcept;
   void unlink() noexcept;
 
   strand* owner_ = nullptr;
-  list* in_;
   operation* prev_;
   operation* next_;
   std::coroutine_handle<> waiter_;
@@ -78,6 +78,7 @@ class operation {
   const char* what_;
   std::source_location at_;
   wait_role role_;
+  bool ready_;  // in its owner's list of those, else in that of those that wait
 };
 
 class strand : public runnable {
@@ -112,17 +113,17 @@ class strand : public runnable {
 
   bool run_ends = false;              // the present run is to end
   wait_role role = wait_role::alone;  // of what runs now
-  instant work_deadline{};            // of the work that runs now; zero: none
 
  private:
   friend class operation;
   operation::list waiting_;
   operation::list ready_;
-  std::uint64_t next_ticket_ = 1;
 };
 
-inline void operation::link(list& into) noexcept {
-  in_ = &into;
+inline operation::list& operation::in() const noexcept { return ready_ ? owner_->ready_ : owner_->waiting_; }
+
+inline void operation::link() noexcept {
+  list& into = in();
   next_ = nullptr;
   prev_ = into.tail;
   (prev_ != nullptr ? prev_->next_ : into.head) = this;
@@ -130,8 +131,8 @@ inline void operation::link(list& into) noexcept {
 }
 
 inline void operation::unlink() noexcept {
-  (prev_ != nullptr ? prev_->next_ : in_->head) = next_;
-  (next_ != nullptr ? next_->prev_ : in_->tail) = prev_;
+  (prev_ != nullptr ? prev_->next_ : in().head) = next_;
+  (next_ != nullptr ? next_->prev_ : in().tail) = prev_;
   owner_ = nullptr;
 }
 
@@ -140,19 +141,21 @@ inline void operation::suspend(std::coroutine_handle<> waiter, const char* what,
                 "co_await a troupe operation only inside an actor or a task that an actor awaits");
   owner_ = current_worker->running;
   waiter_ = waiter;
-  ticket_ = owner_->next_ticket_++;
-  deadline_ = owner_->work_deadline;
+  ticket_ = current_worker->next_ticket++;
+  deadline_ = current_worker->work_deadline;
   role_ = owner_->role;
+  ready_ = false;
   what_ = what;
   at_ = at;
-  link(owner_->waiting_);
+  link();
 }
 
 inline void operation::complete() {
   strand* const s = owner_;
   unlink();
   owner_ = s;
-  link(s->ready_);
+  ready_ = true;
+  link();
   if (s->home().running != s) s->home().schedule(*s);
 }
 
@@ -164,12 +167,12 @@ inline void operation::complete_next_run() {
 
 inline void strand::resume(operation& op, worker& here) {
   const auto waiter = op.waiter_;
-  work_deadline = op.deadline_;
+  here.work_deadline = op.deadline_;
   role = op.role_;
   here.resumed_at.store(op.at_, std::memory_order_relaxed);
   op.unlink();
   here.resume(waiter);
-  work_deadline = {};
+  here.work_deadline = {};
   role = wait_role::alone;
 }
 

@@ -57,10 +57,10 @@ struct runnable {
 
   function run;
   runnable* next = nullptr;
+  home_word lives_on;     // nobody: it runs where it is posted, and is posted once
   bool queued = false;    // in the run queue now
   bool may_move = false;  // to another worker, while it is queued
   bool yields = false;    // its next run is in a later turn
-  home_word lives_on;     // nobody: it runs where it is posted, and is posted once
 };
 
 class run_list {
@@ -199,7 +199,11 @@ class worker {
   /// Called by a coroutine that is about to suspend, inside resume(): the one to continue with.
   void continue_with(std::coroutine_handle<> next) noexcept { continue_with_ = next; }
 
-  strand* running = nullptr;                       // whose coroutine runs now; own thread
+  // Own thread.
+  strand* running = nullptr;      // whose coroutine runs now
+  instant work_deadline{};        // of the work that it does; zero: none
+  std::uint64_t next_ticket = 1;  // of an operation (strand.hpp)
+
   std::atomic<std::source_location> resumed_at{};  // the co_await from which a coroutine went on last
   std::atomic<std::int32_t> thread{0};             // env::thread_id of its own thread; 0: it has none yet
   void* owner = nullptr;  // the per-worker state of the layer above; set before the first turn
