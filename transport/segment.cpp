@@ -1,7 +1,9 @@
 #include "segment.hpp"
 
-#define XXH_INLINE_ALL
 #include <xxhash.h>
+#if defined(__x86_64__)
+#include <xxh_x86dispatch.h>  // the same functions with the widest registers that the processor has
+#endif
 
 namespace troupe::detail {
 

@@ -100,6 +100,16 @@ class reader {
     return ok_;
   }
 
+  /// The next `size` bytes where they lie, to be copied at once and once; when fewer remain, fails and answers with none.
+  std::span<const std::byte> next(std::size_t size) noexcept {
+    if (size > remaining()) {
+      fail();
+      return {};
+    }
+    at_ += size;
+    return {data_ + at_ - size, size};
+  }
+
   /// The input is not a valid encoding.
   void fail() noexcept {
     ok_ = false;

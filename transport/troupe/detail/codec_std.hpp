@@ -34,10 +34,21 @@ inline void write_count(writer& w, std::size_t count) {
   w.write(&wire, sizeof wire);
 }
 
-/// Elements without padding, in a container that can grow. Growing sets them to zero first: so it grows by what stays in a cache.
+template <class T>
+concept byte_like = std::same_as<T, std::byte> || std::same_as<T, char> || std::same_as<T, unsigned char>;
+
+/// Elements without padding, in a container that can grow. Those that need no alignment are copied as they lie. Growing sets others
+/// to zero first: so it grows by what stays in a cache.
 template <class Container>
 void read_flat(reader& r, Container& into, std::size_t count) {
-  constexpr std::size_t element = sizeof(typename Container::value_type);
+  using value = typename Container::value_type;
+  if constexpr (byte_like<value>) {
+    const auto bytes = r.next(count);
+    const auto* const first = reinterpret_cast<const value*>(bytes.data());
+    into.assign(first, first + bytes.size());
+    return;
+  }
+  constexpr std::size_t element = sizeof(value);
   constexpr std::size_t most = std::max<std::size_t>(16 * 1024 / element, 1);
   into.clear();
   into.reserve(count);
