@@ -6,7 +6,7 @@
 // destroyed at any suspension. Whoever completes it from afar must not keep its address: it keeps the strand
 // and the operation's `ticket`, and the home worker looks the ticket up.
 //
-// Work may have a deadline: what serves a request inherits the request's. The strand holds that of the coroutine
+// Work may have a deadline: what serves a request inherits the request's. The worker holds that of the coroutine
 // which runs now; an operation keeps it over the wait, so interleaved coroutines do not see each other's.
 //
 // So does its role: whether the coroutine that waits is one of several in a group (when.hpp), and what its end
